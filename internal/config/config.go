@@ -1,0 +1,193 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is every setting of a server. The comment of a field is its text in docs/config.md; the tags are explained at field.
+type Config struct {
+	// Issuer is the public address of this server, as browsers and applications see it. It is the `iss` of every token, so it must
+	// never change once an application trusts it. https, unless the host is localhost, 127.0.0.1 or [::1]; it may have a path
+	// but no query, fragment, user name or trailing slash.
+	Issuer string `key:"issuer" env:"IDP_ISSUER" flag:"issuer" derived:"http://localhost and the port of listen" example:"https://id.example.com"`
+	// Listen is the address and port that the public side listens on. Without a public issuer only this machine can connect. The
+	// variable PORT, which container platforms set, stands for ":" and its value.
+	Listen string `key:"listen" env:"IDP_LISTEN" flag:"listen" derived:":8080 with a public issuer, else localhost:8080" example:":8080"`
+	// OpsListen is the address and port of the operators' side: metrics and health. Keep it off the internet. "off" closes it; health
+	// is answered on the public side too.
+	OpsListen string `key:"ops_listen" env:"IDP_OPS_LISTEN" flag:"ops-listen" default:"localhost:8081"`
+	// DataDir is the folder for what the server keeps on disk: the SQLite database, the key ring, the first administrator's token.
+	DataDir string `key:"data_dir" env:"IDP_DATA_DIR" flag:"data-dir" derived:"$STATE_DIRECTORY, else ./idp-data"`
+	// Database says where the data is kept.
+	Database Database `key:"database"`
+	// KeyringFile holds the keys that encrypt secrets in the database. With SQLite it is created at the first start, readable by its
+	// owner only. With PostgreSQL it must be given, because all replicas need the same one; make it once with
+	// `(umask 077; echo "k1:$(openssl rand -base64 32)" > keyring)`. Each line is a key; the first one encrypts, all of them decrypt.
+	// Whoever loses the file loses the signing keys and the upstream secrets; whoever copies it together with the database can
+	// read them.
+	KeyringFile string `key:"keyring_file" env:"IDP_KEYRING_FILE" derived:"$CREDENTIALS_DIRECTORY/keyring if it is there, else keyring in data_dir (SQLite only)"`
+	// TrustedProxies are the networks whose Forwarded and X-Forwarded-* headers are believed. Everybody else's are ignored, because
+	// a client could write them itself.
+	TrustedProxies []netip.Prefix `key:"trusted_proxies" env:"IDP_TRUSTED_PROXIES" example:"10.0.0.0/8"`
+	// Log says what is logged and how.
+	Log Log `key:"log"`
+	// Session bounds how long a browser stays signed in.
+	Session Session `key:"session"`
+	// Password says how passwords are judged and hashed.
+	Password Password `key:"password"`
+	// Throttle slows down guessing.
+	Throttle Throttle `key:"throttle"`
+	// Keys says when signing keys change.
+	Keys Keys `key:"keys"`
+	// Audit says how long the record of people's and operators' acts is kept.
+	Audit Audit `key:"audit"`
+	// Trace says how long the explanation of each request is kept.
+	Trace Trace `key:"trace"`
+	// Registration says who may create an account: "closed" means operators only.
+	Registration string `key:"registration" default:"closed" enum:"closed"`
+	// Brand is what people see on the pages.
+	Brand Brand `key:"brand"`
+	// Bootstrap fills an empty server without a person.
+	Bootstrap Bootstrap `key:"bootstrap"`
+	// Metrics serves Prometheus figures at /metrics of ops_listen.
+	Metrics bool `key:"metrics" default:"true"`
+	// Limits bounds what a stranger may send.
+	Limits Limits `key:"limits"`
+	// SeedFile names users and clients to create at every start, for tests and demonstrations. The server refuses to start with it
+	// unless the issuer's host is this machine or ends in .test, .localhost or .example.
+	SeedFile string `key:"seed_file" path:"file"`
+	// ShutdownDelay is how long the server goes on serving after it has been told to stop and has begun to answer "not ready", so that
+	// load balancers stop sending before it stops listening.
+	ShutdownDelay time.Duration `key:"shutdown_delay" derived:"3s with a public issuer, else 0s" max:"5m"`
+	// ShutdownGrace is how long requests under way may take to finish after that.
+	ShutdownGrace time.Duration `key:"shutdown_grace" default:"10s" max:"10m"`
+	// Dev allows demonstration data and plain http, for trying things out on one's own machine. It can only be given as a flag, so
+	// that no forgotten line in a file turns a real server into a toy.
+	Dev bool `key:"dev" flag:"dev" only:"flag" default:"false"`
+	// DevExposed lets a server started with --dev listen to other machines. Everybody who can reach it can use the demo account.
+	DevExposed bool `key:"dev_exposed" flag:"dev-exposed" only:"flag" default:"false"`
+
+	origins map[string]string // key → where its value came from
+	file    string            // the file that was read, if one was
+}
+
+// Database says where the data is kept.
+type Database struct {
+	// URL of the database: `postgres://user:password@host/name`, or `sqlite:path`.
+	URL Secret `key:"url" env:"IDP_DATABASE_URL" flag:"database-url" secret:"url" derived:"sqlite: and idp.db in data_dir" example:"postgres://idp@db.example.com/idp"`
+	// MaxConnections is how many connections to PostgreSQL one process opens at most. No request ever holds two.
+	MaxConnections int `key:"max_connections" default:"16" min:"1" max:"1000"`
+}
+
+// Log says what is logged and how.
+type Log struct {
+	// Level is the least important level that is logged.
+	Level string `key:"level" env:"IDP_LOG_LEVEL" flag:"log-level" default:"info" enum:"debug,info,warn,error"`
+	// Format of a line; "auto" is text on a terminal and JSON everywhere else.
+	Format string `key:"format" env:"IDP_LOG_FORMAT" flag:"log-format" default:"auto" enum:"auto,json,text"`
+}
+
+// Session bounds how long a browser stays signed in.
+type Session struct {
+	// Idle ends a session that nobody has used for this long; each use moves it. A day, so that who signs in every morning types a
+	// password once a week. NIST SP 800-63B-4 asks for at most 1h at AAL2: set that, and max to 24h, where it matters.
+	Idle time.Duration `key:"idle" default:"24h" min:"1m" max:"400d"`
+	// Max ends a session this long after sign-in, used or not. Activity never moves it.
+	Max time.Duration `key:"max" default:"7d" min:"1m" max:"400d"`
+	// Remember is how long "keep me signed in" lasts on one device. 400 days is the most that browsers keep a cookie.
+	Remember time.Duration `key:"remember" default:"30d" min:"1h" max:"400d"`
+	// Protection says what happens when a session comes from another browser or network than it began in: "off" nothing, "reauth" asks
+	// for the password again, "revoke" ends the session. Phones change networks all day, hence off.
+	Protection string `key:"protection" default:"off" enum:"off,reauth,revoke"`
+}
+
+// Password says how passwords are judged and hashed.
+type Password struct {
+	// Algorithm for new hashes. Others are verified too, and replaced at the next sign-in.
+	Algorithm string `key:"algorithm" default:"argon2id" enum:"argon2id,bcrypt"`
+	// Memory that one Argon2id hash takes.
+	Memory Size `key:"memory" default:"19MiB" max:"1GiB"`
+	// Iterations of Argon2id. The pair of memory and iterations must not be weaker than OWASP's: 46MiB×1, 19MiB×2, 12MiB×3, 9MiB×4, 7MiB×5.
+	Iterations int `key:"iterations" default:"2" min:"1" max:"100"`
+	// Parallelism of Argon2id.
+	Parallelism int `key:"parallelism" default:"1" min:"1" max:"64"`
+	// BcryptCost is used with algorithm bcrypt only.
+	BcryptCost int `key:"bcrypt_cost" default:"12" min:"10" max:"16"`
+	// MinLength of a new password, in characters. There are no rules about kinds of characters, and never will be (NIST SP 800-63B-4 §3.1.1.2).
+	MinLength int `key:"min_length" default:"12" min:"8" max:"64"`
+	// HashMemoryBudget bounds the memory of all hashes that run at once.
+	HashMemoryBudget Size `key:"hash_memory_budget" default:"256MiB" min:"8MiB" max:"64GiB"`
+	// Queue is how many sign-ins may wait for a hash; the next one is answered 503 with Retry-After.
+	Queue int `key:"queue" default:"128" min:"1" max:"10000"`
+	// Breached compares new passwords with those known from breaches, by the first five digits of their SHA-1 (nobody learns the password):
+	// "normal" accepts the password if the service does not answer, "strict" refuses it.
+	Breached string `key:"breached" default:"off" enum:"off,normal,strict"`
+	// BreachedURL is the range service that is asked; five hexadecimal digits are appended.
+	BreachedURL string `key:"breached_url" default:"https://api.pwnedpasswords.com/range/"`
+}
+
+// Throttle slows down guessing. Nobody is ever locked out for good.
+type Throttle struct {
+	// PerAccount is how many failed sign-ins an account allows within window before each further one has to wait longer.
+	PerAccount int `key:"per_account" default:"10" min:"1" max:"1000"`
+	// PerAddress is the same for one address (IPv6: its /64), whichever accounts it tries. Offices share an address, hence more.
+	PerAddress int `key:"per_address" default:"100" min:"1" max:"100000"`
+	// Window is how long a failure counts.
+	Window time.Duration `key:"window" default:"15m" min:"1m" max:"24h"`
+	// MaxDelay is the longest wait between two tries, so that a stranger cannot shut the owner out for ever.
+	MaxDelay time.Duration `key:"max_delay" default:"15m" min:"1s" max:"24h"`
+}
+
+// Keys says when signing keys change.
+type Keys struct {
+	// RotateEvery is the age at which a signing key gets its successor.
+	RotateEvery time.Duration `key:"rotate_every" default:"90d" min:"1h" max:"3650d"`
+	// PublishBefore is how long a new key is in the JWKS before it signs, so that applications that cache the JWKS know it by then.
+	PublishBefore time.Duration `key:"publish_before" default:"24h" min:"1m" max:"90d"`
+}
+
+// Audit says how long the record of people's and operators' acts is kept.
+type Audit struct {
+	// Retention of audit events. 400 days cover a year and the month in which one looks back at it.
+	Retention time.Duration `key:"retention" default:"400d" min:"1d" max:"36500d"`
+}
+
+// Trace says how long the explanation of each request is kept.
+type Trace struct {
+	// Retention of traces, which `idp trace` prints.
+	Retention time.Duration `key:"retention" default:"24h" min:"1m" max:"30d"`
+}
+
+// Brand is what people see on the pages.
+type Brand struct {
+	// Name of the service, in titles and on the sign-in page.
+	Name string `key:"name" default:"idp"`
+	// Accent colour of buttons and links, as #rrggbb. Empty is the built-in one.
+	Accent string `key:"accent" example:"#0b5fff"`
+	// Logo is an image file (.svg, .png or .webp) shown above the forms.
+	Logo string `key:"logo" path:"file"`
+	// ThemeDir is a folder whose templates and static files replace the built-in ones of the same name.
+	ThemeDir string `key:"theme_dir" path:"dir"`
+}
+
+// Bootstrap fills an empty server without a person.
+type Bootstrap struct {
+	// AdminEmail is the address of the administrator that is created if there is none.
+	AdminEmail string `key:"admin_email" example:"ops@example.com"`
+	// AdminPassword of that administrator: the password, or its hash in PHC form. Without it the server writes a one-time token to a
+	// file in data_dir and logs the path.
+	AdminPassword Secret `key:"admin_password" secret:"true"`
+	// Dir is a folder of client files that are applied at each start, as `idp client apply -f` does.
+	Dir string `key:"dir" path:"dir"`
+}
+
+// Limits bounds what a stranger may send.
+type Limits struct {
+	// Body of a form or a protocol request.
+	Body Size `key:"body" default:"64KiB" min:"8KiB" max:"16MiB"`
+	// APIBody of a request to the admin API.
+	APIBody Size `key:"api_body" default:"1MiB" min:"8KiB" max:"64MiB"`
+	// Header is the size of the request line and all headers together.
+	Header Size `key:"header" default:"32KiB" min:"4KiB" max:"1MiB"`
+}
