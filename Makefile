@@ -1,0 +1,91 @@
+# Every target is one command that a person can also type: `make -n TARGET` shows it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export GOTOOLCHAIN := local
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+tool := go tool -modfile=tools.mod
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## the release binary: bin/idp, static, no debug tables
+	CGO_ENABLED=0 go build -trimpath -ldflags='$(LDFLAGS)' -o bin/idp ./cmd/idp
+
+.PHONY: run
+run: ## a development server with a demo login and a sample application
+	go run ./cmd/idp serve --dev
+
+.PHONY: test
+test: prerequisites ## everything: SQLite, PostgreSQL, headless Chromium, the other languages' client libraries
+	scripts/with-postgres go run ./scripts/testall -count=.cache/count
+
+.PHONY: prerequisites
+prerequisites: ## find PostgreSQL, Chromium, Node.js and the Python libraries; install them as root on Debian
+	@mkdir -p .cache
+	@scripts/prerequisites
+
+.PHONY: test-sqlite
+test-sqlite: ## the Go packages below internal/ and cmd/ on SQLite: nothing to install
+	go run ./scripts/testall -engines=sqlite -goflags=-p=2 ./internal/... ./cmd/... ./deploy/... ./scripts/...
+
+.PHONY: test-pg
+test-pg: ## every package that opens a database, on a PostgreSQL started for the purpose
+	scripts/with-postgres go run ./scripts/testall -engines=postgres -goflags=-p=2 ./internal/... ./cmd/...
+
+.PHONY: race
+race: ## the packages below internal/ and cmd/ on both engines under the race detector
+	CGO_ENABLED=1 scripts/with-postgres go run ./scripts/testall -goflags='-race -p=2 -timeout=30m' ./internal/... ./cmd/...
+
+.PHONY: e2e
+e2e: prerequisites ## the black-box tests against the built binary
+	scripts/with-postgres go test -count=1 ./e2e/...
+
+.PHONY: browser
+browser: prerequisites ## the tests in headless Chromium
+	scripts/with-postgres go test -count=1 ./e2e/browser/...
+
+.PHONY: lint
+lint: ## gofumpt, go vet, staticcheck, and the shape of the program (import floors, sizes, forbidden calls)
+	scripts/lint
+
+.PHONY: fmt
+fmt: ## rewrite the Go files as gofumpt wants them
+	git ls-files --cached --others --exclude-standard '*.go' | xargs $(tool) gofumpt -w
+
+.PHONY: docs
+docs: ## refresh the reference pages that are generated from the program
+	scripts/docs
+
+.PHONY: schema
+schema: ## refresh the golden picture of both engines' tables
+	scripts/with-postgres go test ./internal/store/... -run Schema -update
+
+.PHONY: openapi
+openapi: ## refresh the golden OpenAPI document
+	go test ./internal/handlers/api/... -run OpenAPI -update
+
+.PHONY: cover
+cover: ## coverage of internal/ by all tests below internal/ and cmd/, as bin/coverage.html
+	mkdir -p bin && go test -coverpkg=./internal/... -coverprofile=bin/coverage.out ./internal/... ./cmd/... && \
+	go tool cover -html=bin/coverage.out -o bin/coverage.html && go tool cover -func=bin/coverage.out | tail -n 1
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	scripts/fuzz
+
+.PHONY: bench
+bench: build ## requests per second, latency and CPU per endpoint beside the machine's own limits
+	scripts/with-postgres go run ./e2e/bench -binary=bin/idp
+
+.PHONY: screenshots
+screenshots: prerequisites ## each page as a picture below docs/screenshots: light, dark, narrow
+	go test -count=1 ./e2e/browser/... -run Screenshots -update
+
+.PHONY: vuln
+vuln: ## known vulnerabilities that the program reaches; offline if IDP_VULNDB names a folder of OSV files
+	$(tool) govulncheck $(if $(IDP_VULNDB),-db=file://$(abspath $(IDP_VULNDB))) ./cmd/idp
