@@ -10,7 +10,7 @@ tool := go tool -modfile=tools.mod
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## the release binary: bin/idp, static, no debug tables
@@ -22,7 +22,7 @@ run: ## a development server with a demo login and a sample application
 
 .PHONY: test
 test: prerequisites ## everything: SQLite, PostgreSQL, headless Chromium, the other languages' client libraries
-	scripts/with-postgres go run ./scripts/testall -count=.cache/count
+	scripts/with-postgres go run ./scripts/testall -count-file=.cache/count
 
 .PHONY: prerequisites
 prerequisites: ## find PostgreSQL, Chromium, Node.js and the Python libraries; install them as root on Debian
