@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store/sqldb"
+)
+
+const authorizationCols = `id, client_id, user_id, session_id, offline, refreshable, scopes, audience, redirect_uri, redirect_omitted, code_challenge, request,
+	auth_time, amr, acr, issued_at, code_expires_at, code_used_at, bound_key, revoked_at, expires_at`
+
+// authorizationUser reads the user's state and claims beside an authorization, in a form that RETURNING takes on both engines.
+const authorizationUser = `, coalesce((SELECT u.state FROM users u WHERE u.id = authorizations.user_id), ''),
+	coalesce((SELECT u.claims FROM users u WHERE u.id = authorizations.user_id), '{}')`
+
+// AuthorizationUser is an authorization with what its user may be said to be today.
+type AuthorizationUser struct {
+	*idp.Authorization
+	UserState idp.UserState
+	Claims    idp.UserClaims
+}
+
+type authorizationColumns struct {
+	a                                     idp.Authorization
+	scopes, audience, request, amr, state string
+	claims                                string
+}
+
+func (c *authorizationColumns) dest() []any {
+	a := &c.a
+	return []any{
+		&a.ID, &a.ClientID, &a.UserID, &a.SessionID, &a.Offline, &a.Refreshable, &c.scopes, &c.audience, &a.RedirectURI, &a.RedirectOmitted,
+		&a.CodeChallenge, &c.request, &a.AuthTime, &c.amr, &a.ACR, &a.IssuedAt, &a.CodeExpires, &a.CodeUsedAt, &a.BoundKey, &a.RevokedAt, &a.ExpiresAt,
+	}
+}
+
+func (c *authorizationColumns) value() (*idp.Authorization, error) {
+	a := &c.a
+	a.Scopes, a.Audience, a.AMR = split(c.scopes), split(c.audience), split(c.amr)
+	if c.request != "" {
+		if err := fromJSON(c.request, &a.Request); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (c *authorizationColumns) withUser() (*AuthorizationUser, error) {
+	a, err := c.value()
+	if err != nil {
+		return nil, err
+	}
+	v := &AuthorizationUser{Authorization: a, UserState: idp.UserState(c.state)}
+	return v, fromJSON(c.claims, &v.Claims)
+}
+
+func scanAuthorization(r sqldb.Row) (*idp.Authorization, error) {
+	var c authorizationColumns
+	if err := r.Scan(c.dest()...); err != nil {
+		return nil, err
+	}
+	return c.value()
+}
+
+func scanAuthorizationUser(r sqldb.Row) (*AuthorizationUser, error) {
+	var c authorizationColumns
+	if err := r.Scan(append(c.dest(), &c.state, &c.claims)...); err != nil {
+		return nil, err
+	}
+	return c.withUser()
+}
+
+// IssueConditions are what must hold in the same statement that writes a code, so that a session that has just ended, a user
+// who has just been disabled or a grant that has just been withdrawn cannot get one.
+type IssueConditions struct {
+	SessionID      string
+	SessionDigest  []byte
+	MinAuthTime    time.Time // the user must have signed in at this time or later
+	UserID         string    // if not empty, the session must be this user's (id_token_hint)
+	SkipGrant      bool      // a trusted client needs none
+	RequiredScopes []string  // what the grant must cover
+}
+
+// IssueCode writes an authorization with its code, if the conditions hold, and returns it with the user, session, time and methods
+// of the sign-in filled in. idp.ErrNotFound says that some condition does not hold: look, and ask the person.
+// This one statement is the whole of an authorization request with a session and a grant.
+func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []byte, c IssueConditions, now time.Time) (*idp.Authorization, error) {
+	request, err := toJSON(a.Request)
+	if err != nil {
+		return nil, err
+	}
+	return scanAuthorization(s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
+			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, bound_key, expires_at)
+		SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8, $9, $10, s.auth_time, s.amr, s.acr, $11, $12, $13, $14, $15
+		FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.id = $16 AND s.digest = $17 AND s.idle_expires_at > $11 AND s.expires_at > $11 AND u.state = 'active'
+			AND s.auth_time >= $18 AND ($19 = '' OR s.user_id = $19)
+			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 ESCAPE '\'))
+		RETURNING `+authorizationCols,
+		a.ID, a.ClientID, a.Offline, a.Refreshable, words(a.Scopes), words(a.Audience),
+		a.RedirectURI, a.RedirectOmitted, a.CodeChallenge, request, now, digest, a.CodeExpires, a.BoundKey, a.ExpiresAt,
+		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant, scopePattern(c.RequiredScopes)))
+}
+
+// Redemption is what a token request with a code presents.
+type Redemption struct {
+	ID             string // of the authorization, from the code
+	CodeDigest     []byte
+	ClientID       string // the authenticated client
+	RedirectURI    string // as sent; empty if it was not
+	CodeChallenge  string // S256 of the verifier that was sent; empty if none was
+	RefreshDigest  []byte // of the refresh token that the client gets if it may have one
+	RefreshIdle    time.Time
+	RefreshExpires time.Time
+	Expires        time.Time // when the row is of no use, without a refresh token
+}
+
+// RedeemCode spends a code and installs the first refresh token, in one statement: the code is the client's own, unspent,
+// unexpired, fits its redirect URI (RFC 6749 §4.1.3) and its PKCE challenge (RFC 7636 §4.6), and the user is active.
+// idp.ErrNotFound says that something does not fit; FailCode then says what, and burns the code.
+func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*AuthorizationUser, error) {
+	return scanAuthorizationUser(s.db.QueryRow(ctx, `UPDATE authorizations SET code_used_at = $7,
+			refresh_digest = CASE WHEN refreshable THEN $6 ELSE refresh_digest END,
+			refresh_idle_at = CASE WHEN refreshable THEN $8 ELSE refresh_idle_at END,
+			expires_at = CASE WHEN refreshable THEN $9 WHEN NOT refreshable THEN $10 ELSE expires_at END
+		WHERE id = $1 AND code_digest = $2 AND client_id = $3 AND code_used_at IS NULL AND revoked_at IS NULL AND code_expires_at > $7
+			AND (redirect_uri = $4 OR $4 = '' AND redirect_omitted) AND code_challenge = $5
+			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
+		RETURNING `+authorizationCols+authorizationUser,
+		r.ID, r.CodeDigest, r.ClientID, r.RedirectURI, r.CodeChallenge, r.RefreshDigest, now, r.RefreshIdle, r.RefreshExpires, r.Expires))
+}
+
+// FailCode is called when RedeemCode found nothing. It returns the authorization as it was, for the diagnosis, and burns the
+// code, whoever presented it: a second try with other parameters is as dead as a second use. A code that was spent before
+// takes its whole authorization with it (RFC 6749 §4.1.2, §10.5).
+func (s *Store) FailCode(ctx context.Context, id string, digest []byte, now time.Time) (*AuthorizationUser, error) {
+	var was *AuthorizationUser
+	err := s.InTx(ctx, func(ctx context.Context) (err error) {
+		was, err = scanAuthorizationUser(s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+`
+			FROM authorizations WHERE id = $1 AND code_digest = $2`, id, digest))
+		if err != nil {
+			return err
+		}
+		// Two at once: the loser of RedeemCode finds the winner's mark here and revokes what the winner got.
+		_, err = s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = CASE WHEN revoked_at IS NULL AND code_used_at IS NOT NULL THEN $2 ELSE revoked_at END,
+			code_used_at = coalesce(code_used_at, $2) WHERE id = $1`, id, now)
+		return err
+	})
+	return was, err
+}
+
+// AuthorizationNow returns an authorization with its user's present state and claims, and whether the access token jti was
+// revoked by itself. One statement; UserInfo and introspection need nothing else.
+func (s *Store) AuthorizationNow(ctx context.Context, id, jti string) (v *AuthorizationUser, revoked bool, err error) {
+	var c authorizationColumns
+	err = s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+`, EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $2)
+		FROM authorizations WHERE id = $1`, id, jti).Scan(append(c.dest(), &c.state, &c.claims, &revoked)...)
+	if err != nil {
+		return nil, false, err
+	}
+	v, err = c.withUser()
+	return v, revoked, err
+}
+
+// RevokeAuthorization kills a family, if it is the client's; idp.ErrNotFound if it is not, or is dead already.
+func (s *Store) RevokeAuthorization(ctx context.Context, id, clientID string, now time.Time) error {
+	n, err := s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL`, id, clientID, now)
+	return changedOne(n, err, idp.ErrNotFound)
+}
+
+// RevokeClient revokes every authorization of a client and forgets what people allowed it.
+func (s *Store) RevokeClient(ctx context.Context, clientID string, now time.Time) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		if _, err := s.db.Exec(ctx, `DELETE FROM grants WHERE client_id = $1`, clientID); err != nil {
+			return err
+		}
+		_, err := s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL`, clientID, now)
+		return err
+	})
+}

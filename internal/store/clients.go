@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store/sqldb"
+)
+
+func scanClient(r sqldb.Row) (*idp.Client, error) {
+	var c idp.Client
+	var id, document string
+	var created, updated time.Time
+	if err := r.Scan(&id, &document, &created, &updated); err != nil {
+		return nil, err
+	}
+	if err := fromJSON(document, &c); err != nil {
+		return nil, err
+	}
+	c.ID, c.CreatedAt, c.UpdatedAt = id, created, updated
+	return &c, nil
+}
+
+// CreateClient inserts a client; idp.ErrConflict if its id is taken.
+func (s *Store) CreateClient(ctx context.Context, c *idp.Client) error {
+	document, err := toJSON(c)
+	if err != nil {
+		return err
+	}
+	return s.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.db.Exec(ctx, `INSERT INTO clients (id, document, disabled, managed_by, created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, 1)`,
+			c.ID, document, c.Disabled, c.ManagedBy, c.CreatedAt, c.UpdatedAt)
+		if err != nil {
+			return err
+		}
+		return s.changed(ctx, TopicClients)
+	})
+}
+
+// UpdateClient writes c if the stored one was last changed at unless; idp.ErrConflict if somebody changed it since.
+func (s *Store) UpdateClient(ctx context.Context, c *idp.Client, unless time.Time) error {
+	document, err := toJSON(c)
+	if err != nil {
+		return err
+	}
+	return s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, `UPDATE clients SET document = $2, disabled = $3, managed_by = $4, updated_at = $5, version = version + 1
+			WHERE id = $1 AND updated_at = $6`, c.ID, document, c.Disabled, c.ManagedBy, c.UpdatedAt, unless)
+		if err := changedOne(n, err, idp.ErrConflict); err != nil {
+			return err
+		}
+		return s.changed(ctx, TopicClients)
+	})
+}
+
+// DeleteClient removes a client and revokes all it was given.
+func (s *Store) DeleteClient(ctx context.Context, id string, now time.Time) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, `DELETE FROM clients WHERE id = $1`, id)
+		if err := changedOne(n, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		if err := s.RevokeClient(ctx, id, now); err != nil {
+			return err
+		}
+		return s.changed(ctx, TopicClients)
+	})
+}
+
+// Client returns one client from the database. Requests use package registry's memory instead.
+func (s *Store) Client(ctx context.Context, id string) (*idp.Client, error) {
+	return scanClient(s.db.QueryRow(ctx, `SELECT id, document, created_at, updated_at FROM clients WHERE id = $1`, id))
+}
+
+// Clients lists clients by id.
+func (s *Store) Clients(ctx context.Context, p Page) ([]*idp.Client, error) {
+	rows, err := s.db.Query(ctx, `SELECT id, document, created_at, updated_at FROM clients WHERE id > $1 ORDER BY id LIMIT $2`, p.After, p.limit())
+	return collect(rows, err, scanClient)
+}
+
+// ClientsManagedBy lists the clients that are kept in files of a given name.
+func (s *Store) ClientsManagedBy(ctx context.Context, source string) ([]*idp.Client, error) {
+	rows, err := s.db.Query(ctx, `SELECT id, document, created_at, updated_at FROM clients WHERE managed_by = $1 ORDER BY id`, source)
+	return collect(rows, err, func(r sqldb.Row) (*idp.Client, error) { return scanClient(r) })
+}

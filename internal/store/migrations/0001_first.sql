@@ -1,0 +1,244 @@
+-- +goose Up
+-- One text for PostgreSQL and SQLite. Times are TIMESTAMPTZ on the one and integer microseconds UTC on the other.
+
+CREATE TABLE users (
+  id TEXT PRIMARY KEY,
+  state TEXT NOT NULL,
+  username TEXT NOT NULL,
+  email TEXT NOT NULL,
+  email_verified BOOLEAN NOT NULL,
+  claims TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL
+);
+
+-- Every name that finds a user: one namespace for addresses and usernames, so that no value can mean two people.
+CREATE TABLE identifiers (
+  value TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE
+);
+CREATE INDEX identifiers_user ON identifiers (user_id);
+
+-- The roles of the claims document once more, for "who is an administrator".
+CREATE TABLE user_roles (
+  role TEXT NOT NULL,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  PRIMARY KEY (role, user_id)
+);
+CREATE INDEX user_roles_user ON user_roles (user_id);
+
+CREATE TABLE credentials (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  scheme TEXT NOT NULL,
+  secret TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX credentials_user ON credentials (user_id);
+CREATE UNIQUE INDEX credentials_one_password ON credentials (user_id) WHERE kind = 'password';
+
+CREATE TABLE identities (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  provider_id TEXT NOT NULL,
+  issuer TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  email TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  last_used_at TIMESTAMPTZ NOT NULL
+);
+CREATE UNIQUE INDEX identities_subject ON identities (issuer, subject);
+CREATE INDEX identities_user ON identities (user_id);
+
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,
+  digest BYTEA NOT NULL,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  auth_time TIMESTAMPTZ NOT NULL,
+  amr TEXT NOT NULL,
+  acr TEXT NOT NULL,
+  provider_id TEXT NOT NULL,
+  user_agent TEXT NOT NULL,
+  address TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  last_seen_at TIMESTAMPTZ NOT NULL,
+  idle_expires_at TIMESTAMPTZ NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL,
+  remember_digest BYTEA,
+  remember_expires_at TIMESTAMPTZ,
+  restored_at TIMESTAMPTZ,
+  purge_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_purge ON sessions (purge_at);
+
+CREATE TABLE grants (
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  client_id TEXT NOT NULL,
+  scopes TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL,
+  PRIMARY KEY (user_id, client_id)
+);
+
+-- One row per authorization: its code, then its refresh tokens, one after the other in the same columns. No digest is
+-- indexed: codes and tokens carry the row's id, and an update that touches no index is the cheap kind on PostgreSQL.
+CREATE TABLE authorizations (
+  id TEXT PRIMARY KEY,
+  client_id TEXT NOT NULL,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  session_id TEXT NOT NULL,
+  offline BOOLEAN NOT NULL,
+  refreshable BOOLEAN NOT NULL,
+  scopes TEXT NOT NULL,
+  audience TEXT NOT NULL,
+  redirect_uri TEXT NOT NULL,
+  redirect_omitted BOOLEAN NOT NULL,
+  code_challenge TEXT NOT NULL,
+  request TEXT NOT NULL,
+  auth_time TIMESTAMPTZ NOT NULL,
+  amr TEXT NOT NULL,
+  acr TEXT NOT NULL,
+  issued_at TIMESTAMPTZ NOT NULL,
+  code_digest BYTEA NOT NULL,
+  code_expires_at TIMESTAMPTZ NOT NULL,
+  code_used_at TIMESTAMPTZ,
+  refresh_digest BYTEA,
+  refresh_previous BYTEA,
+  refresh_sealed BYTEA,
+  refresh_rotated_at TIMESTAMPTZ,
+  refresh_idle_at TIMESTAMPTZ,
+  bound_key TEXT NOT NULL,
+  revoked_at TIMESTAMPTZ,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX authorizations_user ON authorizations (user_id, client_id);
+CREATE INDEX authorizations_expires ON authorizations (expires_at);
+
+CREATE TABLE access_tokens (
+  digest BYTEA PRIMARY KEY,
+  authorization_id TEXT NOT NULL,
+  claims TEXT NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX access_tokens_expires ON access_tokens (expires_at);
+
+CREATE TABLE revoked_tokens (
+  jti TEXT PRIMARY KEY,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX revoked_tokens_expires ON revoked_tokens (expires_at);
+
+CREATE TABLE interactions (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  browser_digest BYTEA NOT NULL,
+  client_id TEXT NOT NULL,
+  params TEXT NOT NULL,
+  steps TEXT NOT NULL,
+  trace_id TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX interactions_browser ON interactions (browser_digest);
+CREATE INDEX interactions_expires ON interactions (expires_at);
+
+CREATE TABLE upstream_logins (
+  state_digest BYTEA PRIMARY KEY,
+  browser_digest BYTEA NOT NULL,
+  interaction_id TEXT NOT NULL,
+  provider_id TEXT NOT NULL,
+  pending TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX upstream_logins_expires ON upstream_logins (expires_at);
+
+CREATE TABLE clients (
+  id TEXT PRIMARY KEY,
+  document TEXT NOT NULL,
+  disabled BOOLEAN NOT NULL,
+  managed_by TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL,
+  version BIGINT NOT NULL
+);
+
+CREATE TABLE providers (
+  id TEXT PRIMARY KEY,
+  document TEXT NOT NULL,
+  secret TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE signing_keys (
+  id TEXT PRIMARY KEY,
+  algorithm TEXT NOT NULL,
+  private TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  active_at TIMESTAMPTZ NOT NULL,
+  retired_at TIMESTAMPTZ,
+  expires_at TIMESTAMPTZ
+);
+
+CREATE TABLE audit_events (
+  id TEXT PRIMARY KEY,
+  at TIMESTAMPTZ NOT NULL,
+  type TEXT NOT NULL,
+  actor_kind TEXT NOT NULL,
+  actor_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  client_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  address TEXT NOT NULL,
+  user_agent TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  details TEXT NOT NULL
+);
+CREATE INDEX audit_events_user ON audit_events (user_id, id);
+CREATE INDEX audit_events_at ON audit_events (at);
+
+CREATE TABLE traces (
+  id TEXT PRIMARY KEY,
+  at TIMESTAMPTZ NOT NULL,
+  endpoint TEXT NOT NULL,
+  client_id TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  checks TEXT NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX traces_expires ON traces (expires_at);
+
+CREATE TABLE throttles (
+  key TEXT PRIMARY KEY,
+  failures BIGINT NOT NULL,
+  window_at TIMESTAMPTZ NOT NULL,
+  blocked_until TIMESTAMPTZ,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX throttles_expires ON throttles (expires_at);
+
+CREATE TABLE once_tokens (
+  digest BYTEA PRIMARY KEY,
+  purpose TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX once_tokens_expires ON once_tokens (expires_at);
+
+CREATE TABLE leases (
+  name TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  until TIMESTAMPTZ NOT NULL
+);
+
+-- What replicas keep in memory, and how often it changed: they read this when told, and once a second in any case.
+CREATE TABLE changes (
+  topic TEXT PRIMARY KEY,
+  version BIGINT NOT NULL
+);

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store/sqldb"
+)
+
+const sessionCols = `s.id, s.user_id, s.auth_time, s.amr, s.acr, s.provider_id, s.user_agent, s.address, s.created_at, s.last_seen_at,
+	s.idle_expires_at, s.expires_at, s.remember_expires_at, s.restored_at`
+
+// sessionOwnCols are the same without the alias: SQLite's RETURNING knows none.
+const sessionOwnCols = `id, user_id, auth_time, amr, acr, provider_id, user_agent, address, created_at, last_seen_at,
+	idle_expires_at, expires_at, remember_expires_at, restored_at`
+
+func sessionDest(v *idp.Session, amr *string) []any {
+	return []any{
+		&v.ID, &v.UserID, &v.AuthTime, amr, &v.ACR, &v.ProviderID, &v.UserAgent, &v.Address, &v.CreatedAt, &v.LastSeenAt,
+		&v.IdleExpiresAt, &v.ExpiresAt, &v.RememberExpiresAt, &v.RestoredAt,
+	}
+}
+
+func scanSession(r sqldb.Row) (*idp.Session, error) {
+	var v idp.Session
+	var amr string
+	if err := r.Scan(sessionDest(&v, &amr)...); err != nil {
+		return nil, err
+	}
+	v.AMR, v.Remembered = split(amr), v.RememberExpiresAt != nil
+	return &v, nil
+}
+
+func purgeAt(v *idp.Session) time.Time {
+	if v.RememberExpiresAt != nil && v.RememberExpiresAt.After(v.ExpiresAt) {
+		return *v.RememberExpiresAt
+	}
+	return v.ExpiresAt
+}
+
+// CreateSession inserts a session under the digest of its cookie, and of its remember cookie if it has one (else nil).
+func (s *Store) CreateSession(ctx context.Context, v *idp.Session, digest, remember []byte) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO sessions (id, digest, user_id, auth_time, amr, acr, provider_id, user_agent, address, created_at,
+			last_seen_at, idle_expires_at, expires_at, remember_digest, remember_expires_at, restored_at, purge_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+		v.ID, digest, v.UserID, v.AuthTime, words(v.AMR), v.ACR, v.ProviderID, v.UserAgent, v.Address, v.CreatedAt,
+		v.LastSeenAt, v.IdleExpiresAt, v.ExpiresAt, remember, v.RememberExpiresAt, v.RestoredAt, purgeAt(v))
+	return err
+}
+
+// SessionUser is a live session with the user it belongs to.
+type SessionUser struct {
+	Session *idp.Session
+	User    *idp.User
+}
+
+func scanSessionUser(r sqldb.Row) (*SessionUser, error) {
+	var v idp.Session
+	var u idp.User
+	var amr, state, claims string
+	if err := r.Scan(append(sessionDest(&v, &amr), &u.ID, &state, &claims, &u.CreatedAt, &u.UpdatedAt)...); err != nil {
+		return nil, err
+	}
+	v.AMR, v.Remembered = split(amr), v.RememberExpiresAt != nil
+	u.State = idp.UserState(state)
+	var doc idp.UserClaims
+	if err := fromJSON(claims, &doc); err != nil {
+		return nil, err
+	}
+	u.Username, u.Email, u.EmailVerified, u.Roles, u.Profile = doc.Username, doc.Email, doc.EmailVerified, doc.Roles, doc.Profile
+	return &SessionUser{Session: &v, User: &u}, nil
+}
+
+// LiveSession returns the session of a cookie, with its user, if it may be used at now and the user is active.
+func (s *Store) LiveSession(ctx context.Context, id string, digest []byte, now time.Time) (*SessionUser, error) {
+	return scanSessionUser(s.db.QueryRow(ctx, `SELECT `+sessionCols+`, u.id, u.state, u.claims, u.created_at, u.updated_at
+		FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.id = $1 AND s.digest = $2 AND s.idle_expires_at > $3 AND s.expires_at > $3 AND u.state = 'active'`, id, digest, now))
+}
+
+// RestoreSession brings a session back by its remember cookie: one statement gives it a new cookie digest, a new remember
+// digest and new limits, so that of two browsers with one copied cookie only one is served. auth_time stays what it was.
+func (s *Store) RestoreSession(ctx context.Context, id string, remember, newDigest, newRemember []byte, idle, expires, now time.Time) error {
+	n, err := s.db.Exec(ctx, `UPDATE sessions SET digest = $3, remember_digest = $4, idle_expires_at = $5, expires_at = $6,
+			restored_at = $7, last_seen_at = $7, purge_at = CASE WHEN remember_expires_at > $6 THEN remember_expires_at ELSE $6 END
+		WHERE id = $1 AND remember_digest = $2 AND remember_expires_at > $7
+			AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.state = 'active')`,
+		id, remember, newDigest, newRemember, idle, expires, now)
+	return changedOne(n, err, idp.ErrNotFound)
+}
+
+// TouchSession moves the idle limit, never past the absolute one.
+func (s *Store) TouchSession(ctx context.Context, id string, idle, now time.Time) error {
+	_, err := s.db.Exec(ctx, `UPDATE sessions SET last_seen_at = $3, idle_expires_at = CASE WHEN $2 < expires_at THEN $2 ELSE expires_at END
+		WHERE id = $1 AND idle_expires_at > $3`, id, idle, now)
+	return err
+}
+
+// EndSession deletes a session and stops the tokens that do not outlive it. It returns the session, or idp.ErrNotFound.
+func (s *Store) EndSession(ctx context.Context, id string, now time.Time) (*idp.Session, error) {
+	var ended *idp.Session
+	err := s.InTx(ctx, func(ctx context.Context) error {
+		v, err := scanSession(s.db.QueryRow(ctx, `DELETE FROM sessions WHERE id = $1 RETURNING `+sessionOwnCols, id))
+		if err != nil {
+			return err
+		}
+		ended = v
+		_, err = s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE user_id = $1 AND session_id = $2 AND NOT offline AND revoked_at IS NULL`,
+			v.UserID, v.ID, now)
+		return err
+	})
+	return ended, err
+}
+
+// EndSessionsOf deletes all sessions of a user but one (keep may be empty) and revokes every authorization that is not the kept
+// session's. It returns how many sessions ended.
+func (s *Store) EndSessionsOf(ctx context.Context, userID, keep string, now time.Time) (int64, error) {
+	var n int64
+	err := s.InTx(ctx, func(ctx context.Context) (err error) {
+		if n, err = s.db.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, userID, keep); err != nil {
+			return err
+		}
+		_, err = s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE user_id = $1 AND session_id <> $2 AND revoked_at IS NULL`,
+			userID, keep, now)
+		return err
+	})
+	return n, err
+}
+
+// Session returns one session by its id, live or not.
+func (s *Store) Session(ctx context.Context, id string) (*idp.Session, error) {
+	return scanSession(s.db.QueryRow(ctx, `SELECT `+sessionCols+` FROM sessions s WHERE s.id = $1`, id))
+}
+
+// SessionsOf lists the sessions of a user that are live, or can be restored, at now.
+func (s *Store) SessionsOf(ctx context.Context, userID string, now time.Time) ([]*idp.Session, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+sessionCols+` FROM sessions s WHERE s.user_id = $1 AND s.purge_at > $2 ORDER BY s.id`, userID, now)
+	return collect(rows, err, scanSession)
+}
+
+// Sessions lists all sessions that are live, or can be restored, at now.
+func (s *Store) Sessions(ctx context.Context, p Page, now time.Time) ([]*idp.Session, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+sessionCols+` FROM sessions s WHERE s.id > $1 AND s.purge_at > $2 ORDER BY s.id LIMIT $3`,
+		p.After, now, p.limit())
+	return collect(rows, err, scanSession)
+}

@@ -1,0 +1,78 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// MigrationState is one migration and when it was applied; zero if it is pending.
+type MigrationState struct {
+	Version   int64
+	Name      string
+	AppliedAt time.Time
+}
+
+// Migrate applies every pending migration, each in a transaction of its own. On PostgreSQL an advisory lock makes replicas
+// that start together wait for one another. It returns the names of what it applied.
+func Migrate(ctx context.Context, e Engine, fsys fs.FS) ([]string, error) {
+	var applied []string
+	err := withGoose(e, fsys, func(p *goose.Provider) error {
+		results, err := p.Up(ctx)
+		for _, r := range results {
+			applied = append(applied, r.Source.Path)
+		}
+		return err
+	})
+	if err != nil {
+		return applied, fmt.Errorf("migrate: %w", err)
+	}
+	return applied, nil
+}
+
+// MigrationStatus lists all migrations that this binary knows.
+func MigrationStatus(ctx context.Context, e Engine, fsys fs.FS) ([]MigrationState, error) {
+	var states []MigrationState
+	err := withGoose(e, fsys, func(p *goose.Provider) error {
+		list, err := p.Status(ctx)
+		for _, s := range list {
+			states = append(states, MigrationState{Version: s.Source.Version, Name: s.Source.Path, AppliedAt: s.AppliedAt})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("migration status: %w", err)
+	}
+	return states, nil
+}
+
+func withGoose(e Engine, fsys fs.FS, fn func(*goose.Provider) error) error {
+	switch d := e.(type) {
+	case *postgres:
+		db := stdlib.OpenDB(*d.conf)
+		defer func() { _ = db.Close() }()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+		if err != nil {
+			return err
+		}
+		return run(goose.DialectPostgres, db, fsys, fn, goose.WithSessionLocker(locker))
+	case *sqliteDB:
+		// The writer lends its connection: nothing else runs meanwhile, and an in-process lock is all SQLite needs.
+		return d.write.lend(func(db *sql.DB) error { return run(goose.DialectSQLite3, db, fsys, fn) })
+	}
+	return fmt.Errorf("no migrations for engine %s", e.Name())
+}
+
+func run(dialect goose.Dialect, db *sql.DB, fsys fs.FS, fn func(*goose.Provider) error, opts ...goose.ProviderOption) error {
+	p, err := goose.NewProvider(dialect, db, fsys, append(opts, goose.WithDisableGlobalRegistry(true))...)
+	if err != nil {
+		return err
+	}
+	return fn(p)
+}

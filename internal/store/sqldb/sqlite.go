@@ -1,0 +1,187 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+
+	"idp/internal/idp"
+)
+
+// SQLiteConfig says where the file is.
+type SQLiteConfig struct {
+	Path    string
+	Readers int // connections that read, 4 if 0; one more writes
+}
+
+// sqliteDB reads through a pool and writes through one goroutine (sqlite_writer.go), since SQLite has one writer anyway:
+// waiting in our queue is fair and shares commits, waiting on the file's lock is neither.
+type sqliteDB struct {
+	read  *sql.DB
+	stmts sync.Map // statement text → *sql.Stmt
+	write *writer
+}
+
+type sqliteTx struct{}
+
+// OpenSQLite opens, and creates if need be, a database file in WAL mode.
+func OpenSQLite(ctx context.Context, c SQLiteConfig) (Engine, error) {
+	if c.Readers <= 0 {
+		c.Readers = 4
+	}
+	// FULL: an answered commit survives a power cut; the writer's grouping pays for it.
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)", "case_sensitive_like(1)"}}
+	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: c.Path}).EscapedPath(), RawQuery: q.Encode()}).String()
+	wdb, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", c.Path, err)
+	}
+	wdb.SetMaxOpenConns(1)
+	conn, err := wdb.Conn(ctx)
+	if err != nil {
+		_ = wdb.Close()
+		return nil, fmt.Errorf("open %s: %w", c.Path, err)
+	}
+	rdb, err := sql.Open("sqlite", dsn+"&_query_only=1")
+	if err != nil {
+		_ = wdb.Close()
+		return nil, fmt.Errorf("open %s: %w", c.Path, err)
+	}
+	rdb.SetMaxOpenConns(c.Readers)
+	rdb.SetMaxIdleConns(c.Readers)
+	return &sqliteDB{read: rdb, write: startWriter(wdb, conn)}, nil
+}
+
+// reads reports whether the statement only reads and may run beside the writer.
+func reads(sql string) bool {
+	s := strings.TrimLeft(sql, " \t\n")
+	return len(s) >= 6 && strings.EqualFold(s[:6], "SELECT") || len(s) >= 4 && strings.EqualFold(s[:4], "WITH")
+}
+
+func (d *sqliteDB) Exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
+	count(ctx)
+	err = d.onWriter(ctx, false, func(ctx context.Context, t *txn) error {
+		n, err = t.exec(ctx, sql, args)
+		return err
+	})
+	return n, err
+}
+
+func (d *sqliteDB) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
+	count(ctx)
+	if _, inTx := ctx.Value(sqliteTx{}).(*txn); reads(sql) && !inTx {
+		return d.queryReader(ctx, sql, args)
+	}
+	var rows *bufferedRows
+	err := d.onWriter(ctx, false, func(ctx context.Context, t *txn) (err error) {
+		rows, err = t.query(ctx, sql, args)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (d *sqliteDB) QueryRow(ctx context.Context, sql string, args ...any) Row {
+	rows, err := d.Query(ctx, sql, args...)
+	if err != nil {
+		return failedRow{err}
+	}
+	return firstRow{rows}
+}
+
+func (d *sqliteDB) queryReader(ctx context.Context, text string, args []any) (Rows, error) {
+	st, ok := d.stmts.Load(text)
+	if !ok {
+		fresh, err := d.read.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, sqliteError(err)
+		}
+		var loaded bool
+		if st, loaded = d.stmts.LoadOrStore(text, fresh); loaded {
+			_ = fresh.Close()
+		}
+	}
+	rows, err := st.(*sql.Stmt).QueryContext(ctx, sqliteArgs(args)...)
+	if err != nil {
+		return nil, sqliteError(err)
+	}
+	return &sqlRows{rows: rows}, nil
+}
+
+// InTx runs fn on the writer's goroutine, in one transaction with its neighbours but undone alone if it fails.
+func (d *sqliteDB) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	if _, ok := ctx.Value(sqliteTx{}).(*txn); ok {
+		return fn(ctx)
+	}
+	count(ctx)
+	count(ctx)
+	return d.onWriter(ctx, true, func(ctx context.Context, t *txn) error {
+		return fn(context.WithValue(ctx, sqliteTx{}, t))
+	})
+}
+
+func (d *sqliteDB) onWriter(ctx context.Context, savepoint bool, fn func(ctx context.Context, t *txn) error) error {
+	if t, ok := ctx.Value(sqliteTx{}).(*txn); ok {
+		return fn(ctx, t)
+	}
+	return d.write.do(ctx, savepoint, fn)
+}
+
+func (d *sqliteDB) Listen(context.Context, func(string))   {}
+func (d *sqliteDB) Announce(context.Context, string) error { return nil }
+func (d *sqliteDB) Ping(ctx context.Context) error         { return sqliteError(d.read.PingContext(ctx)) }
+func (d *sqliteDB) Name() string                           { return "sqlite" }
+
+func (d *sqliteDB) Close() error {
+	return errors.Join(d.write.close(), d.read.Close())
+}
+
+func sqliteArgs(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		switch v := a.(type) {
+		case time.Time:
+			out[i] = v.UnixMicro()
+		case *time.Time:
+			if v != nil {
+				out[i] = v.UnixMicro()
+			}
+		default:
+			out[i] = a
+		}
+	}
+	return out
+}
+
+func sqliteError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		switch se.Code() & 0xff {
+		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
+			return fmt.Errorf("%w: %w", ErrRetry, err)
+		case sqlitelib.SQLITE_CONSTRAINT:
+			if c := se.Code(); c == sqlitelib.SQLITE_CONSTRAINT_UNIQUE || c == sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY {
+				return fmt.Errorf("%w: %w", idp.ErrConflict, err)
+			}
+		case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_READONLY:
+			return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)
+		}
+	}
+	if errors.Is(err, sql.ErrConnDone) {
+		return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)
+	}
+	return err
+}

@@ -1,0 +1,237 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"idp/internal/idp"
+)
+
+// groupMost bounds how many callers share one commit.
+const groupMost = 128
+
+// writer owns the one connection that writes. Callers queue; whoever waits while a commit is on its way shares the next one
+// (group commit), so that 64 callers cost a few syncs of the disk, not 64.
+type writer struct {
+	db    *sql.DB
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt // of the one connection; only the writer's goroutine looks
+	jobs  chan *job
+	lends chan func()
+	quit  chan struct{}
+	ended chan struct{}
+}
+
+type job struct {
+	ctx       context.Context
+	savepoint bool // more than one statement: must be undone alone
+	fn        func(ctx context.Context, t *txn) error
+	err       error
+	done      chan struct{}
+}
+
+// txn is the open transaction, valid on the writer's goroutine while a job runs.
+type txn struct{ w *writer }
+
+func startWriter(db *sql.DB, conn *sql.Conn) *writer {
+	w := &writer{
+		db: db, conn: conn, stmts: map[string]*sql.Stmt{},
+		jobs: make(chan *job, groupMost), lends: make(chan func()), quit: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go w.run()
+	return w
+}
+
+func (w *writer) do(ctx context.Context, savepoint bool, fn func(ctx context.Context, t *txn) error) error {
+	j := &job{ctx: ctx, savepoint: savepoint, fn: fn, done: make(chan struct{})}
+	select {
+	case w.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.quit:
+		return fmt.Errorf("%w: the database is closed", idp.ErrUnavailable)
+	}
+	select {
+	case <-j.done: // also when ctx has ended meanwhile: only the writer knows whether it was committed
+		return j.err
+	case <-w.ended:
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			return fmt.Errorf("%w: the database is closed", idp.ErrUnavailable)
+		}
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	for {
+		select {
+		case j := <-w.jobs:
+			w.group(j)
+		case borrow := <-w.lends:
+			borrow()
+		case <-w.quit:
+			return
+		}
+	}
+}
+
+// group runs first and whoever waits behind it in one transaction, and answers all of them after the commit.
+func (w *writer) group(first *job) {
+	bg := context.WithoutCancel(first.ctx)
+	group := []*job{first}
+	err := w.begin(bg)
+	if err == nil {
+		first.err = w.runJob(first)
+	}
+	for err == nil && len(group) < groupMost {
+		select {
+		case j := <-w.jobs:
+			group = append(group, j)
+			j.err = w.runJob(j)
+			continue
+		default:
+		}
+		break
+	}
+	if err == nil {
+		if err = w.control(bg, "COMMIT"); err != nil {
+			_ = w.control(bg, "ROLLBACK")
+		}
+	}
+	for _, j := range group {
+		if err != nil && j.err == nil {
+			j.err = err
+		}
+		close(j.done)
+	}
+}
+
+// begin takes the file's write lock, waiting for other processes (the CLI) to give it up.
+func (w *writer) begin(ctx context.Context) error {
+	var err error
+	for range 6 { // each attempt waits busy_timeout
+		if err = w.control(ctx, "BEGIN IMMEDIATE"); !errors.Is(err, ErrRetry) {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return fmt.Errorf("%w: another process keeps the database file locked: %w", idp.ErrUnavailable, err)
+}
+
+func (w *writer) runJob(j *job) (err error) {
+	if err := j.ctx.Err(); err != nil {
+		return err // nobody waits for it any more, and nothing was written
+	}
+	ctx := context.WithoutCancel(j.ctx) // an interrupt would hurt the neighbours
+	if j.savepoint {
+		if err := w.control(ctx, "SAVEPOINT job"); err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				_ = w.control(ctx, "ROLLBACK TO job")
+			}
+			err = errors.Join(err, w.control(ctx, "RELEASE job"))
+		}()
+	}
+	defer func() {
+		if r := recover(); r != nil { // the caller's bug must not take the writer with it
+			err = fmt.Errorf("panic in transaction: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return j.fn(ctx, &txn{w})
+}
+
+func (w *writer) control(ctx context.Context, text string) error {
+	_, err := (&txn{w}).exec(ctx, text, nil)
+	return err
+}
+
+func (w *writer) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st, ok := w.stmts[text]; ok {
+		return st, nil
+	}
+	st, err := w.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, sqliteError(err)
+	}
+	w.stmts[text] = st
+	return st, nil
+}
+
+func (t *txn) exec(ctx context.Context, text string, args []any) (int64, error) {
+	st, err := t.w.prepared(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.ExecContext(ctx, sqliteArgs(args)...)
+	if err != nil {
+		return 0, sqliteError(err)
+	}
+	return res.RowsAffected()
+}
+
+// query reads all rows at once: the connection is shared with the next job.
+func (t *txn) query(ctx context.Context, text string, args []any) (*bufferedRows, error) {
+	st, err := t.w.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := st.QueryContext(ctx, sqliteArgs(args)...)
+	if err != nil {
+		return nil, sqliteError(err)
+	}
+	defer func() { _ = rows.Close() }()
+	b := &bufferedRows{}
+	live := &sqlRows{rows: rows}
+	for live.Next() {
+		v, err := live.values()
+		if err != nil {
+			return nil, err
+		}
+		b.rows = append(b.rows, v)
+	}
+	return b, live.Err()
+}
+
+// lend gives fn the database handle while no job runs. It is for migrations: prepared statements are dropped before, and the
+// connection is taken back after.
+func (w *writer) lend(fn func(db *sql.DB) error) error {
+	var ferr error
+	done := make(chan struct{})
+	select {
+	case w.lends <- func() {
+		defer close(done)
+		for text, st := range w.stmts {
+			_ = st.Close()
+			delete(w.stmts, text)
+		}
+		_ = w.conn.Close()
+		ferr = fn(w.db)
+		var err error
+		if w.conn, err = w.db.Conn(context.Background()); err != nil {
+			ferr = errors.Join(ferr, err)
+		}
+	}:
+	case <-w.quit:
+		return fmt.Errorf("%w: the database is closed", idp.ErrUnavailable)
+	}
+	<-done
+	return ferr
+}
+
+func (w *writer) close() error {
+	close(w.quit)
+	<-w.ended
+	for _, st := range w.stmts {
+		_ = st.Close()
+	}
+	return errors.Join(w.conn.Close(), w.db.Close())
+}

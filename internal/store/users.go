@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store/sqldb"
+)
+
+const userCols = `id, state, claims, created_at, updated_at`
+
+func scanUser(r sqldb.Row) (*idp.User, error) {
+	var u idp.User
+	var state, claims string
+	if err := r.Scan(&u.ID, &state, &claims, &u.CreatedAt, &u.UpdatedAt); err != nil {
+		return nil, err
+	}
+	u.State = idp.UserState(state)
+	var c idp.UserClaims
+	if err := fromJSON(claims, &c); err != nil {
+		return nil, err
+	}
+	u.Username, u.Email, u.EmailVerified, u.Roles, u.Profile = c.Username, c.Email, c.EmailVerified, c.Roles, c.Profile
+	return &u, nil
+}
+
+// CreateUser inserts a user and the identifiers that find them. idp.ErrConflict says that one of these is taken.
+func (s *Store) CreateUser(ctx context.Context, u *idp.User) error {
+	claims, err := u.ClaimsDocument()
+	if err != nil {
+		return err
+	}
+	return s.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.db.Exec(ctx, `INSERT INTO users (id, state, username, email, email_verified, claims, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			u.ID, string(u.State), u.Username, u.Email, u.EmailVerified, claims, u.CreatedAt, u.UpdatedAt)
+		if err != nil {
+			return err
+		}
+		return s.putIdentifiers(ctx, u)
+	})
+}
+
+// UpdateUser writes all of u but its id and creation time, and makes its identifiers those it has now. Its UpdatedAt is the new
+// time of change. idp.ErrConflict says that an identifier is taken.
+func (s *Store) UpdateUser(ctx context.Context, u *idp.User) error {
+	claims, err := u.ClaimsDocument()
+	if err != nil {
+		return err
+	}
+	return s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, `UPDATE users SET state = $2, username = $3, email = $4, email_verified = $5, claims = $6, updated_at = $7
+			WHERE id = $1`, u.ID, string(u.State), u.Username, u.Email, u.EmailVerified, claims, u.UpdatedAt)
+		if err := changedOne(n, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		for _, clear := range []string{`DELETE FROM identifiers WHERE user_id = $1`, `DELETE FROM user_roles WHERE user_id = $1`} {
+			if _, err := s.db.Exec(ctx, clear, u.ID); err != nil {
+				return err
+			}
+		}
+		return s.putIdentifiers(ctx, u)
+	})
+}
+
+// putIdentifiers inserts what finds the user, and their roles.
+func (s *Store) putIdentifiers(ctx context.Context, u *idp.User) error {
+	for _, role := range u.Roles {
+		if _, err := s.db.Exec(ctx, `INSERT INTO user_roles (role, user_id) VALUES ($1, $2)
+			ON CONFLICT (role, user_id) DO NOTHING`, role, u.ID); err != nil {
+			return err
+		}
+	}
+	put := func(kind, value string) error {
+		_, err := s.db.Exec(ctx, `INSERT INTO identifiers (value, kind, user_id) VALUES ($1, $2, $3)`, value, kind, u.ID)
+		return err
+	}
+	if u.Email != "" {
+		if err := put("email", u.Email); err != nil {
+			return err
+		}
+	}
+	if u.Username != "" {
+		name, ok := idp.CanonicalUsername(u.Username)
+		if !ok {
+			return fmt.Errorf("store user %s: username is not canonical", u.ID)
+		}
+		return put("username", name)
+	}
+	return nil
+}
+
+// User returns the user with an id.
+func (s *Store) User(ctx context.Context, id string) (*idp.User, error) {
+	return scanUser(s.db.QueryRow(ctx, `SELECT `+userCols+` FROM users WHERE id = $1`, id))
+}
+
+// UserByIdentifier returns the user whose canonical address or username this is.
+func (s *Store) UserByIdentifier(ctx context.Context, canonical string) (*idp.User, error) {
+	return scanUser(s.db.QueryRow(ctx, `SELECT `+userCols+` FROM users
+		WHERE id = (SELECT user_id FROM identifiers WHERE value = $1)`, canonical))
+}
+
+// Users lists users by id.
+func (s *Store) Users(ctx context.Context, p Page) ([]*idp.User, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+userCols+` FROM users WHERE id > $1 ORDER BY id LIMIT $2`, p.After, p.limit())
+	return collect(rows, err, scanUser)
+}
+
+// DeleteUser removes a user and, by cascade, all that is theirs. Their sub is never given to anybody else.
+func (s *Store) DeleteUser(ctx context.Context, id string) error {
+	n, err := s.db.Exec(ctx, `DELETE FROM users WHERE id = $1`, id)
+	return changedOne(n, err, idp.ErrNotFound)
+}
+
+// AnyActiveWithRole reports whether some active user has the role.
+func (s *Store) AnyActiveWithRole(ctx context.Context, role string) (bool, error) {
+	var n int64
+	err := s.db.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM user_roles r JOIN users u ON u.id = r.user_id
+		WHERE r.role = $1 AND u.state = 'active' LIMIT 1) AS found`, role).Scan(&n)
+	return n > 0, err
+}
+
+// SetUserState changes only the state, so that it cannot undo a change of the rest.
+func (s *Store) SetUserState(ctx context.Context, id string, state idp.UserState, now time.Time) error {
+	n, err := s.db.Exec(ctx, `UPDATE users SET state = $2, updated_at = $3 WHERE id = $1`, id, string(state), now)
+	return changedOne(n, err, idp.ErrNotFound)
+}
