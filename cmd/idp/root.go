@@ -1,0 +1,144 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `idp lets your applications delegate sign-in: it is an OpenID Connect provider and an OAuth 2 authorization server in one binary.
+
+Try it out:          idp serve --dev
+Check the settings:  idp config check
+Something is wrong:  idp doctor
+
+Commands read as noun and verb (idp client create); verb first and plurals are understood too (idp create client, idp clients list).`
+
+const rootExit = `
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 not found, 4 conflict.
+`
+
+// newRootCmd assembles the command tree.
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:               "idp",
+		Short:             "Identity provider and OAuth 2 authorization server",
+		Long:              rootHelp,
+		SilenceErrors:     true, // report prints them, once
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // completion.go has its own
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetUsageTemplate(root.UsageTemplate() + rootExit)
+
+	p := root.PersistentFlags()
+	p.StringVar(&a.flags.config, "config", "", "configuration file (default ./idp.yaml, then /etc/idp/idp.yaml)")
+	p.StringVarP(&a.flags.output, "output", "o", formatTable, "output format: "+strings.Join(formats(), ", "))
+	p.BoolVarP(&a.flags.quiet, "quiet", "q", false, "print only ids, and no words")
+	p.BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask before destroying something")
+	must(root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp)))
+
+	root.AddCommand(commands(a)...)
+	a.frame(root)
+	return root
+}
+
+// frame gives every command below c what all of them need: the plural of a noun, an error for an unknown verb, and a mark that
+// tells a wrong command line (exit 2) from a command that failed (exit 1).
+func (a *app) frame(c *cobra.Command) {
+	switch {
+	case c.RunE != nil:
+		inner := c.RunE
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			a.started = true
+			if !slices.Contains(formats(), a.flags.output) {
+				return usagef("the output format %q is not known: use one of %s", a.flags.output, strings.Join(formats(), ", "))
+			}
+			return inner(cmd, args)
+		}
+	case c.HasSubCommands() && c.Run == nil:
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return usagef("%q is no command of %q%s", args[0], cmd.CommandPath(), suggest(cmd, args[0]))
+		}
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		if c.HasParent() {
+			c.Aliases = append(c.Aliases, c.Name()+"s")
+		}
+	}
+	for _, sub := range c.Commands() {
+		a.frame(sub)
+	}
+}
+
+func suggest(cmd *cobra.Command, name string) string {
+	if cmd.SuggestionsMinimumDistance <= 0 {
+		cmd.SuggestionsMinimumDistance = 2
+	}
+	if s := cmd.SuggestionsFor(name); len(s) > 0 {
+		return ": did you mean " + strings.Join(s, " or ") + "?"
+	}
+	return ": `" + cmd.CommandPath() + " --help` lists them"
+}
+
+// nounFirst turns "create client NAME" into "client create NAME" where the first word is no command and the second one is a noun that has
+// such a verb.
+func nounFirst(root *cobra.Command, args []string) []string {
+	words := words(root, args, 2)
+	if len(words) < 2 || child(root, args[words[0]]) != nil {
+		return args
+	}
+	noun := child(root, args[words[1]])
+	if noun == nil || child(noun, args[words[0]]) == nil {
+		return args
+	}
+	swapped := slices.Clone(args)
+	swapped[words[0]], swapped[words[1]] = args[words[1]], args[words[0]]
+	return swapped
+}
+
+// words returns the places of the first n arguments that are neither flags nor values of the flags that every command has.
+func words(root *cobra.Command, args []string, n int) []int {
+	var places []int
+	for i := 0; i < len(args) && len(places) < n; i++ {
+		arg := args[i]
+		name, isFlag := strings.CutPrefix(arg, "-")
+		switch {
+		case arg == "--":
+			return places
+		case !isFlag || name == "":
+			places = append(places, i)
+		case strings.Contains(name, "="):
+		case strings.HasPrefix(name, "-"):
+			if f := root.PersistentFlags().Lookup(name[1:]); f != nil && f.NoOptDefVal == "" {
+				i++
+			}
+		default:
+			if f := root.PersistentFlags().ShorthandLookup(name[:1]); f != nil && f.NoOptDefVal == "" && len(name) == 1 {
+				i++
+			}
+		}
+	}
+	return places
+}
+
+func child(c *cobra.Command, name string) *cobra.Command {
+	for _, sub := range c.Commands() {
+		if sub.Name() == name || sub.HasAlias(name) {
+			return sub
+		}
+	}
+	return nil
+}
+
+// must ends the program over a mistake in the command tree itself, which every run of every test would meet.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
