@@ -121,7 +121,7 @@ func (l *loader) set(a assignment) {
 	before := reflect.New(f.value.Type()).Elem()
 	before.Set(f.value)
 	if err := decode(f.value, a.texts); err != nil {
-		l.faults.add(a.key, a.origin, "%v", err)
+		l.faults.add(a.key, a.origin, "%v.", err)
 		f.value.Set(before) // so that one fault does not cause others
 		return
 	}

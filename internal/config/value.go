@@ -72,12 +72,12 @@ func parseSize(s string) (Size, error) {
 		}
 		return Size(n * u.bytes), nil
 	}
-	return 0, errors.New("is no size. Write a whole number and its unit: 64KiB, 19MiB or 1GiB.")
+	return 0, errors.New("is no size. Write a whole number and its unit: 64KiB, 19MiB or 1GiB")
 }
 
 // parseDuration reads what time.ParseDuration reads, and days before it: 30d, 1d12h.
 func parseDuration(s string) (time.Duration, error) {
-	fault := errors.New("is no duration. Write a number and its unit: 90s, 10m, 24h or 30d.")
+	fault := errors.New("is no duration. Write a number and its unit: 90s, 10m, 24h or 30d")
 	var days time.Duration
 	if head, rest, found := strings.Cut(s, "d"); found {
 		n, err := strconv.ParseUint(head, 10, 32)
@@ -117,7 +117,7 @@ func parseBool(s string) (bool, error) {
 	case "false", "off", "no", "0":
 		return false, nil
 	}
-	return false, errors.New("is neither true nor false. Write true or false.")
+	return false, errors.New("is neither true nor false. Write true or false")
 }
 
 // parsePrefix reads a network in CIDR form, or one address.
@@ -128,12 +128,12 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return p, errors.New("is no network. Write networks such as 10.0.0.0/8 or single addresses.")
+		return p, errors.New("is no network. Write networks such as 10.0.0.0/8 or single addresses")
 	case p.Masked() != p:
-		return p, fmt.Errorf("has address bits outside its mask. Write %s, or the address alone.", p.Masked())
+		return p, fmt.Errorf("has address bits outside its mask. Write %s, or the address alone", p.Masked())
 	case p.Bits() == 0:
 		// Trusting everybody would let each client write the address that throttling and the audit log see (SEC-10).
-		return p, errors.New("is the whole internet, so every client could forge its address. Name only the proxies in front of this server.")
+		return p, errors.New("is the whole internet, so every client could forge its address. Name only the proxies in front of this server")
 	}
 	return p, nil
 }
@@ -152,7 +152,7 @@ func decode(v reflect.Value, texts []string) error {
 		return nil
 	}
 	if len(texts) != 1 {
-		return errors.New("takes one value, not a list. Write a single value.")
+		return errors.New("takes one value, not a list. Write a single value")
 	}
 	text := texts[0]
 	var err error
@@ -169,7 +169,7 @@ func decode(v reflect.Value, texts []string) error {
 		*p, err = parseSize(text)
 	case *int:
 		if *p, err = strconv.Atoi(text); err != nil {
-			err = errors.New("is no whole number. Write digits only.")
+			err = errors.New("is no whole number. Write digits only")
 		}
 	default:
 		return fmt.Errorf("has a type that the loader does not know: %s", v.Type())

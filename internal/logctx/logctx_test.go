@@ -100,11 +100,24 @@ func TestRedact_SecondNet(t *testing.T) {
 		value any
 		gone  bool
 	}{
-		{"password", "hunter2", true}, {"Authorization", "Basic x", true}, {"Set-Cookie", "a=b", true}, {"code", "abc", true}, {"refresh_token", "x", true},
-		{"client_secret", "x", true}, {"form", "password=x", true}, {"token", 12345, true},
-		{"note", "idp_rt_0123456789abcdefghij", true}, {"note", "got " + jwt + " here", true}, {"err", errors.New("parse " + jwt), true},
-		{"error_code", "invalid_grant", false}, {"token_type", "Bearer", false}, {"token_endpoint", "https://a/token", false}, {"client_id", "idp_short", false},
-		{"status", 400, false}, {"note", "eyJ is how a JWT begins", false}, {"path", "/oauth2/token", false},
+		{"password", "hunter2", true},
+		{"Authorization", "Basic x", true},
+		{"Set-Cookie", "a=b", true},
+		{"code", "abc", true},
+		{"refresh_token", "x", true},
+		{"client_secret", "x", true},
+		{"form", "password=x", true},
+		{"token", 12345, true},
+		{"note", "idp_rt_0123456789abcdefghij", true},
+		{"note", "got " + jwt + " here", true},
+		{"err", errors.New("parse " + jwt), true},
+		{"error_code", "invalid_grant", false},
+		{"token_type", "Bearer", false},
+		{"token_endpoint", "https://a/token", false},
+		{"client_id", "idp_short", false},
+		{"status", 400, false},
+		{"note", "eyJ is how a JWT begins", false},
+		{"path", "/oauth2/token", false},
 	} {
 		m := line(t, func(l *slog.Logger) { l.Info("x", tc.key, tc.value) })
 		if got := m[tc.key] == redacted; got != tc.gone {
