@@ -43,6 +43,15 @@ func TestKeyedDigest_VerifiesOnlyItsSecretPurposeAndKey(t *testing.T) {
 	}
 }
 
+func TestKeyedDigest_FormatIsPinned(t *testing.T) {
+	t.Parallel()
+	ring := testRing(t, Key{ID: "k", Secret: []byte("0123456789abcdef0123456789abcdef")})
+	const want = "k.2AIClgWfSq9hrJ9znXUC4qXQc6OpZ9eThrB-MALqxaI" // digests outlive releases
+	if got := ring.KeyedDigest("client secret", "s3cret"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestKeyring_IsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	ring := testRing(t, GenerateKey(), GenerateKey())

@@ -90,9 +90,10 @@ func TestSeal_RotationKeepsOldValuesAndTellsThem(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	ring := testRing(f, Key{ID: "k", Secret: []byte("0123456789abcdef0123456789abcdef")})
-	sealed, err := ring.Seal([]byte("value"), Binding{"t", "c", "r"})
-	if err != nil {
-		f.Fatal(err)
+	// Made once with this key: it also pins the format, since sealed values outlive releases.
+	const sealed = "v1.k.r91eP76QEZBeyMiq_K-GAWqCQgeUkIKJWL7wLNSH-ph4"
+	if got, err := ring.Open(sealed, Binding{"t", "c", "r"}); err != nil || string(got) != "value" {
+		f.Fatalf("the format of sealed values has changed: %v", err)
 	}
 	f.Add(sealed, "t", "c", "r")
 	f.Add("v1.k.AAAA", "t", "c", "r")
