@@ -64,7 +64,7 @@ func TestQueue_FirstComeFirstServed(t *testing.T) {
 		for _, c := range []struct {
 			name string
 			want share
-		}{{"large", share{2, 1000}}, {"small", share{1, 1}}, {"small again", share{1, 1}}} {
+		}{{"large", share{2, 1000}}, {"small", share{1, 1}}, {"large again", share{2, 1000}}} {
 			go func() {
 				got := mustAcquire(t, q, c.want)
 				order <- c.name
@@ -73,14 +73,14 @@ func TestQueue_FirstComeFirstServed(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		// The small ones would fit at once, but then the large one might wait for ever.
+		// The small one would fit at once, but if small ones overtook, the large one might wait for ever.
 		select {
 		case name := <-order:
 			t.Fatalf("%s overtook", name)
 		default:
 		}
 		q.release(held)
-		for _, want := range []string{"large", "small", "small again"} {
+		for _, want := range []string{"large", "small", "large again"} {
 			if got := <-order; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
