@@ -45,7 +45,10 @@ func TestIDToken_OneBrokenThingAtATime(t *testing.T) { // FD-11, SEC-17
 		{"exp a fraction", claim("exp", float64(now)+60.5), ""},
 		{"embedded jwk is ignored", header("jwk", jwk), ""},
 		{"jku and x5u are ignored", func(s *script) {
-			s.Header = func(m map[string]any) { m["jku"] = "https://attacker.example/jwks"; m["x5u"] = "https://attacker.example/c" }
+			s.Header = func(m map[string]any) {
+				m["jku"] = "https://attacker.example/jwks"
+				m["x5u"] = "https://attacker.example/c"
+			}
 		}, ""},
 
 		{"other key, our kid", func(s *script) { s.Stranger = true }, "wrong signature"},
