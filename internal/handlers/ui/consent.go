@@ -1,0 +1,42 @@
+package ui
+
+// Consent is the page that asks whether an application may have what it asks for.
+type Consent struct {
+	Form
+	Client       *Client
+	RedirectHost string // where the answer goes, so that a borrowed name gives itself away
+	Account      Account
+	Scopes       []Scope
+	Unverified   bool // registered by itself: nobody here has looked at it
+}
+
+// PageName names the template.
+func (Consent) PageName() string { return "consent" }
+
+// Scope is one thing an application asks for.
+type Scope struct {
+	Name        string
+	Description string // the operator's words for a scope of their own; empty for the standard ones
+	Allowed     bool   // was allowed before
+}
+
+// scopeWords returns the ids of title and detail of a standard scope.
+func scopeWords(name string) (title, detail string, ok bool) {
+	switch name {
+	case "openid":
+		return "scope.openid", "scope.openid.detail", true
+	case "profile":
+		return "scope.profile", "scope.profile.detail", true
+	case "email":
+		return "scope.email", "scope.email.detail", true
+	case "address":
+		return "scope.address", "scope.address.detail", true
+	case "phone":
+		return "scope.phone", "scope.phone.detail", true
+	case "offline_access":
+		return "scope.offline_access", "scope.offline_access.detail", true
+	case "roles":
+		return "scope.roles", "scope.roles.detail", true
+	}
+	return "", "", false
+}

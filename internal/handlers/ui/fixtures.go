@@ -1,0 +1,208 @@
+package ui
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+)
+
+// Fixture is one page in one state, under a name that reads like a path: "login/wrong-password".
+type Fixture struct {
+	Name string
+	Page Page
+}
+
+// The people, places and references of the fixtures.
+const (
+	sampleCSRF  = "csrf-5Yq0d8uJ"
+	sampleI     = "0198c5c2a7b07d1f"
+	sampleTrace = "7QK4-M2VX-9D"
+	sampleHost  = "notes.example.com"
+)
+
+// Fixtures returns every page in every state. The gallery shows them; goldens, the accessibility tests and the check of a theme
+// run over them.
+func Fixtures() []Fixture {
+	var all []Fixture
+	for _, group := range [][]Fixture{loginFixtures(), otherSignInFixtures(), consentFixtures(), leaveFixtures(), failureFixtures(), homeFixtures()} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// show makes a fixture in English.
+func show(name string, v View) Fixture { return Fixture{Name: name, Page: Page{View: v}} }
+
+// in puts a fixture into another language.
+func in(tag language.Tag, f Fixture) Fixture {
+	f.Name += "-" + strings.ToLower(tag.String())
+	f.Page.Locale = Locale{tag: tag}
+	return f
+}
+
+func sampleForm() Form { return Form{CSRF: sampleCSRF, Interaction: sampleI} }
+
+func sampleClient() *Client {
+	return &Client{
+		Name: "Field Notes", URL: "https://notes.example.com/",
+		PolicyURL: "https://notes.example.com/privacy", TermsURL: "https://notes.example.com/terms",
+	}
+}
+
+func sampleAccount() *Account { return &Account{Name: "Ada Lovelace", Identifier: "ada@example.com"} }
+
+func google() Provider { return Provider{ID: "google", Name: "Google", Icon: "google"} }
+
+// hostile is an application whose registration tries everything.
+func hostile() *Client {
+	return &Client{
+		Name: `</strong><script>alert(1)</script> ` + "\u202egnp.exe " + strings.Repeat("Überlangername", 6),
+	}
+}
+
+func loginFixtures() []Fixture {
+	plain := Login{Form: sampleForm(), Client: sampleClient(), Providers: []Provider{google()}, CanCancel: true}
+	many := plain
+	many.Providers = []Provider{google(), {ID: "campus", Name: "Campus Login"}}
+	alone := Login{Form: Form{CSRF: sampleCSRF}}
+	hinted := plain
+	hinted.Identifier, hinted.Notice = "ada@example.com", Say(MsgSessionEnded)
+	wrong := plain
+	wrong.Identifier, wrong.Remember, wrong.Problems = "ada@example.com", true, Problems{{Message: Say(MsgBadCredentials)}}
+	empty := plain
+	empty.Problems = Problems{{"identifier", Say(MsgMissingIdentifier)}, {"password", Say(MsgMissingPassword)}}
+	slow := plain
+	slow.Identifier, slow.RetryAfter = "ada@example.com", 4*time.Minute+10*time.Second
+	only := plain
+	only.HidePassword = true
+	choose := plain
+	choose.Step, choose.Account = LoginSelect, sampleAccount()
+	again := plain
+	again.Step, again.Account, again.Notice, again.Providers = LoginReauth, sampleAccount(), Say(MsgReauthenticate), nil
+	againWrong := again
+	againWrong.Problems = Problems{{"password", Say(MsgWrongPassword)}}
+	bad := plain
+	bad.Client, bad.Identifier = hostile(), `"><img src=x onerror=alert(1)>`
+	return []Fixture{
+		show("login", plain),
+		in(language.German, show("login", plain)),
+		in(language.French, show("login", plain)),
+		in(language.Spanish, show("login", plain)),
+		show("login/no-application", alone),
+		show("login/several-providers", many),
+		show("login/hint", hinted),
+		show("login/wrong-password", wrong),
+		show("login/empty", empty),
+		show("login/throttled", slow),
+		in(language.German, show("login/throttled", slow)),
+		show("login/providers-only", only),
+		show("login/select-account", choose),
+		show("login/reauthenticate", again),
+		show("login/reauthenticate-wrong", againWrong),
+		show("login/hostile-application", bad),
+	}
+}
+
+func otherSignInFixtures() []Fixture {
+	link := Link{Form: sampleForm(), Client: sampleClient(), Provider: google(), Account: *sampleAccount()}
+	linkWrong := link
+	linkWrong.Problems = Problems{{"password", Say(MsgWrongPassword)}}
+	failed := UpstreamFailed{
+		Form: sampleForm(), Client: sampleClient(), Provider: google(), Reason: Say(MsgUpstreamDenied), CanCancel: true,
+		TraceID: sampleTrace,
+	}
+	notAllowed := failed
+	notAllowed.Reason, notAllowed.HidePassword = Say(MsgUpstreamNotAllowed), true
+	loop := Loop{Client: sampleClient(), Count: 10, Window: time.Minute, RetryURL: "/oauth2/resume?i=" + sampleI, TraceID: sampleTrace}
+	return []Fixture{
+		show("link", link),
+		show("link/wrong-password", linkWrong),
+		in(language.German, show("link", link)),
+		show("upstream-failed", failed),
+		show("upstream-failed/not-allowed", notAllowed),
+		show("loop", loop),
+		show("loop/no-application", Loop{Count: 12, Window: 30 * time.Second}),
+	}
+}
+
+func consentFixtures() []Fixture {
+	plain := Consent{
+		Form: sampleForm(), Client: sampleClient(), RedirectHost: sampleHost, Account: *sampleAccount(),
+		Scopes: []Scope{{Name: "openid"}, {Name: "profile"}, {Name: "email"}, {Name: "offline_access"}},
+	}
+	own := plain
+	own.Scopes = []Scope{
+		{Name: "openid", Allowed: true}, {Name: "address"}, {Name: "phone"}, {Name: "roles"},
+		{Name: "notes:write", Description: "Write notes in your name"}, {Name: "notes:read"},
+	}
+	bad := plain
+	bad.Client, bad.RedirectHost, bad.Unverified = hostile(), "notes.example.com.evil-and-long.subdomain.example.net", true
+	bad.Account = Account{Name: "عائشة", Identifier: "aisha@example.com"}
+	return []Fixture{
+		show("consent", plain),
+		in(language.German, show("consent", plain)),
+		in(language.French, show("consent", plain)),
+		show("consent/own-scopes", own),
+		show("consent/hostile-application", bad),
+	}
+}
+
+func leaveFixtures() []Fixture {
+	return []Fixture{
+		show("logout", Logout{Form: sampleForm(), Client: sampleClient(), Account: *sampleAccount()}),
+		show("logout/no-application", Logout{Form: Form{CSRF: sampleCSRF}, Account: Account{Name: "ada", Identifier: "ada"}}),
+		show("signed-out", SignedOut{}),
+		show("signed-out/return", SignedOut{Client: sampleClient(), ReturnURL: "https://notes.example.com/bye?state=af0ifjsldkj"}),
+		show("signed-out/return-at-once", SignedOut{ReturnURL: "https://notes.example.com/bye", Auto: true}),
+		show("continue", Continue{URL: "https://notes.example.com/cb?code=SplxlOBeZQQYbYS6WxSbIA&state=a'\"b", Client: sampleClient()}),
+		show("continue/native-application", Continue{URL: "com.example.notes:/cb?code=SplxlOBeZQQYbYS6WxSbIA&state=xyz", Client: sampleClient()}),
+		show("continue/provider", Continue{URL: "https://accounts.google.com/o/oauth2/v2/auth?client_id=1", Name: "Google"}),
+		show("form-post", FormPost{
+			URL: "https://notes.example.com/cb", Client: sampleClient(),
+			Fields: []Field{{"code", "SplxlOBeZQQYbYS6WxSbIA"}, {"state", `"><b>`}},
+		}),
+	}
+}
+
+func failureFixtures() []Fixture {
+	uri := FailureOf(http.StatusBadRequest, "redirect_uri_invalid")
+	uri.RedirectURI, uri.Client, uri.TraceID = "http://notes.example.com/cb/?x=<script>alert(1)</script>", sampleClient(), sampleTrace
+	client := FailureOf(http.StatusBadRequest, "invalid_client")
+	client.ClientID, client.TraceID = "notes-old", sampleTrace
+	internal := FailureOf(http.StatusInternalServerError, "internal")
+	internal.TraceID = sampleTrace
+	down := FailureOf(http.StatusServiceUnavailable, "unavailable")
+	down.RetryURL, down.TraceID = "/oauth2/resume?i="+sampleI, sampleTrace
+	request := FailureOf(http.StatusBadRequest, "invalid_request")
+	request.Detail, request.TraceID = "The parameter “response_type” is missing.", sampleTrace
+	return []Fixture{
+		show("error/redirect-uri", uri),
+		in(language.German, show("error/redirect-uri", uri)),
+		show("error/unknown-application", client),
+		show("error/invalid-request", request),
+		show("error/internal", internal),
+		show("error/unavailable", down),
+		show("error/not-found", FailureOf(http.StatusNotFound, "not_found")),
+		show("error/expired", FailureOf(http.StatusGone, "interaction_expired")),
+		show("error/no-cookies", FailureOf(http.StatusBadRequest, "cookies_missing")),
+	}
+}
+
+func homeFixtures() []Fixture {
+	setup := Setup{Form: Form{CSRF: sampleCSRF}, MinPassword: 10}
+	wrong := setup
+	wrong.Email, wrong.DisplayName = "ada@example", "Ada Lovelace"
+	wrong.Problems = Problems{
+		{"token", Say(MsgWrongToken)}, {"email", Say(MsgInvalidEmail)},
+		{"password", Message{ID: MsgPasswordTooShort, Data: map[string]any{"Min": 10}}},
+	}
+	return []Fixture{
+		show("home", Home{Form: Form{CSRF: sampleCSRF}, Account: sampleAccount()}),
+		show("home/signed-out", Home{}),
+		show("setup", setup),
+		show("setup/wrong", wrong),
+		in(language.Spanish, show("setup", setup)),
+	}
+}

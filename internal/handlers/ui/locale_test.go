@@ -1,0 +1,196 @@
+package ui_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/text/language"
+
+	"idp/internal/handlers/ui"
+)
+
+// catalogues reads the sentences of every language; a plural sentence is its forms, joined.
+func catalogues(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("locales/*.json")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("catalogues: got %v, %v, want four or more", files, err)
+	}
+	all := map[string]map[string]string{}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := map[string]any{}
+		if err := json.Unmarshal(body, &raw); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		one := map[string]string{}
+		for id, v := range raw {
+			switch v := v.(type) {
+			case string:
+				one[id] = v
+			case map[string]any:
+				other, ok := v["other"].(string)
+				if !ok {
+					t.Errorf("%s: %s has no form “other”", file, id)
+				}
+				one[id] = other
+			}
+			if strings.TrimSpace(one[id]) == "" {
+				t.Errorf("%s: %s says nothing", file, id)
+			}
+		}
+		all[strings.TrimSuffix(filepath.Base(file), ".json")] = one
+	}
+	return all
+}
+
+func TestCatalogues_HaveTheSameSentencesAndData(t *testing.T) { // FS-54
+	t.Parallel()
+	all := catalogues(t)
+	placeholder := regexp.MustCompile(`\{\{\.\w+\}\}`)
+	for lang, one := range all {
+		for id, text := range all["en"] {
+			if _, ok := one[id]; !ok {
+				t.Errorf("%s lacks %s", lang, id)
+				continue
+			}
+			want, got := placeholder.FindAllString(text, -1), placeholder.FindAllString(one[id], -1)
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(slices.Compact(got), slices.Compact(want)) {
+				t.Errorf("%s %s: got data %v, want %v", lang, id, got, want)
+			}
+		}
+		for id := range one {
+			if _, ok := all["en"][id]; !ok {
+				t.Errorf("%s has %s, which English lacks", lang, id)
+			}
+		}
+	}
+}
+
+func TestCatalogues_TemplatesUseKnownSentencesAndAllAreUsed(t *testing.T) {
+	t.Parallel()
+	english := catalogues(t)["en"]
+	used := map[string]bool{}
+	for _, id := range ui.MessageIDs() {
+		used[id] = true
+	}
+	call := regexp.MustCompile(`\.T "([^"]+)"`)
+	quoted := regexp.MustCompile(`"((?:scope|wait|problem)\.[a-z_.]+)"`)
+	files, err := filepath.Glob("templates/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "frame.go", "consent.go") {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pattern := call
+		if strings.HasSuffix(file, ".go") {
+			pattern = quoted
+		}
+		for _, m := range pattern.FindAllSubmatch(body, -1) {
+			used[string(m[1])] = true
+		}
+		// Words outside the catalogue: a text node with letters that is no action.
+		if strings.HasSuffix(file, ".html") {
+			text := regexp.MustCompile(`(?s)\{\{.*?\}\}|<!--.*?-->|<[^>]*>|\bautofocus\b|\bidp trace\b|&[a-z]+;`).ReplaceAllString(string(body), "\n")
+			if word := regexp.MustCompile(`[A-Za-z]{2,}.*`).FindString(text); word != "" {
+				t.Errorf("%s: got the words %q, want them in the catalogue", file, word)
+			}
+		}
+	}
+	for id := range used {
+		if _, ok := english[id]; !ok {
+			t.Errorf("sentence %s is used and in no catalogue", id)
+		}
+	}
+	for id := range english {
+		if !used[id] {
+			t.Errorf("sentence %s is in the catalogues and used nowhere", id)
+		}
+	}
+}
+
+func TestLocalizer_WishesInTheirOrder(t *testing.T) { // FL-17
+	t.Parallel()
+	u := newUI(t, nil)
+	for name, c := range map[string]struct{ uiLocales, cookie, accept, want string }{
+		"nothing":                    {"", "", "", "en"},
+		"the application first":      {"fr", "de", "es", "fr"},
+		"then the earlier choice":    {"", "de", "es", "de"},
+		"then the browser":           {"", "", "es-MX,es;q=0.9,en;q=0.5", "es"},
+		"nl is passed over":          {"nl en", "", "de", "en"},
+		"unknown falls to the next":  {"nl", "", "de", "de"},
+		"regions match":              {"de-AT", "", "", "de"},
+		"case and underscore":        {"FR_ca", "", "", "fr"},
+		"no tag at all":              {"!!! \x00 a--b", "§", ";;q=x", "en"},
+		"quality counts":             {"", "", "de;q=0.1, fr;q=0.9", "fr"},
+		"longer than anybody speaks": {strings.Repeat("xx-yy ", 5000), "", strings.Repeat("a", 90000), "en"},
+		"tag nobody registered":      {"x-klingon", "qaa", "*", "en"},
+	} {
+		if got := u.Localizer(c.uiLocales, c.cookie, c.accept).Tag(); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestLocales_AreThoseOfTheCatalogues(t *testing.T) {
+	t.Parallel()
+	got := ui.Locales()
+	if want := newUI(t, nil).Locales(); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, tag := range got {
+		if want := language.MustParse(tag).String(); tag != want {
+			t.Errorf("got %q, want the canonical %q", tag, want)
+		}
+	}
+}
+
+func FuzzLocalizer(f *testing.F) {
+	f.Add("nl en", "de", "fr-CH, fr;q=0.9")
+	f.Add("\xff", strings.Repeat("-", 600), "*;q=2")
+	u, err := ui.New(ui.Config{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, uiLocales, cookie, accept string) {
+		if got := u.Localizer(uiLocales, cookie, accept).Tag(); !slices.Contains(ui.Locales(), got) {
+			t.Errorf("got %q, want one of %v", got, ui.Locales())
+		}
+	})
+}
+
+func TestSay_UnknownSentenceBecomesTheGeneralOne(t *testing.T) {
+	t.Parallel()
+	body := render(newUI(t, nil), ui.Page{View: ui.Login{Form: ui.Form{CSRF: "x"}, Problems: ui.Problems{{Message: ui.Say("no.such")}}}}).Body.String()
+	if want := "Something is not right."; !strings.Contains(body, want) {
+		t.Errorf("got no %q in %s", want, body)
+	}
+}
+
+func TestClientName_CannotTurnTheSentence(t *testing.T) {
+	t.Parallel()
+	view := ui.Consent{Form: ui.Form{CSRF: "x"}, Client: &ui.Client{Name: "\u202egro.knab"}, Account: ui.Account{Name: "a", Identifier: "a"}}
+	body := render(newUI(t, nil), ui.Page{View: view}).Body.String()
+	title := regexp.MustCompile(`<title>[^<]*`).FindString(body)
+	if strings.Contains(title, "\u202e") {
+		t.Errorf("got %q, want no override in a sentence", title)
+	}
+	view.Client = &ui.Client{Name: "بنك"}
+	body = render(newUI(t, nil), ui.Page{View: view}).Body.String()
+	if want := "\u2068بنك\u2069"; !strings.Contains(body, want) {
+		t.Errorf("got no isolated %q in %s", want, body)
+	}
+}

@@ -1,0 +1,75 @@
+package ui
+
+// Message is a sentence by its id in the catalogues, with the data it speaks of. The zero value says nothing.
+type Message struct {
+	ID    string
+	Data  map[string]any
+	Count int // chooses the plural form where it is above zero
+}
+
+// Say returns the message with this id and no data.
+func Say(id string) Message { return Message{ID: id} }
+
+// Sentences that handlers choose at run time. A test proves that every catalogue has them.
+const (
+	MsgBadCredentials     = "problem.bad_credentials"     // the one answer to a wrong name, a wrong password, a locked account
+	MsgMissingIdentifier  = "problem.missing_identifier"  // field identifier
+	MsgMissingPassword    = "problem.missing_password"    // field password
+	MsgWrongAccount       = "problem.wrong_account"       // signed in as somebody else than the application asked for
+	MsgThrottled          = "problem.throttled"           // data Wait; use Throttled to build it
+	MsgBusy               = "problem.busy"                // the hashing queue is full
+	MsgFormExpired        = "problem.form_expired"        // csrf did not match; the page was filled in anew
+	MsgInvalidEmail       = "problem.invalid_email"       // field email
+	MsgMissingName        = "problem.missing_name"        // field name
+	MsgWrongToken         = "problem.wrong_token"         // field token
+	MsgTokenExpired       = "problem.token_expired"       // field token
+	MsgPasswordTooShort   = "problem.password_too_short"  // field password; data Min
+	MsgPasswordTooLong    = "problem.password_too_long"   // field password; data Max
+	MsgPasswordGuessable  = "problem.password_guessable"  // field password
+	MsgPasswordKnown      = "problem.password_known"      // field password: it is in a list of leaked ones
+	MsgWrongPassword      = "problem.wrong_password"      // field password, where the account is known already
+	MsgReauthenticate     = "notice.reauthenticate"       // the application asks for a fresh proof
+	MsgSessionEnded       = "notice.session_ended"        // the session ran out
+	MsgSignInToContinue   = "notice.sign_in_to_continue"  // data Client
+	MsgUpstreamDenied     = "upstream.denied"             // the person, or the provider, said no
+	MsgUpstreamExpired    = "upstream.expired"            // came back too late, or in another browser
+	MsgUpstreamInvalid    = "upstream.invalid"            // the answer could not be trusted
+	MsgUpstreamDown       = "upstream.unavailable"        // the provider did not answer
+	MsgUpstreamNotAllowed = "upstream.not_allowed"        // wrong domain, or no account and none may be made
+	MsgUpstreamUnverified = "upstream.unverified_address" // the provider has not verified the address
+	MsgUpstreamDisabled   = "upstream.disabled"           // the local account is disabled
+)
+
+// MessageIDs returns every id that a handler may put into a Message.
+func MessageIDs() []string {
+	ids := []string{
+		MsgBadCredentials, MsgMissingIdentifier, MsgMissingPassword, MsgWrongAccount, MsgThrottled, MsgBusy, MsgFormExpired,
+		MsgInvalidEmail, MsgMissingName, MsgWrongToken, MsgTokenExpired, MsgPasswordTooShort, MsgPasswordTooLong,
+		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgReauthenticate, MsgSessionEnded, MsgSignInToContinue,
+		MsgUpstreamDenied, MsgUpstreamExpired, MsgUpstreamInvalid, MsgUpstreamDown, MsgUpstreamNotAllowed,
+		MsgUpstreamUnverified, MsgUpstreamDisabled,
+	}
+	for _, e := range errorSentences() {
+		ids = append(ids, e.sentence, e.mend)
+	}
+	return ids
+}
+
+// Problem is what was wrong with a form: with one field, or with all of it.
+type Problem struct {
+	Field   string // the name of the input; empty for the form
+	Message Message
+}
+
+// Problems are the faults of one form, in the order of its fields.
+type Problems []Problem
+
+// On returns the fault of one field, nil where it has none.
+func (p Problems) On(field string) *Problem {
+	for i := range p {
+		if p[i].Field == field {
+			return &p[i]
+		}
+	}
+	return nil
+}
