@@ -71,3 +71,16 @@ func (s *Store) WithLease(ctx context.Context, name, holder string, until, now t
 	})
 	return held, err
 }
+
+// ReplaceRetirement says anew when a key stops signing and when it leaves the JWKS: never later than was settled before.
+func (s *Store) ReplaceRetirement(ctx context.Context, id string, retired, expires time.Time) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, `UPDATE signing_keys SET
+				retired_at = CASE WHEN retired_at < $2 THEN retired_at ELSE $2 END,
+				expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END WHERE id = $1`, id, retired, expires)
+		if err := changedOne(n, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		return s.changed(ctx, TopicKeys)
+	})
+}

@@ -1,0 +1,81 @@
+package directory
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"idp/internal/store"
+)
+
+// pollEvery bounds how long a change at another replica goes unnoticed where there is no LISTEN.
+const pollEvery = 500 * time.Millisecond
+
+// Watcher tells subscribers when a topic of the store changed. Subscribe before Run.
+type Watcher struct {
+	store  *store.Store
+	logger *slog.Logger
+	subs   map[string][]func(context.Context)
+	seen   map[string]int64
+	wake   chan struct{}
+}
+
+// NewWatcher returns a watcher that has seen nothing.
+func NewWatcher(s *store.Store, logger *slog.Logger) *Watcher {
+	return &Watcher{store: s, logger: logger, subs: map[string][]func(context.Context){}, seen: map[string]int64{}, wake: make(chan struct{}, 1)}
+}
+
+// Subscribe calls changed, from Run's goroutine, after each change of the topic.
+func (w *Watcher) Subscribe(topic string, changed func(context.Context)) {
+	w.subs[topic] = append(w.subs[topic], changed)
+}
+
+// Run watches until ctx ends.
+func (w *Watcher) Run(ctx context.Context) {
+	go w.store.Engine().Listen(ctx, func(string) {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	})
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	away := false
+	for {
+		err := w.look(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if (err != nil) != away { // say it once, not twice a second
+			away = err != nil
+			if away {
+				w.logger.WarnContext(ctx, "cannot see whether settings changed", slog.Any("error", err))
+			} else {
+				w.logger.InfoContext(ctx, "settings are watched again")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-w.wake:
+		}
+	}
+}
+
+func (w *Watcher) look(ctx context.Context) error {
+	versions, err := w.store.Versions(ctx)
+	if err != nil {
+		return err
+	}
+	for topic, v := range versions {
+		if w.seen[topic] == v {
+			continue
+		}
+		w.seen[topic] = v
+		for _, changed := range w.subs[topic] {
+			changed(ctx)
+		}
+	}
+	return nil
+}

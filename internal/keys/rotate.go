@@ -1,0 +1,156 @@
+package keys
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"idp/internal/idp"
+)
+
+// create makes a key that signs from active on, in the caller's transaction.
+func (m *Manager) create(ctx context.Context, alg string, active time.Time) (*idp.SigningKey, error) {
+	a, err := algorithmNamed(alg)
+	if err != nil {
+		return nil, err
+	}
+	private, err := a.generate()
+	if err != nil {
+		return nil, fmt.Errorf("generate %s key: %w", alg, err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s key: %w", alg, err)
+	}
+	k := &idp.SigningKey{ID: idp.NewID(), Algorithm: alg, Private: der, CreatedAt: time.Now(), ActiveAt: active}
+	sealed, err := m.Keyring.Seal(der, binding(k.ID))
+	if err != nil {
+		return nil, fmt.Errorf("seal signing key: %w", err)
+	}
+	if err := m.Store.CreateSigningKey(ctx, k, sealed); err != nil {
+		return nil, err
+	}
+	m.Logger.InfoContext(ctx, "signing key created", slog.String("kid", k.ID), slog.String("alg", alg), slog.Time("active_at", active))
+	return k, nil
+}
+
+// Rotate makes a new key of alg and says when the present one stops signing and leaves the JWKS. Unless now is set the new key is
+// only published at first, for PublishBefore. The old key stays published until its last token has expired.
+func (m *Manager) Rotate(ctx context.Context, alg string, now bool) (*Info, error) {
+	if _, err := algorithmNamed(alg); err != nil {
+		return nil, idp.Invalidf("alg", "%s.", err)
+	}
+	active := time.Now()
+	if !now {
+		active = active.Add(m.PublishBefore)
+	}
+	var made *idp.SigningKey
+	err := m.Store.InTx(ctx, func(ctx context.Context) (err error) {
+		made, err = m.rotate(ctx, alg, active)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rotate %s: %w", alg, err)
+	}
+	if err := m.Reload(ctx); err != nil {
+		return nil, err
+	}
+	i := info(made, m.snapshot.Load(), time.Now())
+	return &i, nil
+}
+
+func (m *Manager) rotate(ctx context.Context, alg string, active time.Time) (*idp.SigningKey, error) {
+	rows, err := m.Store.SigningKeys(ctx, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	made, err := m.create(ctx, alg, active)
+	if err != nil {
+		return nil, err
+	}
+	for _, old := range rows {
+		if old.Algorithm == alg && old.RetiredAt == nil {
+			if err := m.Store.RetireSigningKey(ctx, old.ID, active, active.Add(m.MaxTokenLife)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return made, nil
+}
+
+// RotateDue makes successors for keys that have signed for RotateEvery, less the time of publishing. Whoever holds the lease does
+// it; the other replicas hear of it.
+func (m *Manager) RotateDue(ctx context.Context) error {
+	if m.RotateEvery <= 0 {
+		return nil
+	}
+	now := time.Now()
+	_, err := m.Store.WithLease(ctx, "keys", idp.NewID(), now.Add(time.Second), now, func(ctx context.Context) error {
+		rows, err := m.Store.SigningKeys(ctx, now)
+		if err != nil {
+			return err
+		}
+		newest := map[string]time.Time{}
+		for _, k := range rows {
+			if k.ActiveAt.After(newest[k.Algorithm]) {
+				newest[k.Algorithm] = k.ActiveAt
+			}
+		}
+		for alg, since := range newest {
+			if now.Add(m.PublishBefore).Before(since.Add(m.RotateEvery)) {
+				continue
+			}
+			if _, err := m.rotate(ctx, alg, now.Add(m.PublishBefore)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("rotate keys by schedule: %w", err)
+	}
+	return m.Reload(ctx)
+}
+
+// Retire stops a key from signing at once, with a successor in its place, and leaves it published until its last token has
+// expired. For a key that leaked, use Withdraw.
+func (m *Manager) Retire(ctx context.Context, kid string) error {
+	return m.remove(ctx, kid, m.MaxTokenLife)
+}
+
+// Withdraw takes a key that leaked out of use and out of the JWKS at once: every token that it signed is refused from now on.
+func (m *Manager) Withdraw(ctx context.Context, kid string) error {
+	return m.remove(ctx, kid, 0)
+}
+
+func (m *Manager) remove(ctx context.Context, kid string, stay time.Duration) error {
+	err := m.Store.InTx(ctx, func(ctx context.Context) error {
+		now := time.Now()
+		rows, err := m.Store.SigningKeys(ctx, now)
+		if err != nil {
+			return err
+		}
+		for _, k := range rows {
+			if k.ID != kid {
+				continue
+			}
+			if err := m.Store.ReplaceRetirement(ctx, kid, now, now.Add(stay)); err != nil {
+				return err
+			}
+			for _, other := range rows {
+				if other.ID != kid && other.Algorithm == k.Algorithm && !now.Before(other.ActiveAt) && (other.RetiredAt == nil || now.Before(*other.RetiredAt)) {
+					return nil // somebody else signs already
+				}
+			}
+			_, err := m.create(ctx, k.Algorithm, now)
+			return err
+		}
+		return &idp.Error{Kind: idp.NotFound, Code: "key_not_found", Field: "kid", Message: "No published key has this kid. `idp key list` shows them."}
+	})
+	if err != nil {
+		return err
+	}
+	return m.Reload(ctx)
+}

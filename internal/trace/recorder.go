@@ -1,0 +1,153 @@
+package trace
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"idp/internal/idp"
+	"idp/internal/store"
+)
+
+const (
+	queueMost    = 4096
+	batchMost    = 256
+	flushEvery   = 250 * time.Millisecond
+	valueMost    = 300 // bytes of an expected or received value
+	checksMost   = 24
+	okPerSecond  = 20
+	badPerSecond = 500 // a flood of bad requests must not become a flood of rows
+)
+
+// Config is what a Recorder needs.
+type Config struct {
+	Store     *store.Store
+	Logger    *slog.Logger
+	Retention time.Duration
+}
+
+// Recorder writes traces behind the requests. Safe for concurrent use.
+type Recorder struct {
+	Config
+	queue   chan *idp.Trace
+	ok, bad *rate.Limiter
+	dropped atomic.Int64
+}
+
+// New returns a recorder; Run writes what it is given.
+func New(c Config) *Recorder {
+	return &Recorder{Config: c, queue: make(chan *idp.Trace, queueMost), ok: rate.NewLimiter(okPerSecond, okPerSecond), bad: rate.NewLimiter(badPerSecond, badPerSecond)}
+}
+
+// T is one trace that is being recorded, by one request.
+type T struct {
+	idp.Trace
+	recorder *Recorder
+}
+
+// Begin starts a trace. An empty id gets a new one.
+func (r *Recorder) Begin(id, endpoint string, now time.Time) *T {
+	if id == "" {
+		id = idp.NewID()
+	}
+	return &T{Trace: idp.Trace{ID: id, At: now, Endpoint: endpoint, ExpiresAt: now.Add(r.Retention)}, recorder: r}
+}
+
+// Pass records a check that was made and held.
+func (t *T) Pass(name string) {
+	if t != nil && len(t.Checks) < checksMost {
+		t.Checks = append(t.Checks, idp.Check{Name: name, OK: true})
+	}
+}
+
+// Fail records the check that did not hold. Values are cut; whatever looks like one of our tokens is replaced.
+func (t *T) Fail(c idp.Check) {
+	if t == nil || len(t.Checks) >= checksMost {
+		return
+	}
+	c.OK, c.Expected, c.Received = false, clean(c.Expected), clean(c.Received)
+	t.Checks = append(t.Checks, c)
+}
+
+// End says how the request was answered ("ok" or the error code) and hands the trace over.
+func (t *T) End(outcome string) {
+	if t == nil {
+		return
+	}
+	t.Outcome = outcome
+	limit := t.recorder.bad
+	if outcome == "ok" {
+		limit = t.recorder.ok
+	}
+	if !limit.AllowN(t.At, 1) {
+		t.recorder.dropped.Add(1)
+		return
+	}
+	copied := t.Trace
+	select {
+	case t.recorder.queue <- &copied:
+	default:
+		t.recorder.dropped.Add(1)
+	}
+}
+
+// clean cuts a value and hides what carries our token prefixes or has the shape of a JWT: the second net under callers who pass
+// public values only.
+func clean(v string) string {
+	if strings.Contains(v, "idp_") || strings.Contains(v, "eyJ") {
+		return "[redacted]"
+	}
+	if len(v) > valueMost {
+		v = v[:valueMost] + "…"
+	}
+	return strings.ToValidUTF8(v, "�")
+}
+
+// Dropped returns how many traces were not kept.
+func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
+
+// Run writes batches until ctx ends, and then what is left.
+func (r *Recorder) Run(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			for r.flush(last) {
+			}
+			return
+		case <-tick.C:
+			for r.flush(ctx) {
+			}
+		}
+	}
+}
+
+// flush writes one batch and reports whether it was a full one.
+func (r *Recorder) flush(ctx context.Context) bool {
+	var batch []*idp.Trace
+	for len(batch) < batchMost {
+		select {
+		case t := <-r.queue:
+			batch = append(batch, t)
+			continue
+		default:
+		}
+		break
+	}
+	if len(batch) == 0 {
+		return false
+	}
+	if err := r.Store.PutTraces(ctx, batch); err != nil {
+		r.dropped.Add(int64(len(batch)))
+		r.Logger.WarnContext(ctx, "traces lost", slog.Int("count", len(batch)), slog.Any("error", err))
+		return false
+	}
+	return len(batch) == batchMost
+}
