@@ -1,0 +1,214 @@
+package idp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// What a registration may hold at most: an outsider's document is bounded in every direction.
+const (
+	maxList    = 100 // entries of a list
+	maxWord    = 256 // bytes of a scope, an audience, an acr
+	maxName    = 100 // characters of a name
+	maxSecrets = 5
+	maxTTL     = 10 * 365 * 86400 // seconds
+)
+
+// SupportedGrantTypes, SupportedAuthMethods, SupportedSigningAlgs and the like are what registrations may name. Token endpoint and
+// discovery range over the same lists, so that nothing can be registered that is not served.
+func SupportedGrantTypes() []string {
+	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
+}
+
+// SupportedAuthMethods lists the ways in which a client may prove itself at the token endpoint.
+func SupportedAuthMethods() []string {
+	return []string{AuthClientSecretBasic, AuthClientSecretPost, AuthNone}
+}
+
+// SupportedSigningAlgs lists the algorithms in which tokens may be signed.
+func SupportedSigningAlgs() []string { return []string{"RS256", "ES256", "EdDSA"} }
+
+// ApplyDefaults fills what a registration left out. Lists that are nil get their default; empty lists stay empty. Every default
+// is written into the client, so that a later release cannot change it underneath.
+func (c *Client) ApplyDefaults() {
+	if c.AuthMethods == nil {
+		c.AuthMethods = []string{AuthClientSecretBasic, AuthClientSecretPost} // RP-3: client libraries mix the two
+	}
+	if c.GrantTypes == nil {
+		c.GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken}
+	}
+	code := slices.Contains(c.GrantTypes, GrantAuthorizationCode)
+	if c.ResponseTypes == nil && code {
+		c.ResponseTypes = []string{ResponseTypeCode}
+	}
+	if c.Scopes == nil && code {
+		c.Scopes = []string{ScopeOpenID, ScopeProfile, ScopeEmail}
+	}
+	if c.Public() && code {
+		c.RequirePKCE = true // RP-4, RFC 9700 §2.1.1
+	}
+	c.Contract.applyDefaults()
+}
+
+// applyDefaults fills a contract that has no version yet. The switches of a contract that says anything at all are left as they
+// are: whoever decodes one decodes it over DefaultContract.
+func (k *Contract) applyDefaults() {
+	d := DefaultContract()
+	if *k == (Contract{}) {
+		*k = d
+		return
+	}
+	if k.Version == 0 {
+		k.Version = d.Version
+	}
+	for _, f := range []struct{ have, want *string }{
+		{&k.IDTokenAlg, &d.IDTokenAlg},
+		{&k.AccessTokenAlg, &d.AccessTokenAlg},
+		{&k.AccessTokenFormat, &d.AccessTokenFormat},
+		{&k.RolesClaim, &d.RolesClaim},
+		{&k.RefreshMode, &d.RefreshMode},
+	} {
+		if *f.have == "" {
+			*f.have = *f.want
+		}
+	}
+	for _, f := range []struct{ have, want *Seconds }{
+		{&k.CodeTTL, &d.CodeTTL},
+		{&k.AccessTokenTTL, &d.AccessTokenTTL},
+		{&k.IDTokenTTL, &d.IDTokenTTL},
+		{&k.RefreshIdle, &d.RefreshIdle},
+		{&k.RefreshMax, &d.RefreshMax},
+	} {
+		if *f.have == 0 {
+			*f.have = *f.want
+		}
+	}
+}
+
+// Validate returns every fault of a registration at once, joined; each is an *Error that names its field. It is the one rule for
+// every door: API, command line, files, dynamic registration.
+func (c *Client) Validate() error {
+	f := &faults{}
+	c.checkIdentity(f)
+	c.checkCredentials(f)
+	c.checkFlows(f)
+	c.checkURIs(f)
+	c.checkWords(f)
+	c.checkPolicy(f)
+	c.Contract.check(f, c.Public())
+	return errors.Join(f.list...)
+}
+
+type faults struct{ list []error }
+
+func (f *faults) add(field, format string, args ...any) {
+	f.list = append(f.list, Invalidf(field, format, args...))
+}
+
+func (c *Client) checkIdentity(f *faults) {
+	// RP-3: several libraries send the id raw in HTTP Basic, so it may hold nothing that form encoding would change. It is also part
+	// of the API's paths, so it begins with a letter or digit.
+	bad := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
+	}
+	switch {
+	case c.ID == "":
+		f.add("client_id", "The client id is missing.")
+	case len(c.ID) > 128 || strings.ContainsFunc(c.ID, bad) || strings.IndexByte("-_.", c.ID[0]) >= 0:
+		f.add("client_id", "The client id %s is not made of at most 128 letters, digits, dashes, underscores and dots with a letter or digit first.", quote(c.ID))
+	}
+	if utf8.RuneCountInString(c.Name) > maxName || !shownText(c.Name) {
+		// Bidirectional and invisible characters would let one application look like another on the consent page.
+		f.add("client_name", "The name %s has invisible characters, spaces around it, or more than %d characters.", quote(c.Name), maxName)
+	}
+	if len(c.ManagedBy) > maxWord || !shownText(c.ManagedBy) {
+		f.add("managed_by", "The source %s has invisible characters or is longer than %d bytes.", quote(c.ManagedBy), maxWord)
+	}
+	if len(c.Contacts) > 10 {
+		f.add("contacts", "There are %d contacts; 10 is the most.", len(c.Contacts))
+	}
+	for i, contact := range c.Contacts {
+		if contact == "" || len(contact) > maxWord || !shownText(contact) {
+			f.add(at("contacts", i), "The contact %s is empty, has invisible characters, or is longer than %d bytes.", quote(contact), maxWord)
+		}
+	}
+}
+
+func (c *Client) checkCredentials(f *faults) {
+	if len(c.AuthMethods) == 0 {
+		f.add("token_endpoint_auth_methods", "No way to authenticate is named. Use %s, or only %q for an application that can keep no secret.", list(SupportedAuthMethods()), AuthNone)
+	}
+	checkWordsOf(f, "token_endpoint_auth_methods", c.AuthMethods, SupportedAuthMethods())
+	if len(c.AuthMethods) > 1 && slices.Contains(c.AuthMethods, AuthNone) {
+		f.add("token_endpoint_auth_methods", "%q stands with other methods: a client that may leave its secret out has none. Name either %q alone, or the others.", AuthNone, AuthNone)
+	}
+	switch {
+	case c.Public() && len(c.Secrets) > 0:
+		f.add("secrets", "A client with the authentication method %q has no secret: anybody could read it out of the application. Remove the secret, or use %q.", AuthNone, AuthClientSecretBasic)
+	case !c.Public() && len(c.Secrets) == 0:
+		f.add("secrets", "The client has no secret. Let one be generated, or use the authentication method %q.", AuthNone)
+	case len(c.Secrets) > maxSecrets:
+		f.add("secrets", "There are %d secrets; %d is the most. Remove those that have expired.", len(c.Secrets), maxSecrets)
+	}
+	for i, s := range c.Secrets {
+		if s.ID == "" || s.Digest == "" {
+			f.add(at("secrets", i), "The secret has no id or no digest.")
+		}
+	}
+}
+
+func (c *Client) checkFlows(f *faults) {
+	checkWordsOf(f, "grant_types", c.GrantTypes, SupportedGrantTypes())
+	code := slices.Contains(c.GrantTypes, GrantAuthorizationCode)
+	checkWordsOf(f, "response_types", c.ResponseTypes, []string{ResponseTypeCode})
+	switch {
+	case code && !slices.Contains(c.ResponseTypes, ResponseTypeCode):
+		f.add("response_types", "The grant type %q needs the response type %q.", GrantAuthorizationCode, ResponseTypeCode)
+	case !code && slices.Contains(c.ResponseTypes, ResponseTypeCode):
+		f.add("response_types", "The response type %q needs the grant type %q.", ResponseTypeCode, GrantAuthorizationCode)
+	}
+	if slices.Contains(c.GrantTypes, GrantRefreshToken) && !code {
+		f.add("grant_types", "The grant type %q needs %q: no other grant gives out a refresh token.", GrantRefreshToken, GrantAuthorizationCode)
+	}
+	if c.Public() && slices.Contains(c.GrantTypes, GrantClientCredentials) {
+		// RFC 6749 §4.4: the client credentials grant MUST only be used by confidential clients.
+		f.add("grant_types", "The grant type %q is for clients with a secret (RFC 6749 §4.4).", GrantClientCredentials)
+	}
+	if code && c.Public() && !c.RequirePKCE {
+		// RFC 9700 §2.1.1: without it whoever intercepts a public client's code can use it.
+		f.add("require_pkce", "A client without a secret must use PKCE. Set require_pkce to true.")
+	}
+	if code && len(c.RedirectURIs) == 0 {
+		f.add("redirect_uris", "The grant type %q needs at least one redirect URI.", GrantAuthorizationCode)
+	}
+	if slices.Contains(c.Scopes, ScopeOfflineAccess) && !slices.Contains(c.GrantTypes, GrantRefreshToken) {
+		f.add("scopes", "The scope %q needs the grant type %q.", ScopeOfflineAccess, GrantRefreshToken)
+	}
+}
+
+// checkWordsOf checks a list whose entries must be known and different.
+func checkWordsOf(f *faults, field string, have, known []string) {
+	for i, word := range have {
+		switch {
+		case !slices.Contains(known, word):
+			f.add(at(field, i), "%s is not supported. Use %s.", quote(word), list(known))
+		case slices.Contains(have[:i], word):
+			f.add(at(field, i), "%s is named twice.", quote(word))
+		}
+	}
+}
+
+// shownText reports whether people see the text as it is: valid, no space around it, nothing invisible.
+func shownText(s string) bool {
+	return utf8.ValidString(s) && s == strings.TrimSpace(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsPrint(r) && r != '\u200c' && r != '\u200d' // part of the spelling of Persian and Indian names
+	})
+}
+
+func at(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }
+
+func list(words []string) string { return strings.Join(words, ", ") }
