@@ -88,6 +88,6 @@ func loggable(s string) string {
 			return '?'
 		}
 		return r
-	}, strings.ToValidUTF8(s, "?"))
+	}, s) // Map gives U+FFFD for each byte that is no UTF-8
 	return `"` + strings.ReplaceAll(s, `"`, "'") + cut + `"`
 }

@@ -165,6 +165,38 @@ func TestIDToken_OneBrokenThingAtATime(t *testing.T) { // FD-11, SEC-17
 	}
 }
 
+func TestIDToken_BoundariesOfTime(t *testing.T) { // FD-11
+	t.Parallel()
+	base := time.Now().Truncate(time.Second)
+	tests := []struct {
+		name string
+		now  time.Time
+		ok   bool
+	}{
+		{"a moment before exp", base.Add(10*time.Second - 1), true},
+		{"at exp", base.Add(10 * time.Second), false},
+		{"clock a minute behind iat", base.Add(-time.Minute), true},
+		{"clock more behind", base.Add(-time.Minute - 1), false},
+	}
+	for _, tt := range tests {
+		op := upstreamtest.NewInProcess(t)
+		op.Script(func(s *upstreamtest.Script) {
+			s.Claims = func(m map[string]any) { m["iat"], m["exp"] = base.Unix(), base.Unix()+10 }
+		})
+		p, err := upstream.New(upstream.Config{HTTPClient: op.Client()}).Get(t.Context(), op.Row("fake"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, pending, err := p.Begin(t.Context(), upstream.BeginRequest{RedirectURI: callbackURI, State: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Finish(t.Context(), pending, op.Authorize(address), tt.now); (err == nil) != tt.ok {
+			t.Errorf("%s: got %v, want ok %v", tt.name, err, tt.ok)
+		}
+	}
+}
+
 func TestSubject_IsComparedAsItIs(t *testing.T) { // PS-4, SEC-14
 	t.Parallel()
 	op := upstreamtest.NewInProcess(t)

@@ -160,6 +160,33 @@ func TestDiscovery_CachedRenewedAndBackedOff(t *testing.T) { // PS-26, PS-27
 	})
 }
 
+func TestDiscovery_MovedKeysAreReadAtTheirNewAddress(t *testing.T) { // PS-27
+	synctest.Test(t, func(t *testing.T) {
+		op := upstreamtest.NewInProcess(t)
+		p, err := upstream.New(upstream.Config{HTTPClient: op.Client()}).Get(t.Context(), op.Row("fake"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := walk(t, op, p, nil); err != nil {
+			t.Fatal(err)
+		}
+		op.Script(func(s *upstreamtest.Script) {
+			s.Discovery = func(m map[string]any) { m["jwks_uri"] = op.Issuer + "/moved" }
+			s.Redirect = map[string]string{"/moved": op.Issuer + "/jwks"} // a redirect on one host is followed
+		})
+		time.Sleep(time.Hour)
+		for range 2 { // the first renews the document behind the request
+			if _, err := walk(t, op, p, nil); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if n := op.Count("/moved"); n != 1 {
+			t.Errorf("got %d reads at the new address, want 1", n)
+		}
+	})
+}
+
 func TestJWKS_FiftyMegabytesAreCutOff(t *testing.T) { // PS-26
 	t.Parallel()
 	op := upstreamtest.Start(t)
@@ -239,11 +266,17 @@ func TestClient_NoPlainHTTPToOtherMachinesAndNoLinkLocal(t *testing.T) { // PS-2
 		"javascript":      func(m map[string]any) { m["authorization_endpoint"] = "javascript:alert(1)//x/" },
 		"fragment":        func(m map[string]any) { m["authorization_endpoint"] = "https://op.example/a#b" },
 		"metadata server": func(m map[string]any) { m["userinfo_endpoint"] = "https://169.254.169.254/" },
+		"inside: address": func(m map[string]any) { m["jwks_uri"] = "https://127.0.0.1/jwks" },
+		"inside: name":    func(m map[string]any) { m["token_endpoint"] = "https://localhost/token" },
+		"inside: http":    func(m map[string]any) { m["token_endpoint"] = "http://[::1]/token" },
 		"other issuer":    func(m map[string]any) { m["issuer"] = "https://other.example" },
 		"slash":           func(m map[string]any) { m["issuer"] = m["issuer"].(string) + "/" },
 		"only HMAC":       func(m map[string]any) { m["id_token_signing_alg_values_supported"] = []string{"HS256", "none"} },
 	} {
 		op := upstreamtest.NewInProcess(t)
+		if strings.HasPrefix(name, "inside: ") {
+			op.Issuer = "https://op.example"
+		}
 		op.Script(func(s *upstreamtest.Script) { s.Discovery = change })
 		p, err := upstream.New(upstream.Config{HTTPClient: op.Client()}).Get(t.Context(), op.Row("fake"))
 		if err != nil {

@@ -20,7 +20,8 @@ import (
 
 // OP is an OpenID Provider with one client and one person at a time. It is safe for concurrent use.
 type OP struct {
-	// Issuer is the address of the provider.
+	// Issuer is the address of the provider. In process it may be set to anything, such as https://accounts.google.com or an
+	// issuer with a path, before the first request.
 	Issuer string
 	// ClientID and ClientSecret are the credentials of the one client that it knows.
 	ClientID, ClientSecret string
@@ -211,11 +212,13 @@ type inProcess struct{ op *OP }
 
 // RoundTrip implements http.RoundTripper.
 func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme+"://"+req.URL.Host != p.op.Issuer {
-		return nil, errors.New("no such host: " + req.URL.Host)
+	path, ours := strings.CutPrefix(req.URL.Scheme+"://"+req.URL.Host+req.URL.Path, p.op.Issuer+"/")
+	if !ours {
+		return nil, errors.New("no such address: " + req.URL.Host + req.URL.Path)
 	}
 	server := req.Clone(req.Context())
-	server.RequestURI = req.URL.RequestURI()
+	server.URL.Path, server.URL.RawPath = "/"+path, ""
+	server.RequestURI = server.URL.RequestURI()
 	if server.Body == nil {
 		server.Body = http.NoBody
 	}
