@@ -1,0 +1,237 @@
+package interaction
+
+import (
+	"slices"
+	"time"
+
+	"idp/internal/idp"
+)
+
+// Step is what has to happen next.
+type Step string
+
+// The steps.
+const (
+	Done          Step = "done"           // answer the request
+	Login         Step = "login"          // the person proves who they are
+	SelectAccount Step = "select_account" // the person says as whom they go on
+	Consent       Step = "consent"        // the person says whether the client may have what it asks for
+	Fail          Step = "fail"           // answer the request with Next.Error
+)
+
+// The values of prompt (OpenID Connect Core §3.1.2.1).
+const (
+	PromptNone          = "none"
+	PromptLogin         = "login"
+	PromptConsent       = "consent"
+	PromptSelectAccount = "select_account"
+)
+
+// Why a step is needed.
+const (
+	ReasonNoSession            = "no_session"
+	ReasonHintMismatch         = "hint_mismatch"
+	ReasonPromptLogin          = "prompt_login"
+	ReasonAlwaysReauthenticate = "always_reauthenticate"
+	ReasonMaxAge               = "max_age"
+	ReasonClientMaxSessionAge  = "client_max_session_age"
+	ReasonSelectAccount        = "select_account"
+	ReasonPromptConsent        = "prompt_consent"
+	ReasonNewScopes            = "new_scopes"
+	ReasonDenied               = "denied"
+	ReasonPromptUnknown        = "prompt_unknown"
+	ReasonPromptNoneWithOthers = "prompt_none_with_others"
+	ReasonMaxAgeNegative       = "max_age_negative"
+)
+
+// The errors that Next.Error can be (OpenID Connect Core §3.1.2.6, RFC 6749 §4.1.2.1).
+const (
+	ErrorLoginRequired            = "login_required"
+	ErrorConsentRequired          = "consent_required"
+	ErrorInteractionRequired      = "interaction_required"
+	ErrorAccountSelectionRequired = "account_selection_required"
+	ErrorAccessDenied             = "access_denied"
+	ErrorInvalidRequest           = "invalid_request"
+)
+
+// Facts is all that the decision depends on.
+type Facts struct {
+	Client      *idp.Client
+	Scopes      []string  // asked for
+	Prompts     []string  // the words of prompt
+	MaxAge      *int64    // seconds, from the request; nil takes the client's default
+	RequestedAt time.Time // when the request first arrived, not when it was resumed
+	HintUserID  string    // sub of the id_token_hint, "" without one
+	// ACRValues are wishes, not demands (OpenID Connect Core §3.1.2.1): they cause no step of their own.
+	ACRValues []string
+	Session   *idp.Session // nil: nobody is signed in
+	User      *idp.User    // of the session
+	Granted   []string     // what the user allowed this client before
+	Steps     idp.Steps    // what the person did in this interaction
+}
+
+// Next is what comes next.
+type Next struct {
+	Step   Step
+	Reason string // one of the Reason constants; "" when done
+	Error  string // for Fail: the OAuth error
+}
+
+// Decide says what the person must do next, or that the request can be answered. Steps that were done in this interaction
+// satisfy prompt and max_age=0 once: the next request asks anew.
+func Decide(f Facts, now time.Time) Next {
+	if reason := f.malformed(); reason != "" {
+		return Next{Step: Fail, Reason: reason, Error: ErrorInvalidRequest}
+	}
+	if f.Steps.Denied {
+		return Next{Step: Fail, Reason: ReasonDenied, Error: ErrorAccessDenied}
+	}
+	next := f.next(now)
+	if next.Step != Done && slices.Contains(f.Prompts, PromptNone) {
+		// OpenID Connect Core §3.1.2.1: no page may be shown, so the client learns what would have been asked.
+		return Next{Step: Fail, Reason: next.Reason, Error: silentError(next.Step)}
+	}
+	return next
+}
+
+func (f Facts) next(now time.Time) Next {
+	if reason := f.loginReason(now); reason != "" {
+		return Next{Step: Login, Reason: reason}
+	}
+	if slices.Contains(f.Prompts, PromptSelectAccount) && !f.selected() {
+		return Next{Step: SelectAccount, Reason: ReasonSelectAccount}
+	}
+	if reason := f.consentReason(); reason != "" {
+		return Next{Step: Consent, Reason: reason}
+	}
+	return Next{Step: Done}
+}
+
+// malformed returns why the request makes no sense whoever sends it, or "".
+func (f Facts) malformed() string {
+	for _, p := range f.Prompts {
+		switch p {
+		case PromptNone:
+			if len(f.Prompts) > 1 {
+				return ReasonPromptNoneWithOthers
+			}
+		case PromptLogin, PromptConsent, PromptSelectAccount:
+		default:
+			// OpenID Connect Core §3.1.2.1: a prompt that is not in prompt_values_supported is an error, because the
+			// client relies on it.
+			return ReasonPromptUnknown
+		}
+	}
+	if f.MaxAge != nil && *f.MaxAge < 0 {
+		return ReasonMaxAgeNegative
+	}
+	return ""
+}
+
+// loginReason returns why the person must prove who they are, or "".
+func (f Facts) loginReason(now time.Time) string {
+	switch {
+	case f.Session == nil || f.User == nil || !f.Session.Live(now) || f.User.State != idp.UserActive || f.Session.UserID != f.User.ID:
+		return ReasonNoSession
+	case f.HintUserID != "" && f.HintUserID != f.User.ID:
+		// OpenID Connect Core §3.1.2.1: never answer about somebody else than the client asked about. Signing in as
+		// another person does not help, so the page is shown again; the person can cancel.
+		return ReasonHintMismatch
+	case slices.Contains(f.Prompts, PromptLogin) && !f.loggedIn():
+		return ReasonPromptLogin
+	case f.Client.AlwaysReauthenticate && !f.loggedIn():
+		return ReasonAlwaysReauthenticate
+	}
+	if age := f.maxAge(); age != nil {
+		// max_age=0 is another spelling of prompt=login (OpenID Connect Core §3.1.2.1): a sign-in a moment before the
+		// request is not enough, however coarse the clock.
+		if *age == 0 && !f.loggedIn() || f.olderThan(*age) {
+			return ReasonMaxAge
+		}
+	}
+	if limit := int64(f.Client.MaxSessionAge); limit > 0 && f.olderThan(limit) {
+		return ReasonClientMaxSessionAge
+	}
+	return ""
+}
+
+// loggedIn reports whether the person proved who they are in this interaction, and it is that sign-in which the session
+// stands on: not one that was restored or replaced meanwhile.
+func (f Facts) loggedIn() bool {
+	return f.Steps.LoginAt != nil && !f.Steps.LoginAt.Before(f.RequestedAt) && !f.Session.AuthTime.Before(f.RequestedAt)
+}
+
+// maxAge returns the limit that applies, or nil. A client's default_max_age holds where the request is silent (OpenID
+// Connect Dynamic Client Registration §2).
+func (f Facts) maxAge() *int64 {
+	if f.MaxAge == nil && f.Client.DefaultMaxAge != nil && *f.Client.DefaultMaxAge >= 0 {
+		return f.Client.DefaultMaxAge
+	}
+	return f.MaxAge
+}
+
+// olderThan reports whether the sign-in is older than so many seconds, seen from when the request arrived: a person who
+// takes their time over the consent page is not sent back.
+func (f Facts) olderThan(seconds int64) bool {
+	return seconds <= longestAge && f.Session.AuthTime.Before(f.RequestedAt.Add(-time.Duration(seconds)*time.Second))
+}
+
+// longestAge is a century: any more overflows a Duration before long, and says nothing.
+const longestAge = 100 * 365 * 86400
+
+// MinAuthTime returns the oldest time of sign-in that Decide accepts by age, for the statement that issues a code without
+// loading the session (store.IssueConditions). ok is false if only Decide can tell, because a sign-in in this very
+// interaction is asked for.
+func (f Facts) MinAuthTime() (oldest time.Time, ok bool) {
+	age := f.maxAge()
+	if slices.Contains(f.Prompts, PromptLogin) || f.Client.AlwaysReauthenticate || age != nil && *age == 0 {
+		return time.Time{}, false
+	}
+	if age != nil && *age <= longestAge {
+		oldest = f.RequestedAt.Add(-time.Duration(*age) * time.Second)
+	}
+	if limit := int64(f.Client.MaxSessionAge); limit > 0 && limit <= longestAge {
+		if at := f.RequestedAt.Add(-time.Duration(limit) * time.Second); at.After(oldest) {
+			oldest = at
+		}
+	}
+	return oldest, true
+}
+
+// selected reports whether the person chose the account they are signed in with. Signing in is choosing.
+func (f Facts) selected() bool {
+	return f.Steps.SelectedUserID == f.User.ID || f.loggedIn()
+}
+
+// consentReason returns why the person must be asked, or "".
+func (f Facts) consentReason() string {
+	// What one account allowed says nothing about the next one that signs in here.
+	allowed := f.Steps.ConsentUserID == f.User.ID && covers(f.Steps.ConsentedScopes, f.Scopes)
+	switch {
+	case allowed:
+		return ""
+	case slices.Contains(f.Prompts, PromptConsent):
+		// Even a trusted client's: it asked for the page itself.
+		return ReasonPromptConsent
+	case f.Client.Trusted || covers(f.Granted, f.Scopes):
+		return ""
+	}
+	return ReasonNewScopes
+}
+
+func covers(have, want []string) bool {
+	return !slices.ContainsFunc(want, func(scope string) bool { return !slices.Contains(have, scope) })
+}
+
+// silentError returns what a client with prompt=none is told instead of a page (OpenID Connect Core §3.1.2.6).
+func silentError(s Step) string {
+	switch s {
+	case Login:
+		return ErrorLoginRequired
+	case SelectAccount:
+		return ErrorAccountSelectionRequired
+	case Consent:
+		return ErrorConsentRequired
+	}
+	return ErrorInteractionRequired
+}
