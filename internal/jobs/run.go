@@ -1,0 +1,116 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"idp/internal/idp"
+)
+
+// Counts says how much of what a run did, for its line in the log; a count of zero is left out.
+type Counts map[string]int64
+
+// Job is one periodic work.
+type Job struct {
+	Name    string
+	Every   time.Duration
+	Timeout time.Duration // of one run; Every if 0
+	Lease   *Lease        // nil: each replica does it for itself
+	AtEnd   bool          // once more when the server stops, for queues that must not be lost
+	Quiet   bool          // a run that did something is told at debug level: for what happens each second
+	Logger  *slog.Logger
+	// Do does the work once. It may be cut short by ctx at any point and is then tried again.
+	Do func(ctx context.Context, now time.Time) (Counts, error)
+}
+
+// endGrace bounds the last runs when the server stops.
+const endGrace = 5 * time.Second
+
+// Run runs the jobs until ctx ends, then those that ask for it once more, and returns when none is running. A job never
+// overlaps itself: a tick that comes while it runs is dropped. An error, or a panic, ends one run, never the job.
+func Run(ctx context.Context, list []Job) {
+	var running sync.WaitGroup
+	for _, j := range list {
+		running.Go(func() { j.loop(ctx) })
+	}
+	running.Wait()
+}
+
+func (j Job) loop(ctx context.Context) {
+	ticker := time.NewTicker(j.Every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			j.once(ctx, j.timeout())
+		case <-ctx.Done():
+			if j.AtEnd {
+				j.once(context.WithoutCancel(ctx), endGrace)
+			}
+			return
+		}
+	}
+}
+
+func (j Job) timeout() time.Duration {
+	if j.Timeout > 0 {
+		return j.Timeout
+	}
+	return j.Every
+}
+
+// once makes one run and its one line in the log.
+func (j Job) once(ctx context.Context, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	began := time.Now()
+	held, err := j.Lease.take(ctx, j.Name, began, j.Every)
+	var counts Counts
+	if err == nil && held {
+		counts, err = j.guarded(ctx, began)
+	}
+	attrs := append([]slog.Attr{slog.String("job", j.Name), slog.Duration("took", time.Since(began))}, counts.attrs()...)
+	switch {
+	case errors.Is(err, context.Canceled):
+		// The server stops; the next one to run takes up the rest.
+	case err != nil && (errors.Is(err, idp.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)):
+		j.Logger.LogAttrs(ctx, slog.LevelWarn, "job put off", append(attrs, slog.Any("error", err))...)
+	case err != nil:
+		j.Logger.LogAttrs(ctx, slog.LevelError, "job failed", append(attrs, slog.Any("error", err))...)
+	case len(attrs) > 2 && !j.Quiet:
+		j.Logger.LogAttrs(ctx, slog.LevelInfo, "job done", attrs...)
+	case len(attrs) > 2:
+		j.Logger.LogAttrs(ctx, slog.LevelDebug, "job done", attrs...)
+	}
+}
+
+// guarded turns a panic into an error: outside a request nothing else catches it, and it would end the whole service.
+func (j Job) guarded(ctx context.Context, now time.Time) (counts Counts, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return j.Do(ctx, now)
+}
+
+func (c Counts) attrs() []slog.Attr {
+	var names []string
+	for name, n := range c {
+		if n != 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	attrs := make([]slog.Attr, len(names))
+	for i, name := range names {
+		attrs[i] = slog.Int64(name, c[name])
+	}
+	return attrs
+}
