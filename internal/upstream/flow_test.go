@@ -121,8 +121,10 @@ func TestBegin_PassesOnThreeHintsOnly(t *testing.T) { // PS-23
 		req  upstream.BeginRequest
 		want map[string]string
 	}{
-		{upstream.BeginRequest{LoginHint: "u@corp.example", UILocales: "de fr", Prompt: "login select_account"},
-			map[string]string{"login_hint": "u@corp.example", "ui_locales": "de fr", "prompt": "login select_account"}},
+		{
+			upstream.BeginRequest{LoginHint: "u@corp.example", UILocales: "de fr", Prompt: "login select_account"},
+			map[string]string{"login_hint": "u@corp.example", "ui_locales": "de fr", "prompt": "login select_account"},
+		},
 		{upstream.BeginRequest{Prompt: "none"}, map[string]string{"prompt": "none"}},
 		{upstream.BeginRequest{Prompt: "none login"}, map[string]string{"prompt": "login"}},
 		{upstream.BeginRequest{Prompt: "evil login login"}, map[string]string{"prompt": "login"}},

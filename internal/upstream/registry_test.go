@@ -250,14 +250,23 @@ func TestExamples_OfTheDocumentationWork(t *testing.T) { // FD-13: docs/google.m
 		person     upstreamtest.Person
 		verified   bool
 	}{
-		{"gitlab", "https://gitlab.com",
+		{
+			"gitlab", "https://gitlab.com",
 			func(s *upstreamtest.Script) { s.Alg, s.LeanIDToken = "RS256", true },
-			upstreamtest.Person{Subject: "1234567", Email: "u@corp.example", EmailVerified: true, Name: "U", Extra: map[string]any{"groups": []string{"a"}}}, true},
-		{"entra", "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0",
+			upstreamtest.Person{Subject: "1234567", Email: "u@corp.example", EmailVerified: true, Name: "U", Extra: map[string]any{"groups": []string{"a"}}},
+			true,
+		},
+		{
+			"entra", "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0",
 			func(s *upstreamtest.Script) { s.Alg = "RS256" },
-			upstreamtest.Person{Subject: "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ", Email: "victim@corp.example", Name: "U", Extra: map[string]any{"ver": "2.0", "tid": "1"}}, false},
-		{"keycloak", "https://sso.example/realms/main", func(s *upstreamtest.Script) { s.AnnounceIss = true },
-			upstreamtest.Person{Subject: "f:1:u", Email: "u@corp.example", EmailVerified: true, Name: "U"}, true},
+			upstreamtest.Person{Subject: "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ", Email: "victim@corp.example", Name: "U", Extra: map[string]any{"ver": "2.0", "tid": "1"}},
+			false,
+		},
+		{
+			"keycloak", "https://sso.example/realms/main", func(s *upstreamtest.Script) { s.AnnounceIss = true },
+			upstreamtest.Person{Subject: "f:1:u", Email: "u@corp.example", EmailVerified: true, Name: "U"},
+			true,
+		},
 	}
 	for _, tt := range tests {
 		op := upstreamtest.NewInProcess(t)
