@@ -1,0 +1,62 @@
+package audit
+
+// Type names a kind of event: a noun and what happened to it.
+type Type string
+
+// The types of event.
+const (
+	LoginOK        Type = "login.ok"
+	LoginFailed    Type = "login.failed"
+	LoginThrottled Type = "login.throttled"
+	StepUpOK       Type = "stepup.ok" // somebody who was signed in proved it again
+
+	SessionRestored Type = "session.restored" // by the remember cookie
+	SessionEnded    Type = "session.ended"    // by its owner
+	SessionKilled   Type = "session.killed"   // by somebody or something else
+
+	ConsentAllowed Type = "consent.allowed"
+	ConsentDenied  Type = "consent.denied"
+	GrantRevoked   Type = "grant.revoked"
+	CodeIssued     Type = "code.issued"
+	CodeReuse      Type = "code.reuse"
+	RefreshReuse   Type = "refresh.reuse"
+	TokenRevoked   Type = "token.revoked"
+
+	UserCreated  Type = "user.created"
+	UserUpdated  Type = "user.updated"
+	UserEnabled  Type = "user.enabled"
+	UserDisabled Type = "user.disabled"
+	UserDeleted  Type = "user.deleted"
+	UserImported Type = "user.imported"
+
+	PasswordChanged  Type = "password.changed"
+	PasswordRehashed Type = "password.rehashed"
+
+	IdentityLinked   Type = "identity.linked"
+	IdentityUnlinked Type = "identity.unlinked"
+	IdentityRefused  Type = "identity.refused"
+
+	ClientCreated       Type = "client.created"
+	ClientUpdated       Type = "client.updated"
+	ClientDeleted       Type = "client.deleted"
+	ClientSecretRotated Type = "client.secret_rotated"
+
+	ProviderCreated Type = "provider.created"
+	ProviderUpdated Type = "provider.updated"
+	ProviderDeleted Type = "provider.deleted"
+
+	KeyCreated Type = "key.created"
+	KeyRotated Type = "key.rotated"
+	KeyRetired Type = "key.retired"
+
+	AdminBootstrapped Type = "admin.bootstrapped"
+	AdminRecovered    Type = "admin.recovered"
+)
+
+// The kinds of actor.
+const (
+	ActorUser     = "user"
+	ActorClient   = "client"
+	ActorOperator = "operator"
+	ActorSystem   = "system"
+)
