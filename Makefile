@@ -4,8 +4,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export GOTOOLCHAIN := local
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X main.version=$(VERSION)
 tool := go tool -modfile=tools.mod
 
 .PHONY: help
@@ -14,7 +12,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## the release binary: bin/idp, static, no debug tables
-	CGO_ENABLED=0 go build -trimpath -ldflags='$(LDFLAGS)' -o bin/idp ./cmd/idp
+	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags='-s -w' -o bin/idp ./cmd/idp
 
 .PHONY: run
 run: ## a development server with a demo login and a sample application
