@@ -6,8 +6,6 @@ import (
 	"math"
 	"strings"
 
-	"github.com/nbutton23/zxcvbn-go"
-
 	"idp/internal/idp"
 )
 
@@ -16,6 +14,7 @@ const (
 	maxBroughtSecret  = 512
 	minBroughtBits    = 128
 	minDistinctLetter = 10
+	minGuessBits      = 100 // zxcvbn underestimates random hex a little
 )
 
 // NewClientSecret returns 256 random bits in 43 letters of A-Za-z0-9-_: it needs no escaping in any header, form or shell.
@@ -74,5 +73,5 @@ func repeats(s string) bool { return strings.Contains((s + s)[1:2*len(s)-1], s) 
 // guessable reports whether dictionaries and sequences explain the first 72 letters too well; random letters are explained
 // by nothing but trying all.
 func guessable(s string) bool {
-	return zxcvbn.PasswordStrength(s[:min(len(s), strengthRunes)], nil).Entropy < 100
+	return guess(toASCII(s), nil).Entropy < minGuessBits
 }

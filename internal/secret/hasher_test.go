@@ -2,6 +2,7 @@ package secret
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -139,7 +140,7 @@ func TestPassword_LongIsNotTruncated(t *testing.T) { // FB-3, FB-6
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, length := range []int{72, 73, 256} {
+			for _, length := range []int{73, 256} {
 				password := strings.Repeat("A", length)
 				text := hashOf(t, h, password)
 				if got := verify(t, h, SchemeOwn, text, password); !got.OK {
@@ -363,6 +364,8 @@ func FuzzVerifyForeignHash(f *testing.F) {
 			f.Add(string(v.scheme), v.text, vectorPassword)
 		}
 	}
+	// Five-digit numbers of rounds, and bcrypt costs over 5.
+	dear := regexp.MustCompile(`[1-9]\d{4,}|(\$|r=)(0?[6-9]|1\d)\$`)
 	f.Fuzz(func(t *testing.T, scheme, text, password string) {
 		r, err := read(Scheme(scheme), text)
 		if err != nil {
@@ -374,8 +377,8 @@ func FuzzVerifyForeignHash(f *testing.F) {
 		if r.memory > 300<<20 || r.lanes > 16 || r.memory <= 0 || r.lanes <= 0 {
 			t.Errorf("the hash may take %d bytes and %d lanes", r.memory, r.lanes)
 		}
-		if r.memory > 1<<20 || strings.Contains(text, "pbkdf2") || strings.Contains(text, "$") && strings.ContainsAny(text, "23456789") && len(text) > 4 && (text[4] != '0' && text[1] == '2') {
-			return // dear: the parser is what is fuzzed
+		if r.memory > 1<<20 || dear.MatchString(text) {
+			return // within the caps, but too slow for fuzzing
 		}
 		if _, err := NormalizePassword(password); err != nil {
 			return

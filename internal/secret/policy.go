@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/nbutton23/zxcvbn-go"
+	"github.com/nbutton23/zxcvbn-go/matching"
+	"github.com/nbutton23/zxcvbn-go/scoring"
 
 	"idp/internal/idp"
 )
@@ -58,7 +60,7 @@ func (p Policy) Check(password string, own ...string) error {
 	if madeOfOwn(folded, parts) {
 		return idp.Invalidf("password", "The password is made of your own name or address, which others know: choose one that has nothing to do with you.")
 	}
-	if score > 0 && strength(folded, normalized, parts) < score {
+	if score > 0 && strength(normalized, parts) < score {
 		return idp.Invalidf("password", "The password is easy to guess: add a few words that have nothing to do with each other or with you.")
 	}
 	return nil
@@ -140,15 +142,36 @@ func madeOfOwn(folded string, parts []string) bool {
 	return len(rest) < len(folded) && utf8.RuneCountInString(rest) < minOwnString+1
 }
 
-// strength is zxcvbn's score, 0 to 4.
-func strength(folded, normalized string, own []string) int {
+// strength is zxcvbn's score, 0 to 4: the lowest of the password's and those of its plain spellings.
+func strength(password string, own []string) int {
 	inputs := make([]string, len(own))
 	for i, s := range own {
 		inputs[i] = toASCII(s)
 	}
-	estimate := zxcvbn.PasswordStrength(toASCII(normalized), inputs).Score
-	// The library scores capitals as variations of one word; the folded text keeps them from adding up.
-	return min(estimate, zxcvbn.PasswordStrength(toASCII(folded), inputs).Score+1)
+	score := 4
+	for _, spelling := range plainSpellings(toASCII(password)) {
+		score = min(score, guess(spelling, inputs).Score)
+	}
+	return score
+}
+
+// guess leaves zxcvbn's own matcher for such spellings out: it tries all combinations of all signs, and 72 well chosen
+// letters kept it busy for 3.7 seconds.
+func guess(ascii string, own []string) scoring.MinEntropyMatch {
+	return zxcvbn.PasswordStrength(ascii, own, matching.FilterL33tMatcher)
+}
+
+// plainSpellings returns a password as it is and with the signs that people write for letters ("P@ssw0rd") read as these.
+func plainSpellings(s string) []string {
+	spellings := []string{s}
+	for _, one := range []string{"i", "l"} {
+		plain := strings.NewReplacer("4", "a", "@", "a", "8", "b", "(", "c", "3", "e", "6", "g", "9", "g", "1", one, "!", one, "|", one,
+			"0", "o", "$", "s", "5", "s", "+", "t", "7", "t", "%", "x", "2", "z").Replace(strings.ToLower(s))
+		if !slices.Contains(spellings, plain) {
+			spellings = append(spellings, plain)
+		}
+	}
+	return spellings
 }
 
 // toASCII cuts to what zxcvbn may read and gives every other letter an ASCII stand-in: the library mixes bytes and runes

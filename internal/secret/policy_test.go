@@ -91,6 +91,14 @@ func TestPolicy_LongInputIsCheap(t *testing.T) {
 	if got := utf8.RuneCountInString(toASCII(strings.Repeat("ж", 256))); got != strengthRunes {
 		t.Errorf("zxcvbn reads %d letters, want %d", got, strengthRunes)
 	}
+	// All signs that stand for letters: the library's own matcher takes seconds for this, and minutes with a little luck.
+	signs := strings.Repeat("4@8({[<369|1!7+$50%2", 4)
+	if got := len(plainSpellings(toASCII(signs))); got > 3 {
+		t.Errorf("%d spellings are estimated, want at most 3", got)
+	}
+	if err := (Policy{}).Check(signs); err != nil {
+		t.Errorf("got %v", err)
+	}
 	many := slices.Repeat([]string{"one.two@three.example", strings.Repeat("x", 5000)}, 500)
 	if got := len(ownParts(many)); got > maxOwnStrings {
 		t.Errorf("got %d own strings, want at most %d", got, maxOwnStrings)
