@@ -14,6 +14,13 @@ func testQueue(lanes int, memory int64) *queue {
 	return &queue{maxLanes: lanes, maxMemory: memory, maxWaiting: 3, maxWait: 10 * time.Second}
 }
 
+// taken returns what is in use, under the lock.
+func taken(q *queue) share {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return share{q.lanes, q.memory}
+}
+
 func mustAcquire(t *testing.T, q *queue, want share) share {
 	t.Helper()
 	got, err := q.acquire(t.Context(), want)
@@ -86,8 +93,8 @@ func TestQueue_FirstComeFirstServed(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * time.Second)
-		if q.lanes != 0 || q.memory != 0 {
-			t.Errorf("%d lanes and %d bytes are still taken", q.lanes, q.memory)
+		if got := taken(q); got != (share{}) {
+			t.Errorf("%+v is still taken", got)
 		}
 	})
 }
@@ -114,8 +121,8 @@ func TestQueue_SendsAwayWhoComesToAFullLineOrWaitsTooLong(t *testing.T) {
 			t.Errorf("the others waited %s, want 10s", waited)
 		}
 		q.release(held)
-		if q.lanes != 0 || q.memory != 0 || q.waiting.Len() != 0 {
-			t.Errorf("left: %d lanes, %d bytes, %d waiting", q.lanes, q.memory, q.waiting.Len())
+		if got := taken(q); got != (share{}) || q.waiting.Len() != 0 {
+			t.Errorf("left: %+v, %d waiting", got, q.waiting.Len())
 		}
 	})
 }
@@ -146,8 +153,8 @@ func TestQueue_LeavingMakesRoomForThoseBehind(t *testing.T) {
 		}
 		q.release(<-behind)
 		q.release(held)
-		if q.lanes != 0 || q.memory != 0 {
-			t.Errorf("%d lanes and %d bytes are still taken", q.lanes, q.memory)
+		if got := taken(q); got != (share{}) {
+			t.Errorf("%+v is still taken", got)
 		}
 	})
 }
@@ -176,12 +183,12 @@ func TestRun_CancelledWorkKeepsItsShareUntilItEnds(t *testing.T) {
 		if err := <-left; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want Canceled", err)
 		}
-		if q.lanes != 1 {
+		if taken(q).lanes != 1 {
 			t.Error("the share was given back while the hash was running")
 		}
 		close(finish)
 		synctest.Wait()
-		if q.lanes != 0 {
+		if taken(q).lanes != 0 {
 			t.Error("the share was not given back")
 		}
 	})
