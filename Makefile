@@ -82,7 +82,7 @@ bench: build ## requests per second, latency and CPU per endpoint beside the mac
 
 .PHONY: screenshots
 screenshots: prerequisites ## each page as a picture below docs/screenshots: light, dark, narrow
-	go test -count=1 ./e2e/browser/... -run Screenshots -update
+	go test -count=1 ./e2e/browser -run '^TestScreenshots$$' -screenshots $(CURDIR)/docs/screenshots
 
 .PHONY: vuln
 vuln: ## known vulnerabilities that the program reaches; offline if IDP_VULNDB names a folder of OSV files

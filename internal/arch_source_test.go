@@ -20,6 +20,8 @@ var mayReadProcess = []string{"cmd/idp"}
 // no reason to be green. Skipping under testing.Short needs no entry, because no target of the Makefile sets it.
 var maySkip = []excuse{
 	{"deploy/deploy_test.go", "needs nginx, Caddy and systemd's tools, which only CI is sure to have; CI=true makes their absence a failure"},
+	{"e2e/browser/browser.go", "without a Chromium there is no browser to test in; CI=true makes that a failure"},
+	{"e2e/browser/pages_test.go", "writing the pictures of docs/screenshots is no test: make screenshots asks for it"},
 	{"internal/store/storetest/cluster_test.go", "tests the PostgreSQL helper itself; without the variable only SQLite is being tested, and CI=true makes it a failure"},
 }
 

@@ -22,7 +22,7 @@ var floors = []floor{
 	{1, []string{"internal/store", "internal/store/sqldb", "internal/store/migrations"}, "F1 is the database"},
 	{2, []string{
 		"internal/keys", "internal/audit", "internal/mail", "internal/throttle", "internal/session", "internal/auth",
-		"internal/upstream", "internal/account", "internal/interaction", "internal/trace",
+		"internal/upstream", "internal/account", "internal/interaction", "internal/trace", "internal/directory",
 	}, "F2 are the services: they know no protocol and no pages"},
 	{3, []string{"internal/oauth/...", "internal/jobs"}, "F3 is the protocol: it never knows a page"},
 	{4, []string{"internal/handlers/..."}, "F4 speaks to browsers and administrators"},

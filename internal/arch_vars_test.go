@@ -71,7 +71,7 @@ func checkVariable(s *source, files []*source, group *ast.GenDecl, spec *ast.Val
 		return ""
 	case "table":
 		if at := changedAt(files, name.Name, spec); at != "" {
-			return "is a table, but is changed at " + at
+			return "is a table, but is changed, or its address given away, at " + at
 		}
 		return ""
 	}
