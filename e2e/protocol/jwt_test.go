@@ -1,0 +1,147 @@
+package protocol
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+)
+
+// jwt is a token, taken apart.
+type jwt struct {
+	t              testing.TB
+	raw            string
+	header, claims map[string]any // numbers are json.Number
+}
+
+// decode takes a JWT apart without looking at its signature.
+func decode(t testing.TB, raw string) jwt {
+	t.Helper()
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		t.Fatalf("want a JWT of three parts, got %d parts", len(parts))
+	}
+	token := jwt{t: t, raw: raw}
+	for i, into := range []*map[string]any{&token.header, &token.claims} {
+		text, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil {
+			t.Fatalf("part %d of the JWT: %v", i, err)
+		}
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		if err := decoder.Decode(into); err != nil {
+			t.Fatalf("part %d of the JWT: %v", i, err)
+		}
+	}
+	return token
+}
+
+// number returns a claim that is a JSON integer.
+func (j jwt) number(name string) int64 {
+	j.t.Helper()
+	number, ok := j.claims[name].(json.Number)
+	n, err := number.Int64()
+	if !ok || err != nil {
+		j.t.Fatalf("claim %s = %v, want a JSON integer", name, j.claims[name])
+	}
+	return n
+}
+
+// jwks reads the published keys.
+func (s *site) jwks(t testing.TB) []map[string]any {
+	t.Helper()
+	a := s.get(t, s.endpoint(t, "jwks_uri")).want(200)
+	list, ok := a.json["keys"].([]any)
+	if !ok {
+		t.Fatalf("the JWKS has no list of keys: %.300s", a.body)
+	}
+	var keys []map[string]any
+	for _, one := range list {
+		key, ok := one.(map[string]any)
+		if !ok {
+			t.Fatalf("the JWKS holds %v, want objects", one)
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// verify takes a JWT apart and checks its signature against the published key that its header names.
+func (s *site) verify(t testing.TB, raw string) jwt {
+	t.Helper()
+	token := decode(t, raw)
+	for _, key := range s.jwks(t) {
+		if key["kid"] != token.header["kid"] {
+			continue
+		}
+		if key["alg"] != token.header["alg"] {
+			t.Fatalf("the token says alg %v, its key %v", token.header["alg"], key["alg"])
+		}
+		if err := checkSignature(key, raw); err != nil {
+			t.Fatalf("the signature by key %v: %v", key["kid"], err)
+		}
+		return token
+	}
+	t.Fatalf("no published key has kid %v", token.header["kid"])
+	return jwt{}
+}
+
+// checkSignature is written on the standard library, so that the server's own library does not judge itself.
+func checkSignature(key map[string]any, raw string) error {
+	at := strings.LastIndexByte(raw, '.')
+	signed := []byte(raw[:at])
+	signature, err := base64.RawURLEncoding.DecodeString(raw[at+1:])
+	if err != nil {
+		return err
+	}
+	member := func(name string) []byte {
+		text, _ := key[name].(string)
+		b, memberErr := base64.RawURLEncoding.DecodeString(text)
+		err = errors.Join(err, memberErr)
+		return b
+	}
+	sum := sha256.Sum256(signed)
+	switch key["alg"] {
+	case "RS256":
+		public := &rsa.PublicKey{N: new(big.Int).SetBytes(member("n")), E: int(new(big.Int).SetBytes(member("e")).Int64())}
+		return errors.Join(err, rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], signature))
+	case "ES256":
+		public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(member("x")), Y: new(big.Int).SetBytes(member("y"))}
+		if len(signature) != 64 || !ecdsa.Verify(public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
+			return errors.New("ES256 does not verify")
+		}
+		return err
+	case "EdDSA":
+		public := member("x")
+		if len(public) != ed25519.PublicKeySize || !ed25519.Verify(public, signed, signature) {
+			return errors.New("EdDSA does not verify")
+		}
+		return err
+	}
+	return fmt.Errorf("alg %v is none that this test knows", key["alg"])
+}
+
+// forge returns a JWT with header and claims of our own and the signature given.
+func forge(t testing.TB, header, claims map[string]any, sign func(signed []byte) []byte) string {
+	t.Helper()
+	var parts []string
+	for _, one := range []map[string]any{header, claims} {
+		text, err := json.Marshal(one)
+		if err != nil {
+			t.Fatalf("encode %v: %v", one, err)
+		}
+		parts = append(parts, base64.RawURLEncoding.EncodeToString(text))
+	}
+	signed := strings.Join(parts, ".")
+	return signed + "." + base64.RawURLEncoding.EncodeToString(sign([]byte(signed)))
+}

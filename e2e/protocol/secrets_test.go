@@ -1,0 +1,129 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// secretBook remembers every secret that went over the wire, and what it was.
+type secretBook struct {
+	mu   sync.Mutex
+	seen map[string]string
+}
+
+func newSecretBook() *secretBook { return &secretBook{seen: map[string]string{}} }
+
+// add records a secret. Short ones are left out: they would be found anywhere.
+func (b *secretBook) add(kind, value string) {
+	if len(value) < 12 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seen[value] = kind
+}
+
+// all returns a copy of what was recorded.
+func (b *secretBook) all() map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	copied := make(map[string]string, len(b.seen))
+	for value, kind := range b.seen {
+		copied[value] = kind
+	}
+	return copied
+}
+
+// search returns what of the book is in text, described without showing it.
+func (b *secretBook) search(text string) []string {
+	var found []string
+	for value, kind := range b.all() {
+		at := strings.Index(text, value)
+		if at < 0 {
+			// As it would look in a query string.
+			if escaped := url.QueryEscape(value); escaped != value {
+				at = strings.Index(text, escaped)
+			}
+		}
+		if at >= 0 {
+			line := text[strings.LastIndexByte(text[:at], '\n')+1:]
+			line, _, _ = strings.Cut(line, "\n")
+			found = append(found, fmt.Sprintf("a %s, in: %.300s", kind, strings.ReplaceAll(line, value, "‹"+kind+"›")))
+			if len(found) == 20 {
+				break
+			}
+		}
+	}
+	return found
+}
+
+// recorder is a transport that writes down every secret it carries.
+type recorder struct {
+	base http.RoundTripper
+	book *secretBook
+}
+
+// RoundTrip sends the request.
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.request(req)
+	res, err := r.base.RoundTrip(req)
+	if err == nil {
+		r.response(res)
+	}
+	return res, err
+}
+
+func (r *recorder) request(req *http.Request) {
+	if user, secret, ok := req.BasicAuth(); ok {
+		r.book.add("client secret of "+user, secret)
+	}
+	if scheme, token, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
+		r.book.add("bearer token", token)
+	}
+	if req.GetBody == nil || !strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || req.ContentLength > 1<<16 {
+		return
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return
+	}
+	text, _ := io.ReadAll(body) // a reader of memory does not fail
+	form, _ := url.ParseQuery(string(text))
+	for _, name := range []string{"password", "client_secret", "code", "refresh_token", "access_token", "token", "code_verifier"} {
+		for _, value := range form[name] {
+			r.book.add(name+" that was sent", value)
+		}
+	}
+}
+
+func (r *recorder) response(res *http.Response) {
+	for _, cookie := range res.Cookies() {
+		r.book.add("cookie "+cookie.Name, cookie.Value)
+	}
+	if to, err := res.Location(); err == nil {
+		r.book.add("authorization code", to.Query().Get("code"))
+	}
+	if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+		return
+	}
+	text, err := io.ReadAll(res.Body)
+	res.Body.Close()
+	res.Body = io.NopCloser(bytes.NewReader(text))
+	var members struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		ID      string `json:"id_token"`
+	}
+	if err != nil || json.Unmarshal(text, &members) != nil {
+		return
+	}
+	r.book.add("access token", members.Access)
+	r.book.add("refresh token", members.Refresh)
+	r.book.add("ID token", members.ID)
+}
