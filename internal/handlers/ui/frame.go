@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/nicksnyder/go-i18n/v2/i18n"
-	"github.com/nicksnyder/go-i18n/v2/i18n/template"
 )
 
 // frame is what a template gets as its dot: the view model, and what every page needs around it. Its methods are the
@@ -19,17 +16,16 @@ type frame struct {
 	View  View
 	Name  string
 
-	ui     *UI
-	state  *state
-	words  *i18n.Localizer
-	parser template.Parser
+	ui    *UI
+	state *state
+	words *words
 }
 
 // frame puts the page into what surrounds it.
 func (u *UI) frame(s *state, p Page) *frame {
 	return &frame{
 		Lang: p.Locale.Tag(), Dir: p.Locale.Dir(), Brand: u.config.Brand, Dev: u.config.Dev, View: p.View, Name: p.Name(),
-		ui: u, state: s, words: s.catalogue.localizer(p.Locale), parser: strictParser(),
+		ui: u, state: s, words: s.catalogue.words(p.Locale),
 	}
 }
 
@@ -56,7 +52,7 @@ func (f *frame) T(id string, pairs ...any) (string, error) {
 		}
 		m.Data[name] = pairs[i+1]
 	}
-	return sentence(f.words, f.parser, m)
+	return sentence(f.words, m)
 }
 
 // Say returns a sentence that a handler chose. A faulty one becomes a general sentence, because an error page that fails helps
@@ -72,7 +68,7 @@ func (f *frame) Say(m Message) (string, error) {
 		}
 		m = Message{ID: m.ID, Data: map[string]any{"Wait": text}, Count: m.Count}
 	}
-	text, err := sentence(f.words, f.parser, m)
+	text, err := sentence(f.words, m)
 	if err != nil {
 		return f.T("problem.unknown")
 	}
@@ -83,7 +79,7 @@ func (f *frame) Say(m Message) (string, error) {
 func (f *frame) Wait(d time.Duration) (string, error) {
 	up := func(unit time.Duration) int { return max(1, int((d+unit-1)/unit)) }
 	switch {
-	case d <= 90*time.Second:
+	case d <= 90*time.Second && d != time.Minute:
 		return f.T("wait.seconds", "Count", up(time.Second))
 	case d <= 90*time.Minute:
 		return f.T("wait.minutes", "Count", up(time.Minute))

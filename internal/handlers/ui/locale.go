@@ -42,9 +42,16 @@ const (
 
 // catalogue holds the sentences of every language.
 type catalogue struct {
-	tags       []language.Tag // English first: it is what an unknown wish gets
-	matcher    language.Matcher
-	localizers map[string]*i18n.Localizer
+	tags      []language.Tag // English first: it is what an unknown wish gets
+	matcher   language.Matcher
+	languages map[string]*words
+}
+
+// words is one language's sentences. Those without data are looked up once, at the start: go-i18n matches languages anew for each
+// sentence, which took most of the time of a page.
+type words struct {
+	localizer *i18n.Localizer
+	fixed     map[string]string
 }
 
 // strictParser makes a sentence that lacks its data an error and not "<no value>".
@@ -54,6 +61,7 @@ func strictParser() template.Parser { return &template.TextParser{Option: "missi
 func newCatalogue(sources ...fs.FS) (*catalogue, error) {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	var messages []*i18n.Message
 	for _, source := range sources {
 		files, err := fs.Glob(source, "locales/*.json")
 		if err != nil {
@@ -68,16 +76,24 @@ func newCatalogue(sources ...fs.FS) (*catalogue, error) {
 			if err != nil {
 				return nil, fmt.Errorf("catalogue %s: the file name is no language tag: %w", file, err)
 			}
-			if _, err := bundle.ParseMessageFileBytes(body, tag.String()+".json"); err != nil {
+			parsed, err := bundle.ParseMessageFileBytes(body, tag.String()+".json")
+			if err != nil {
 				return nil, fmt.Errorf("catalogue %s: %w", file, err)
 			}
+			messages = append(messages, parsed.Messages...)
 		}
 	}
-	c := &catalogue{tags: slices.Clone(bundle.LanguageTags()), localizers: map[string]*i18n.Localizer{}}
+	c := &catalogue{tags: slices.Clone(bundle.LanguageTags()), languages: map[string]*words{}}
 	slices.SortStableFunc(c.tags[1:], func(a, b language.Tag) int { return strings.Compare(a.String(), b.String()) })
 	c.matcher = language.NewMatcher(c.tags)
 	for _, t := range c.tags {
-		c.localizers[t.String()] = i18n.NewLocalizer(bundle, t.String())
+		w := &words{localizer: i18n.NewLocalizer(bundle, t.String()), fixed: map[string]string{}}
+		for _, m := range messages {
+			if text, err := sentence(w, Message{ID: m.ID}); err == nil && m.One == "" && !strings.Contains(m.Other, "{{") {
+				w.fixed[m.ID] = text
+			}
+		}
+		c.languages[t.String()] = w
 	}
 	return c, nil
 }
@@ -116,17 +132,20 @@ func acceptedTags(header string) []language.Tag {
 	return tags[:min(len(tags), maxLanguageTags)]
 }
 
-// localizer returns the localizer of l, English where l is unknown.
-func (c *catalogue) localizer(l Locale) *i18n.Localizer {
-	if found := c.localizers[l.Tag()]; found != nil {
+// words returns the sentences of l, the English ones where l is unknown.
+func (c *catalogue) words(l Locale) *words {
+	if found := c.languages[l.Tag()]; found != nil {
 		return found
 	}
-	return c.localizers[language.English.String()]
+	return c.languages[language.English.String()]
 }
 
-// sentence returns m in the localizer's language, in English where that lacks it.
-func sentence(l *i18n.Localizer, parser template.Parser, m Message) (string, error) {
-	config := &i18n.LocalizeConfig{MessageID: m.ID, TemplateParser: parser}
+// sentence returns m in the language of w, in English where that lacks it.
+func sentence(w *words, m Message) (string, error) {
+	if text, ok := w.fixed[m.ID]; ok {
+		return text, nil
+	}
+	config := &i18n.LocalizeConfig{MessageID: m.ID, TemplateParser: strictParser()}
 	if m.Count > 0 {
 		config.PluralCount = m.Count
 	}
@@ -139,7 +158,7 @@ func sentence(l *i18n.Localizer, parser template.Parser, m Message) (string, err
 	}
 	data["Count"] = m.Count
 	config.TemplateData = data
-	text, err := l.Localize(config)
+	text, err := w.localizer.Localize(config)
 	if text == "" && err != nil {
 		return "", fmt.Errorf("sentence %s: %w", m.ID, err)
 	}

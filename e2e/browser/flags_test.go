@@ -1,0 +1,5 @@
+package browser_test
+
+import "flag"
+
+var screenshots = flag.String("screenshots", "", "write a picture of each page into this folder")
