@@ -41,7 +41,7 @@ type Event struct {
 	UserID    string // whom it is about
 	ClientID  string
 	SessionID string
-	Details   map[string]string // at most 16, keys in snake_case, values cut to 256 bytes; no secret
+	Details   map[string]string // at most 16, keys in snake_case, values cut to 256 bytes; what looks like a secret is not written
 }
 
 // Write appends an event in the caller's transaction, logs one line and counts it. The line and the count come before the

@@ -1,0 +1,74 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"idp/internal/audit"
+	"idp/internal/idp"
+)
+
+// End signs the browser out: the row goes, and with it every token that does not outlive the session; both cookies are
+// deleted (FL-14). It returns the session that ended, or nil if there was none. Call it outside a transaction: the cookies
+// must not go before the row.
+func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Request) (*idp.Session, error) {
+	s, err := m.previous(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("find session to end: %w", err)
+	}
+	if s != nil {
+		err := m.end(ctx, s.ID, audit.Event{Type: audit.SessionEnded, ActorKind: audit.ActorUser, ActorID: s.UserID})
+		if errors.Is(err, idp.ErrNotFound) {
+			s = nil // another tab was first
+		} else if err != nil {
+			return nil, fmt.Errorf("end session %s: %w", s.ID, err)
+		}
+	}
+	m.jar.clear(w, r, sessionCookie)
+	m.jar.clear(w, r, rememberCookie)
+	return s, nil
+}
+
+// EndByID ends a session from outside its browser, in the caller's transaction; idp.ErrNotFound if there is none.
+func (m *Manager) EndByID(ctx context.Context, id string) error {
+	if err := m.end(ctx, id, audit.Event{Type: audit.SessionKilled}); err != nil {
+		return fmt.Errorf("end session %s: %w", id, err)
+	}
+	return nil
+}
+
+// EndAllOf ends all sessions of a user but keepSessionID (which may be empty), and every authorization that is not the kept
+// session's, in the caller's transaction (FL-15). It returns how many sessions ended.
+func (m *Manager) EndAllOf(ctx context.Context, userID, keepSessionID string) (int64, error) {
+	var n int64
+	err := m.store.InTx(ctx, func(ctx context.Context) (err error) {
+		if n, err = m.store.EndSessionsOf(ctx, userID, keepSessionID, time.Now().UTC()); err != nil || n == 0 {
+			return err
+		}
+		details := map[string]string{"sessions": strconv.FormatInt(n, 10)}
+		if keepSessionID != "" {
+			details["kept"] = keepSessionID
+		}
+		return m.audit.Write(ctx, audit.Event{Type: audit.SessionKilled, UserID: userID, Details: details})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("end sessions of user %s: %w", userID, err)
+	}
+	return n, nil
+}
+
+// end deletes a session and writes the event about it.
+func (m *Manager) end(ctx context.Context, id string, e audit.Event) error {
+	return m.store.InTx(ctx, func(ctx context.Context) error {
+		s, err := m.store.EndSession(ctx, id, time.Now().UTC())
+		if err != nil {
+			return err
+		}
+		e.UserID, e.SessionID = s.UserID, s.ID
+		return m.audit.Write(ctx, e)
+	})
+}
