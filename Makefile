@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export GOTOOLCHAIN := local
+# Where scripts/prerequisites puts a newer Node.js if the machine's is too old.
+export PATH := $(CURDIR)/.cache/node/node_modules/.bin:$(PATH)
 
 tool := go tool -modfile=tools.mod
 
