@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"idp/internal/idp"
 )
@@ -29,4 +30,16 @@ func (s *Store) PasswordOf(ctx context.Context, userID string) (*PasswordLogin, 
 // here, changed and written by UpdateUser cannot undo another's change.
 func (s *Store) LockUser(ctx context.Context, id string) (*idp.User, error) {
 	return scanUser(s.db.QueryRow(ctx, `UPDATE users SET updated_at = updated_at WHERE id = $1 RETURNING `+userCols, id))
+}
+
+// DropOnceTokens forgets the tokens of a purpose that wait for a subject.
+func (s *Store) DropOnceTokens(ctx context.Context, purpose, subject string) error {
+	_, err := s.db.Exec(ctx, `DELETE FROM once_tokens WHERE purpose = $1 AND subject = $2`, purpose, subject)
+	return err
+}
+
+// OnceTokenSubject returns whom an unexpired token is for, without spending it.
+func (s *Store) OnceTokenSubject(ctx context.Context, digest []byte, purpose string, now time.Time) (subject string, err error) {
+	err = s.db.QueryRow(ctx, `SELECT subject FROM once_tokens WHERE digest = $1 AND purpose = $2 AND expires_at > $3`, digest, purpose, now).Scan(&subject)
+	return subject, err
 }

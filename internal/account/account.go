@@ -1,0 +1,75 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"idp/internal/audit"
+	"idp/internal/idp"
+	"idp/internal/secret"
+	"idp/internal/session"
+	"idp/internal/store"
+)
+
+// Config names what the use cases need.
+type Config struct {
+	Store    *store.Store
+	Keyring  *secret.Keyring
+	Hasher   *secret.Hasher
+	Policy   secret.Policy
+	Breached *secret.Breached // nil: new passwords are not compared with known breaches
+	Audit    *audit.Log
+	Sessions *session.Manager
+	Logger   *slog.Logger
+	Brand    string // the service's name, which makes a poor password
+}
+
+// Service is the use cases. Safe for concurrent use.
+type Service struct{ Config }
+
+// New returns the use cases.
+func New(c Config) *Service { return &Service{c} }
+
+// Codes of the errors that callers tell apart.
+const (
+	CodeAddressTaken  = "address_taken"
+	CodeUsernameTaken = "username_taken"
+)
+
+// now is the time as both databases keep it, so that what is returned equals what is stored.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// taken turns a conflict into a sentence that names which identifier another account has.
+func (s *Service) taken(ctx context.Context, u *idp.User, err error) error {
+	if !errors.Is(err, idp.ErrConflict) {
+		return err
+	}
+	if u.Email != "" {
+		if other, lookup := s.Store.UserByIdentifier(ctx, u.Email); lookup == nil && other.ID != u.ID {
+			return &idp.Error{
+				Kind: idp.Conflict, Code: CodeAddressTaken, Field: "email", Err: err,
+				Message: "Another account has this e-mail address. Use another address, or change that account.",
+			}
+		}
+	}
+	if name, ok := idp.CanonicalUsername(u.Username); ok {
+		if other, lookup := s.Store.UserByIdentifier(ctx, name); lookup == nil && other.ID != u.ID {
+			return &idp.Error{
+				Kind: idp.Conflict, Code: CodeUsernameTaken, Field: "username", Err: err,
+				Message: "Another account has this username, perhaps in another spelling. Choose another one.",
+			}
+		}
+	}
+	return err
+}
+
+// endSessions signs a user out everywhere but in the session keep, and stops the tokens that followed from the others (FL-15).
+func (s *Service) endSessions(ctx context.Context, userID, keep string) error {
+	if _, err := s.Sessions.EndAllOf(ctx, userID, keep); err != nil {
+		return fmt.Errorf("end the sessions of user %s: %w", userID, err)
+	}
+	return nil
+}
