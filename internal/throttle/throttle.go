@@ -82,33 +82,33 @@ func (t *Throttle) Allow(ctx context.Context, account, address string, knownDevi
 	now := time.Now().UTC()
 	byAccount, byAddress := t.keys(account, address)
 	// Before the counts are read: a try that ends in between is seen in one place or the other.
-	accountFlying, addressFlying := t.flights.begin(byAccount, now), t.flights.begin(byAddress, now)
+	flying := t.flights.begin(byAccount, now)
 	a, b, err := t.store.Throttles(ctx, byAccount, byAddress, now)
 	if err != nil {
-		t.land(byAccount, byAddress)
+		t.flights.end(byAccount)
 		return fmt.Errorf("read throttles: %w", err)
 	}
-	wait := t.perAddress.wait(b, addressFlying, now)
+	wait := blocked(b, now)
 	if !knownDevice {
-		wait = max(wait, t.perAccount.wait(a, accountFlying, now))
+		wait = max(wait, blocked(a, now))
+		// Tries that are being judged right now count as failures: else a hundred sent at once would all get through. For
+		// an address it is enough that the hasher's queue is bounded, and an office may sign in all at once.
+		if flying > 0 && a.Failures+int64(flying) >= int64(t.perAccount.Failures) {
+			wait = max(wait, time.Second)
+		}
 	}
 	if wait > 0 {
-		t.land(byAccount, byAddress)
+		t.flights.end(byAccount)
 		return tooMany(wait)
 	}
 	return nil
 }
 
-// wait returns how long a try must wait. Tries that are being judged right now count as failures, or a thousand sent at once
-// would all get through.
-func (l Limits) wait(s store.Throttle, flying int, now time.Time) time.Duration {
-	if s.BlockedUntil != nil && now.Before(*s.BlockedUntil) {
-		return s.BlockedUntil.Sub(now)
+func blocked(s store.Throttle, now time.Time) time.Duration {
+	if s.BlockedUntil == nil {
+		return 0
 	}
-	if flying > 0 && s.Failures+int64(flying) >= int64(l.Failures) {
-		return time.Second
-	}
-	return 0
+	return max(0, s.BlockedUntil.Sub(now))
 }
 
 // Failed counts a wrong password. It goes on if the client has hung up: else hanging up would be the way around.
@@ -117,7 +117,7 @@ func (t *Throttle) Failed(ctx context.Context, account, address string) {
 	defer cancel()
 	now := time.Now().UTC()
 	byAccount, byAddress := t.keys(account, address)
-	defer t.land(byAccount, byAddress)
+	defer t.flights.end(byAccount)
 	t.count(ctx, byAccount, t.perAccount, now)
 	t.count(ctx, byAddress, t.perAddress, now)
 }
@@ -140,19 +140,14 @@ func (t *Throttle) count(ctx context.Context, key string, l Limits, now time.Tim
 
 // Succeeded forgets the account's failures. The address keeps its own: somebody with an account could otherwise sign in
 // between guesses at others.
-func (t *Throttle) Succeeded(ctx context.Context, account, address string) {
+func (t *Throttle) Succeeded(ctx context.Context, account, _ string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	byAccount, byAddress := t.keys(account, address)
-	defer t.land(byAccount, byAddress)
+	byAccount, _ := t.keys(account, "")
+	defer t.flights.end(byAccount)
 	if err := t.store.ClearThrottle(ctx, byAccount); err != nil {
 		t.logger.ErrorContext(ctx, "throttle not cleared", slog.Any("error", err))
 	}
-}
-
-func (t *Throttle) land(byAccount, byAddress string) {
-	t.flights.end(byAccount)
-	t.flights.end(byAddress)
 }
 
 func (t *Throttle) keys(account, address string) (byAccount, byAddress string) {
