@@ -151,3 +151,10 @@ func (r *Recorder) flush(ctx context.Context) bool {
 	}
 	return len(batch) == batchMost
 }
+
+// SetClient notes which client the request claims to come from.
+func (t *T) SetClient(id string) {
+	if t != nil {
+		t.ClientID = clean(id)
+	}
+}

@@ -1,0 +1,271 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/interaction"
+	"idp/internal/trace"
+)
+
+// authorizeRequest is an authorization request whose client and redirect URI may be trusted: from here on errors are redirected.
+type authorizeRequest struct {
+	Client          *idp.Client
+	RedirectURI     string
+	RedirectOmitted bool
+	Params          url.Values // as received; duplicates removed
+	State           string
+	Scopes          []string
+	ScopeOmitted    bool
+	Prompts         []string
+	MaxAge          *int64
+	HintUserID      string
+	CodeChallenge   string
+	Nonce           string
+	RequestedAt     time.Time
+	Trace           *trace.T
+
+	// How the code is issued; set by issue, read by the code handler.
+	conditions issueConditions
+	answer     *idp.Authorization
+	params     url.Values
+}
+
+type requestKey struct{}
+
+const (
+	stateMost = 4096 // returned to the letter, so it is bounded by what a URL can hold
+	nonceMost = 1024
+	hintMost  = 16 << 10
+)
+
+// pageFault is a fault for which there is no redirect: the error page gets it (RFC 6749 §4.1.2.1).
+type pageFault struct{ PageError }
+
+// Error returns the description.
+func (f *pageFault) Error() string { return f.Description }
+
+// redirectFault is a fault that the client is told of at its redirect URI.
+type redirectFault struct{ code, description string }
+
+// Error returns the description.
+func (f *redirectFault) Error() string { return f.description }
+
+func badRequest(description string) error { return &redirectFault{"invalid_request", description} }
+
+// readAuthorizeRequest finds the client and the redirect URI, and then makes every other check that needs no database. On a
+// *redirectFault the request is returned beside it, with what the redirect needs.
+func (p *Provider) readAuthorizeRequest(ctx context.Context, params url.Values, paramErr error, at time.Time, t *trace.T) (*authorizeRequest, error) {
+	a := &authorizeRequest{Params: params, State: params.Get("state"), RequestedAt: at, Trace: t}
+	if err := p.findClient(ctx, a); err != nil {
+		return nil, err
+	}
+	if err := findRedirectURI(a); err != nil {
+		return nil, err
+	}
+	if paramErr != nil {
+		return a, badRequest(paramErr.Error())
+	}
+	for _, check := range []func(*authorizeRequest) error{checkBounds, checkUnsupported, checkResponseType, checkScope, checkPKCE, p.checkOpenID} {
+		if err := check(a); err != nil {
+			return a, err
+		}
+	}
+	t.Pass("client, redirect_uri and parameters")
+	return a, nil
+}
+
+func (p *Provider) findClient(ctx context.Context, a *authorizeRequest) error {
+	id := a.Params.Get("client_id")
+	a.Trace.SetClient(id)
+	fault := &pageFault{PageError{Status: http.StatusBadRequest, Code: "invalid_client", ClientID: printable(id)}}
+	if id == "" {
+		fault.Code, fault.Description = "invalid_request", "The application did not say which application it is (client_id is missing)."
+		a.Trace.Fail(idp.Check{Name: "client_id", Expected: "the id of a registered client", Received: "nothing", Clause: "RFC 6749 §4.1.1"})
+		return fault
+	}
+	c, err := p.Clients.Get(ctx, id)
+	if errors.Is(err, idp.ErrNotFound) {
+		fault.Description = "The application that sent you here is not registered, or has been switched off."
+		a.Trace.Fail(idp.Check{
+			Name: "client exists and is enabled", Expected: "a registered client_id", Received: id,
+			Mend: "Compare the application's client_id with `idp client list`.", Clause: "RFC 6749 §4.1.2.1",
+		})
+		return fault
+	}
+	a.Client = c
+	return err
+}
+
+// findRedirectURI compares to the letter (RFC 9700 §4.1.3), native applications' loopback ports excepted (RFC 8252 §7.3).
+func findRedirectURI(a *authorizeRequest) error {
+	got := a.Params.Get("redirect_uri")
+	fault := &pageFault{PageError{
+		Status: http.StatusBadRequest, Code: "invalid_request", ClientID: a.Client.ID, RedirectURI: got,
+		Description: "The address that the application wants to continue at is not registered for it.",
+	}}
+	switch openid := slices.Contains(strings.Fields(a.Params.Get("scope")), idp.ScopeOpenID); {
+	case got == "" && !openid && len(a.Client.RedirectURIs) == 1:
+		a.RedirectURI, a.RedirectOmitted = a.Client.RedirectURIs[0], true
+		return nil
+	case got == "":
+		// OpenID Connect Core §3.1.2.1: REQUIRED; and RFC 6749 §3.1.2.3: where several are registered.
+		fault.Description = "The application did not say where to continue (redirect_uri is missing)."
+	case idp.MatchRedirectURI(a.Client.RedirectURIs, got):
+		a.RedirectURI = got
+		return nil
+	}
+	a.Trace.Fail(idp.Check{
+		Name: "redirect_uri is registered, to the letter", Expected: nearest(a.Client.RedirectURIs, got), Received: got,
+		Mend:   "Register the address exactly as the application sends it: `idp client update " + a.Client.ID + " --add-redirect-uri …`, or change the application's setting.",
+		Clause: "RFC 9700 §4.1.3",
+	})
+	return fault
+}
+
+// nearest returns the registered URI with the longest common beginning: the one that was probably meant.
+func nearest(registered []string, got string) string {
+	best, length := "none is registered", -1
+	for _, uri := range registered {
+		n := 0
+		for n < len(uri) && n < len(got) && uri[n] == got[n] {
+			n++
+		}
+		if n > length {
+			best, length = uri, n
+		}
+	}
+	return best
+}
+
+func checkBounds(a *authorizeRequest) error {
+	switch {
+	case len(a.State) > stateMost:
+		a.State = "" // too long to be sent back
+		return badRequest("The parameter state is longer than 4096 bytes.")
+	case len(a.Params.Get("nonce")) > nonceMost:
+		return badRequest("The parameter nonce is longer than 1024 bytes.")
+	}
+	a.Nonce = a.Params.Get("nonce")
+	return nil
+}
+
+func checkUnsupported(a *authorizeRequest) error {
+	for _, u := range []struct{ param, code string }{
+		// OpenID Connect Core §6.1, §6.2, §7.2.1: each has its own error.
+		{"request", "request_not_supported"},
+		{"request_uri", "request_uri_not_supported"},
+		{"registration", "registration_not_supported"},
+	} {
+		if a.Params.Has(u.param) {
+			return a.fail(u.code, "The parameter "+u.param+" is not supported.", "OpenID Connect Core §6")
+		}
+	}
+	if mode := a.Params.Get("response_mode"); mode != "" && mode != "query" {
+		return a.fail("invalid_request", "This response_mode is not supported.", "OAuth 2.0 Multiple Response Type Encoding Practices §2.1")
+	}
+	return nil
+}
+
+func (a *authorizeRequest) fail(code, description, clause string) error {
+	a.Trace.Fail(idp.Check{Name: code, Received: description, Clause: clause})
+	return &redirectFault{code, description}
+}
+
+func checkResponseType(a *authorizeRequest) error {
+	switch a.Params.Get("response_type") {
+	case idp.ResponseTypeCode:
+		if !slices.Contains(a.Client.GrantTypes, idp.GrantAuthorizationCode) || !slices.Contains(a.Client.ResponseTypes, idp.ResponseTypeCode) {
+			return a.fail("unauthorized_client", "The client is not registered for the authorization code flow.", "RFC 6749 §4.1.2.1")
+		}
+		return nil
+	case "":
+		return a.fail("invalid_request", "The parameter response_type is missing.", "RFC 6749 §4.1.2.1")
+	}
+	return a.fail("unsupported_response_type", "The response_type is not supported.", "RFC 6749 §4.1.2.1")
+}
+
+// checkScope refuses a scope that the client may not have, instead of dropping it: client libraries break on a narrower answer
+// (RP-5). No scope means the client's own (RFC 6749 §3.3), without offline_access, which a person must see asked for.
+func checkScope(a *authorizeRequest) error {
+	asked := strings.Fields(a.Params.Get("scope"))
+	for _, s := range asked {
+		if !slices.Contains(a.Client.Scopes, s) {
+			a.Trace.Fail(idp.Check{
+				Name: "scope is allowed", Expected: strings.Join(a.Client.Scopes, " "), Received: s,
+				Mend: "`idp client update " + a.Client.ID + " --add-scope " + printable(s) + "`, or take it out of the application's request.", Clause: "RFC 6749 §4.1.2.1",
+			})
+			return &redirectFault{"invalid_scope", "The client may not ask for one of the scopes."}
+		}
+	}
+	a.Scopes = slices.Compact(slices.Sorted(slices.Values(asked)))
+	if len(a.Scopes) == 0 {
+		a.ScopeOmitted = true
+		for _, s := range a.Client.Scopes {
+			if s != idp.ScopeOfflineAccess {
+				a.Scopes = append(a.Scopes, s)
+			}
+		}
+	}
+	return nil
+}
+
+// checkPKCE takes S256 only (RFC 9700 §2.1.1): "plain", which is also what a missing method means, protects nothing.
+func checkPKCE(a *authorizeRequest) error {
+	challenge, method := a.Params.Get("code_challenge"), a.Params.Get("code_challenge_method")
+	const clause = "RFC 7636 §4.4.1"
+	switch {
+	case challenge == "" && method != "":
+		return a.fail("invalid_request", "There is a code_challenge_method but no code_challenge.", clause)
+	case challenge == "" && (a.Client.RequirePKCE || a.Client.Public()):
+		a.Trace.Fail(idp.Check{Name: "PKCE", Expected: "code_challenge with S256", Received: "none", Mend: "Switch PKCE on in the application (client libraries have an option for it).", Clause: clause})
+		return badRequest("This client must use PKCE: code_challenge is missing.")
+	case challenge == "":
+		return nil
+	case method != "S256":
+		return a.fail("invalid_request", "The code_challenge_method must be S256.", clause)
+	case len(challenge) != 43 || strings.ContainsFunc(challenge, notBase64URL):
+		return a.fail("invalid_request", "The code_challenge is not the base64url of a SHA-256 digest.", clause)
+	}
+	a.CodeChallenge = challenge
+	return nil
+}
+
+func notBase64URL(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+}
+
+// checkOpenID reads prompt, max_age and id_token_hint (OpenID Connect Core §3.1.2.1).
+func (p *Provider) checkOpenID(a *authorizeRequest) error {
+	a.Prompts = strings.Fields(a.Params.Get("prompt"))
+	if text := a.Params.Get("max_age"); text != "" {
+		age, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || age < 0 {
+			return a.fail("invalid_request", "The parameter max_age is not a whole number of seconds.", "OpenID Connect Core §3.1.2.1")
+		}
+		a.MaxAge = &age
+	}
+	if hint := a.Params.Get("id_token_hint"); hint != "" {
+		h, ok := p.minter.ReadHint(hint)
+		if len(hint) > hintMost || !ok || h.ClientID != a.Client.ID {
+			return a.fail("invalid_request", "The id_token_hint is not an ID token that this server made for this client.", "OpenID Connect Core §3.1.2.2")
+		}
+		a.HintUserID = h.Subject
+	}
+	return nil
+}
+
+// facts are what interaction.Decide looks at, as far as the request says it.
+func (a *authorizeRequest) facts() interaction.Facts {
+	return interaction.Facts{
+		Client: a.Client, Scopes: a.Scopes, Prompts: a.Prompts, MaxAge: a.MaxAge, RequestedAt: a.RequestedAt,
+		HintUserID: a.HintUserID, ACRValues: strings.Fields(a.Params.Get("acr_values")),
+	}
+}

@@ -1,0 +1,125 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/logctx"
+	"idp/internal/oauth/mint"
+	"idp/internal/store"
+)
+
+// bearerError is an error of RFC 6750 §3.1; an empty code means that the request had no token at all, which gets a bare challenge.
+type bearerError struct {
+	status      int
+	code        string
+	description string
+	scope       string
+}
+
+// Error returns the description.
+func (e *bearerError) Error() string { return e.description }
+
+var errNoToken = &bearerError{status: http.StatusUnauthorized}
+
+func invalidToken() error {
+	return &bearerError{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is expired, revoked or not one of this server."}
+}
+
+// bearerToken finds the one access token of a request: in the Authorization header, or in the form body of a POST (RFC 6750 §2.1, §2.2).
+// One in the URL is refused: URLs end in logs (FL-6).
+func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
+	invalid := func(description string) error {
+		return &bearerError{status: http.StatusBadRequest, code: "invalid_request", description: description}
+	}
+	if r.URL.Query().Has("access_token") {
+		return "", invalid("The access token belongs into the Authorization header, not into the URL.")
+	}
+	headers := r.Header.Values("Authorization")
+	if len(headers) > 1 {
+		return "", invalid("There are several Authorization headers.")
+	}
+	var token string
+	if len(headers) == 1 {
+		scheme, value, ok := strings.Cut(headers[0], " ")
+		if !ok || !strings.EqualFold(scheme, "Bearer") {
+			return "", errNoToken
+		}
+		token = strings.TrimSpace(value)
+	}
+	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && r.ContentLength != 0 {
+		form, err := readForm(w, r)
+		if err != nil {
+			return "", invalid(wireError(err).Description)
+		}
+		if inBody := form.Get("access_token"); inBody != "" {
+			if token != "" {
+				return "", invalid("The access token came twice: in the header and in the body.")
+			}
+			token = inBody
+		}
+	}
+	if token == "" {
+		return "", errNoToken
+	}
+	return token, nil
+}
+
+// userToken is an access token that a user's authorization stands behind, now.
+type userToken struct {
+	*mint.AccessToken
+	authorization *store.AuthorizationUser
+}
+
+// userOf judges an access token: ours, fresh, not revoked by itself, its authorization alive and its user active. One statement.
+func (p *Provider) userOf(ctx context.Context, text string, now time.Time) (*userToken, error) {
+	t, err := p.minter.ReadAccess(ctx, text, now)
+	if errors.Is(err, mint.ErrNotOurs) {
+		return nil, invalidToken()
+	}
+	if err != nil {
+		return nil, err
+	}
+	id := t.AuthorizationID()
+	if id == "" {
+		return nil, &bearerError{status: http.StatusForbidden, code: "insufficient_scope", description: "This access token stands for an application, not for a person.", scope: idp.ScopeOpenID}
+	}
+	v, revoked, err := p.Store.AuthorizationNow(ctx, id, t.JTI)
+	if errors.Is(err, idp.ErrNotFound) {
+		return nil, invalidToken()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if revoked || v.RevokedAt != nil || v.UserState != idp.UserActive || v.UserID != t.Subject {
+		return nil, invalidToken()
+	}
+	logctx.Set(ctx, slog.String("client_id", t.ClientID), slog.String("user_id", t.Subject))
+	return &userToken{AccessToken: t, authorization: v}, nil
+}
+
+// answerBearerError writes an error of a resource with its challenge (RFC 6750 §3).
+func (p *Provider) answerBearerError(w http.ResponseWriter, r *http.Request, err error) {
+	var b *bearerError
+	if !errors.As(err, &b) {
+		p.answerError(w, r, err, "")
+		return
+	}
+	challenge := "Bearer " + p.realm
+	body := map[string]string{}
+	if b.code != "" {
+		challenge += `, error="` + b.code + `", error_description="` + ascii(b.description) + `"`
+		if b.scope != "" {
+			challenge += `, scope="` + b.scope + `"`
+		}
+		body["error"], body["error_description"] = b.code, ascii(b.description)
+	}
+	logctx.Set(r.Context(), slog.String("error_code", b.code))
+	w.Header().Set("WWW-Authenticate", challenge)
+	writeJSON(w, b.status, body)
+}

@@ -1,0 +1,124 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"idp/internal/idp"
+	"idp/internal/interaction"
+	"idp/internal/keys"
+	"idp/internal/oauth/claims"
+)
+
+// document is a prepared answer.
+type document struct {
+	body []byte
+	etag string
+}
+
+// metadata is what discovery says (OpenID Connect Discovery §3, RFC 8414 §2): only registered names, only what is true.
+type metadata struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	UserInfoEndpoint      string   `json:"userinfo_endpoint"`
+	JWKSURI               string   `json:"jwks_uri"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	EndSessionEndpoint    string   `json:"end_session_endpoint"`
+	Scopes                []string `json:"scopes_supported"`
+	Claims                []string `json:"claims_supported"`
+	ClaimTypes            []string `json:"claim_types_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
+	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
+	RevocationMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
+	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	Prompts               []string `json:"prompt_values_supported"`
+	Displays              []string `json:"display_values_supported"`
+	UILocales             []string `json:"ui_locales_supported,omitempty"`
+	ClaimsParameter       bool     `json:"claims_parameter_supported"`
+	RequestParameter      bool     `json:"request_parameter_supported"`
+	RequestURIParameter   bool     `json:"request_uri_parameter_supported"`
+	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
+}
+
+// discovery prepares the document: it depends on nothing that changes while the server runs.
+func (p *Provider) discovery() (document, error) {
+	secretMethods := []string{idp.AuthClientSecretBasic, idp.AuthClientSecretPost}
+	m := metadata{
+		Issuer:                p.Issuer,
+		AuthorizationEndpoint: p.Issuer + pathAuthorize,
+		TokenEndpoint:         p.Issuer + pathToken,
+		UserInfoEndpoint:      p.Issuer + pathUserInfo,
+		JWKSURI:               p.Issuer + pathJWKS,
+		IntrospectionEndpoint: p.Issuer + pathIntrospect,
+		RevocationEndpoint:    p.Issuer + pathRevoke,
+		EndSessionEndpoint:    p.Issuer + pathLogout,
+		Scopes: []string{
+			idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles,
+		},
+		Claims:               claims.Supported(),
+		ClaimTypes:           []string{"normal"},
+		ResponseTypes:        []string{idp.ResponseTypeCode},
+		ResponseModes:        []string{"query"},
+		GrantTypes:           p.grantTypes(),
+		SubjectTypes:         []string{"public"},
+		IDTokenAlgs:          keys.Algorithms(),
+		TokenAuthMethods:     append(secretMethods, idp.AuthNone),
+		IntrospectionMethods: secretMethods,
+		RevocationMethods:    append(secretMethods, idp.AuthNone),
+		ChallengeMethods:     []string{"S256"},
+		Prompts:              []string{interaction.PromptNone, interaction.PromptLogin, interaction.PromptConsent, interaction.PromptSelectAccount},
+		Displays:             []string{"page"},
+		UILocales:            p.UILocales,
+		IssParameter:         true,
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return document{}, fmt.Errorf("encode discovery: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	return document{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}, nil
+}
+
+// Discovery serves the metadata (OpenID Connect Discovery §4, RFC 8414 §3).
+func (p *Provider) Discovery(w http.ResponseWriter, r *http.Request) {
+	servePrepared(w, r, p.meta.body, p.meta.etag, "public, max-age=3600")
+}
+
+// JWKS serves the public keys. Relying parties may keep them for five minutes, which is far less than a key is published before it
+// signs.
+func (p *Provider) JWKS(w http.ResponseWriter, r *http.Request) {
+	body, etag := p.Keys.JWKS()
+	servePrepared(w, r, body, etag, "public, max-age=300")
+}
+
+func servePrepared(w http.ResponseWriter, r *http.Request, body []byte, etag, cache string) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		methodNotAllowed(w, http.MethodGet)
+		return
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["Etag"] = []string{etag}
+	h["Cache-Control"] = []string{cache}
+	h["X-Content-Type-Options"] = nosniff
+	if r.Header.Get("If-None-Match") == etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	_, _ = w.Write(body) // the client is gone if this fails
+}
+
+var (
+	jsonType = []string{"application/json"}
+	nosniff  = []string{"nosniff"}
+)

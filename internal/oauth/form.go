@@ -1,0 +1,115 @@
+package oauth
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	bodyMost   = 64 << 10 // bytes of a form
+	paramsMost = 64       // parameters of a request
+)
+
+// readForm reads the body of a back-channel request: form-encoded (a charset may follow, RP-3), bounded, each parameter once
+// (RFC 6749 §3.2), none of ours in the query, where it would end in logs.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	invalid := func(description string) error {
+		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return nil, invalid("The Content-Type must be application/x-www-form-urlencoded.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMost))
+	if err != nil {
+		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The body is larger than 64 KiB."}
+		}
+		return nil, invalid("The body could not be read.")
+	}
+	form, err := parseParams(string(body))
+	if err != nil {
+		return nil, invalid(err.Error())
+	}
+	if r.URL.RawQuery != "" {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return nil, invalid("The query is malformed.")
+		}
+		for name := range query {
+			if secretParams[name] || form.Has(name) {
+				return nil, invalid("Parameters belong into the body, not into the URL.")
+			}
+		}
+	}
+	r.Form, r.PostForm = form, form
+	return form, nil
+}
+
+// secretParams must never stand in a URL.
+var secretParams = map[string]bool{
+	"client_secret": true, "client_assertion": true, "code": true, "code_verifier": true, "refresh_token": true, "access_token": true,
+	"token": true, "password": true, "assertion": true,
+}
+
+// repeatable are the parameters that may come several times (RFC 8707 §2, RFC 8693 §2.1).
+var repeatable = map[string]bool{"resource": true, "audience": true}
+
+var (
+	errMalformed = errors.New("the parameters are not well formed")
+	errTooMany   = errors.New("the request has more than 64 parameters")
+)
+
+// duplicate names a parameter that came more than once.
+type duplicate struct{ name string }
+
+// Error is the sentence for the client.
+func (d duplicate) Error() string { return "The parameter " + d.name + " came more than once." }
+
+// parseParams decodes form-encoded parameters strictly: well-formed escapes, valid UTF-8, no control characters, a bounded
+// number, and none twice. A parameter without a value counts as not sent (RFC 6749 §3.1). On a duplicate the parameters are
+// returned beside the error, so that the error can be sent to where it belongs.
+func parseParams(encoded string) (url.Values, error) {
+	if strings.Count(encoded, "&") >= paramsMost {
+		return nil, errTooMany
+	}
+	all, err := url.ParseQuery(encoded)
+	if err != nil {
+		return nil, errMalformed
+	}
+	var twice error
+	for name, values := range all {
+		if !cleanText(name) {
+			return nil, errMalformed
+		}
+		for _, v := range values {
+			if !cleanText(v) {
+				return nil, errMalformed
+			}
+		}
+		if len(values) > 1 && !repeatable[name] {
+			twice = duplicate{printable(name)}
+			all[name] = values[:1]
+		}
+		if values[0] == "" {
+			delete(all, name)
+		}
+	}
+	return all, twice
+}
+
+func cleanText(s string) bool {
+	return strings.ToValidUTF8(s, "") == s && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 && r != '\n' && r != '\r' && r != '\t' || r == 0x7f })
+}
+
+// printable cuts a name for an error text.
+func printable(s string) string {
+	if len(s) > 40 {
+		s = s[:40]
+	}
+	return ascii(s)
+}

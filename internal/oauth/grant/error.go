@@ -1,0 +1,18 @@
+package grant
+
+import (
+	"net/http"
+
+	"github.com/ory/fosite"
+)
+
+// refuse returns an error of RFC 6749 §5.2 with a sentence for the application's developer.
+func refuse(code, description string) error {
+	return &fosite.RFC6749Error{ErrorField: code, DescriptionField: description, CodeField: http.StatusBadRequest}
+}
+
+const (
+	invalidGrant   = "invalid_grant"
+	invalidRequest = "invalid_request"
+	invalidScope   = "invalid_scope"
+)

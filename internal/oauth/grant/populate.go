@@ -1,0 +1,43 @@
+package grant
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/ory/fosite"
+
+	"idp/internal/idp"
+	"idp/internal/oauth/mint"
+)
+
+// populateForUser fills the answer with what follows from an authorization: access token, refresh token, ID token.
+func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosite.AccessResponder) error {
+	access, life, err := m.Access(ctx, s.Client, s.Authorization, s.Scopes, s.Now)
+	if err != nil {
+		return err
+	}
+	answer(resp, access, life)
+	if s.RefreshToken != "" {
+		resp.SetExtra("refresh_token", s.RefreshToken)
+	}
+	if !s.OmitScope {
+		resp.SetExtra("scope", strings.Join(s.Scopes, " "))
+	}
+	if !slices.Contains(s.Scopes, idp.ScopeOpenID) {
+		return nil
+	}
+	id, err := m.ID(s.Client, s.Authorization, s.Scopes, s.Nonce, access, s.Now)
+	if err != nil {
+		return err
+	}
+	resp.SetExtra("id_token", id)
+	return nil
+}
+
+// answer sets what every answer holds: token_type is "Bearer" in just this spelling, expires_in a number (RP-5).
+func answer(resp fosite.AccessResponder, access string, life int64) {
+	resp.SetAccessToken(access)
+	resp.SetTokenType("Bearer")
+	resp.SetExtra("expires_in", life)
+}

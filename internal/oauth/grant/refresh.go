@@ -1,0 +1,143 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ory/fosite"
+
+	"idp/internal/audit"
+	"idp/internal/idp"
+	"idp/internal/oauth/mint"
+	"idp/internal/secret"
+	"idp/internal/store"
+)
+
+// Refresh is the refresh token grant with rotation (RFC 6749 §6, RFC 9700 §4.14).
+type Refresh struct {
+	Store   *store.Store
+	Keyring *secret.Keyring
+	Minter  *mint.Minter
+	Audit   *audit.Log
+}
+
+var _ fosite.TokenEndpointHandler = (*Refresh)(nil)
+
+// CanHandleTokenEndpointRequest reports whether the request uses this grant.
+func (*Refresh) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
+	return r.GetGrantTypes().ExactOne(idp.GrantRefreshToken)
+}
+
+// CanSkipClientAuth is false.
+func (*Refresh) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
+
+// HandleTokenEndpointRequest rotates the refresh token: one statement checks it, marks it and installs its successor. A token
+// that comes again inside the client's grace window gets the same successor.
+func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
+	s, form := sessionOf(r), r.GetRequestForm()
+	presented := form.Get("refresh_token")
+	if presented == "" {
+		return refuse(invalidRequest, "The parameter refresh_token is missing.")
+	}
+	old, ok := g.Keyring.ParseToken(secret.TokenRefresh, presented)
+	if !ok {
+		s.Trace.Fail(idp.Check{
+			Name: "refresh token is one of ours", Expected: "a refresh token of this server, unchanged", Received: "another text",
+			Mend: "Store the refresh token whole; if it is from another server, sign in again.", Clause: "RFC 6749 §6",
+		})
+		return refuse(invalidGrant, "The refresh token is not valid.")
+	}
+	contract := &s.Client.Contract
+	next := g.Keyring.NewToken(secret.TokenRefresh, old.ID)
+	rotation := store.Rotation{
+		ID: old.ID, Old: old.Digest, ClientID: s.Client.ID, New: next.Digest, Sealed: secret.SealSuccessor(presented, next.Text),
+		Idle: s.Now.Add(contract.RefreshIdle.Duration()), GraceFrom: s.Now.Add(-contract.RefreshGrace.Duration()),
+		Static: contract.RefreshMode == idp.RefreshStatic,
+	}
+	// A scope that was never granted must not cost the client its refresh token, so it is judged first (D4, RFC 6749 §6).
+	asked := strings.Fields(form.Get("scope"))
+	if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(s.Client.Scopes, sc) }); bad >= 0 {
+		return g.wider(s, asked[bad])
+	}
+	v, err := g.Store.RotateRefreshToken(ctx, rotation, s.Now)
+	if errors.Is(err, idp.ErrNotFound) {
+		return g.explain(ctx, s, rotation)
+	}
+	if err != nil {
+		return err
+	}
+	s.RefreshToken = presented
+	if !rotation.Static {
+		if s.RefreshToken, err = secret.OpenSuccessor(presented, v.Sealed); err != nil {
+			return fmt.Errorf("open the successor of a refresh token: %w", err)
+		}
+	}
+	s.Authorization, s.Scopes = v.AuthorizationUser, v.Scopes
+	s.OmitScope = v.Request.ScopeOmitted && len(asked) == 0
+	if len(asked) > 0 {
+		if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(v.Scopes, sc) }); bad >= 0 {
+			return g.wider(s, asked[bad])
+		}
+		s.Scopes = asked
+	}
+	s.Trace.Pass("refresh token")
+	return nil
+}
+
+func (g *Refresh) wider(s *Session, scope string) error {
+	s.Trace.Fail(idp.Check{
+		Name: "scope was granted", Expected: "scopes of the authorization, or fewer", Received: scope,
+		Mend: "Leave scope out of the refresh request, or start a new authorization for more.", Clause: "RFC 6749 §6",
+	})
+	return refuse(invalidScope, "The scope asks for more than was granted.")
+}
+
+// explain finds out why nothing was rotated. A spent token revokes its family and is told in the audit log.
+func (g *Refresh) explain(ctx context.Context, s *Session, r store.Rotation) error {
+	refused := refuse(invalidGrant, "The refresh token is unknown, expired, revoked, was used before, or belongs to another client.")
+	var f *store.RefreshFailure
+	err := g.Store.InTx(ctx, func(ctx context.Context) (err error) {
+		if f, err = g.Store.FailRefresh(ctx, r, s.Now); err != nil || !f.Reused {
+			return err
+		}
+		return g.Audit.Write(ctx, audit.Event{Type: audit.RefreshReuse, ActorKind: "client", ActorID: s.Client.ID, UserID: f.UserID, ClientID: f.ClientID, SessionID: f.SessionID})
+	})
+	if errors.Is(err, idp.ErrNotFound) {
+		s.Trace.Fail(idp.Check{Name: "refresh token is known", Expected: "a living authorization", Received: "one whose record is gone", Mend: "Sign in again."})
+		return refused
+	}
+	if err != nil {
+		return err
+	}
+	c := idp.Check{Clause: "RFC 6749 §6", Mend: "Sign in again."}
+	switch {
+	case f.ClientID != s.Client.ID:
+		c.Name, c.Expected, c.Received = "refresh token belongs to the client", f.ClientID, s.Client.ID
+		c.Mend = "Use the refresh token with the client that got it."
+	case f.Reused:
+		c.Name, c.Expected, c.Received = "refresh token is used for the first time", "the newest refresh token", "one that was spent before, outside the grace window"
+		c.Mend, c.Clause = "Store the new refresh token of every answer, in one place for all workers. All tokens of this sign-in have been revoked, because one of the two that used it may be a thief.", "RFC 9700 §4.14.2"
+	case f.RevokedAt != nil:
+		c.Name, c.Expected, c.Received = "authorization stands", "not revoked", "revoked at "+f.RevokedAt.Format("2006-01-02 15:04:05Z07:00")
+	case f.IdleExpired || !s.Now.Before(f.ExpiresAt):
+		c.Name, c.Expected, c.Received = "refresh token is fresh", "used within the client's limits", "idle for too long, or older than the client's refresh_max"
+	case f.UserState != idp.UserActive:
+		c.Name, c.Expected, c.Received = "user may sign in", "an active account", string(f.UserState)
+		c.Mend = "`idp user enable " + f.UserID + "`, if this person should have access."
+	default:
+		c.Name, c.Expected, c.Received = "refresh token stands", "usable", "changed by another request at the same moment"
+	}
+	s.Trace.Fail(c)
+	return refused
+}
+
+// PopulateTokenEndpointResponse makes the tokens. The ID token of a refresh has no nonce (OpenID Connect Core §12.2).
+func (g *Refresh) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
+	if !g.CanHandleTokenEndpointRequest(ctx, r) {
+		return fosite.ErrUnknownRequest
+	}
+	return populateForUser(ctx, g.Minter, sessionOf(r), resp)
+}

@@ -1,0 +1,56 @@
+package grant
+
+import (
+	"time"
+
+	"github.com/ory/fosite"
+
+	"idp/internal/idp"
+	"idp/internal/store"
+	"idp/internal/trace"
+)
+
+// Session is what one token request carries through fosite's pipeline: the facts that the endpoint established, and what a
+// grant's Handle found for its Populate. It is never stored.
+type Session struct {
+	Now    time.Time
+	Trace  *trace.T
+	Client *idp.Client
+
+	Authorization *store.AuthorizationUser // nil for a client's own token
+	Scopes        []string                 // of the access token
+	RefreshToken  string                   // to be handed out, empty if none
+	Nonce         string                   // for the ID token
+	OmitScope     bool                     // the request named no scope, so the answer names none (RP-5)
+}
+
+// The rest makes Session a fosite.Session. Expiry is decided by the store's statements, so nothing is kept here.
+
+// SetExpiresAt does nothing.
+func (s *Session) SetExpiresAt(fosite.TokenType, time.Time) {}
+
+// GetExpiresAt returns the zero time.
+func (s *Session) GetExpiresAt(fosite.TokenType) time.Time { return time.Time{} }
+
+// GetUsername returns nothing.
+func (s *Session) GetUsername() string { return "" }
+
+// GetSubject returns the user's id, or the client's for its own token.
+func (s *Session) GetSubject() string {
+	if s.Authorization != nil {
+		return s.Authorization.UserID
+	}
+	return ""
+}
+
+// Clone returns s: a request's session has one owner.
+func (s *Session) Clone() fosite.Session { return s }
+
+// sessionOf returns our session of a request, and its client.
+func sessionOf(r fosite.AccessRequester) *Session {
+	s, ok := r.GetSession().(*Session)
+	if !ok {
+		panic("token request without our session") // provider.go gives every request one
+	}
+	return s
+}

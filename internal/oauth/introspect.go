@@ -1,0 +1,153 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/logctx"
+	"idp/internal/oauth/mint"
+	"idp/internal/secret"
+)
+
+// ScopeIntrospect lets a client introspect tokens of every other client: a gateway, or an API that serves many.
+const ScopeIntrospect = "idp.introspect"
+
+// introspection is RFC 7662 §2.2.
+type introspection struct {
+	Active    bool     `json:"active"`
+	Scope     string   `json:"scope,omitempty"`
+	ClientID  string   `json:"client_id,omitempty"`
+	Username  string   `json:"username,omitempty"`
+	TokenType string   `json:"token_type,omitempty"`
+	Expires   int64    `json:"exp,omitempty"`
+	IssuedAt  int64    `json:"iat,omitempty"`
+	Subject   string   `json:"sub,omitempty"`
+	Audience  []string `json:"aud,omitempty"`
+	Issuer    string   `json:"iss,omitempty"`
+	JTI       string   `json:"jti,omitempty"`
+	AuthTime  int64    `json:"auth_time,omitempty"`
+	ACR       string   `json:"acr,omitempty"`
+	Roles     []string `json:"roles,omitempty"`
+}
+
+// Introspect is the introspection endpoint (RFC 7662). The caller authenticates as a confidential client; about a token that is
+// none of its business it hears what it would hear about garbage (D7).
+func (p *Provider) Introspect(w http.ResponseWriter, r *http.Request) {
+	caller, form, now, ok := p.backChannel(w, r, "introspect")
+	if !ok {
+		return
+	}
+	token := form.Get("token")
+	if token == "" {
+		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: "The parameter token is missing."}, "")
+		return
+	}
+	if caller.Public() {
+		p.answerError(w, r, &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: "Introspection needs a client with a secret."}, "")
+		return
+	}
+	answer, err := p.introspect(r.Context(), caller, token, now)
+	if err != nil {
+		p.answerError(w, r, err, "")
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// introspect looks a token up in one statement. What it finds wrong about it is "not active", whatever it is.
+func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text string, now time.Time) (introspection, error) {
+	inactive := introspection{}
+	if t, ok := p.Keyring.ParseToken(secret.TokenRefresh, text); ok {
+		return p.introspectRefresh(ctx, caller, t, now)
+	}
+	t, err := p.minter.ReadAccess(ctx, text, now)
+	if errors.Is(err, mint.ErrNotOurs) {
+		return inactive, nil
+	}
+	if err != nil {
+		return inactive, err
+	}
+	if !maySee(caller, t) {
+		return inactive, nil
+	}
+	answer := introspection{
+		Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: "Bearer", Expires: t.Expires, IssuedAt: t.IssuedAt,
+		Subject: t.Subject, Audience: t.Audience, Issuer: t.Issuer, JTI: t.JTI, AuthTime: t.AuthTime, ACR: t.ACR,
+	}
+	if t.AuthorizationID() == "" {
+		revoked, err := p.Store.AccessTokenRevoked(ctx, t.JTI)
+		if err != nil {
+			return inactive, err
+		}
+		if _, err := p.Clients.Get(ctx, t.ClientID); revoked || err != nil {
+			return inactive, ignoreNotFound(err)
+		}
+		return answer, nil
+	}
+	u, err := p.userOf(ctx, text, now)
+	if dead := (*bearerError)(nil); errors.As(err, &dead) {
+		return inactive, nil
+	}
+	if err != nil {
+		return inactive, err
+	}
+	answer.Username = u.authorization.Claims.Username
+	if slices.Contains(t.Scopes(), idp.ScopeRoles) {
+		answer.Roles = u.authorization.Claims.Roles
+	}
+	return answer, nil
+}
+
+// maySee reports whether a token is the caller's business: its own, meant for it, or the caller is trusted with all.
+func maySee(caller *idp.Client, t *mint.AccessToken) bool {
+	return t.ClientID == caller.ID || t.HasAudience(caller.ID) || slices.Contains(caller.Scopes, ScopeIntrospect) ||
+		slices.ContainsFunc(caller.Audience, t.HasAudience)
+}
+
+func (p *Provider) introspectRefresh(ctx context.Context, caller *idp.Client, t secret.Token, now time.Time) (introspection, error) {
+	v, err := p.Store.RefreshTokenNow(ctx, t.ID, t.Digest, now)
+	if err != nil {
+		return introspection{}, ignoreNotFound(err)
+	}
+	if v.ClientID != caller.ID {
+		return introspection{}, nil
+	}
+	return introspection{
+		Active: true, Scope: strings.Join(v.Scopes, " "), ClientID: v.ClientID, TokenType: "refresh_token", Expires: v.ExpiresAt.Unix(),
+		IssuedAt: v.IssuedAt.Unix(), Subject: v.UserID, Issuer: p.Issuer, AuthTime: v.AuthTime.Unix(),
+	}, nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, idp.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// backChannel reads the form of a client's own request and authenticates it. It has answered already if ok is false.
+func (p *Provider) backChannel(w http.ResponseWriter, r *http.Request, endpoint string) (*idp.Client, formValues, time.Time, bool) {
+	now := time.Now()
+	if r.Method != http.MethodPost {
+		methodNotAllowed(w, http.MethodPost)
+		return nil, nil, now, false
+	}
+	form, err := readForm(w, r)
+	if err != nil {
+		p.answerError(w, r, err, "")
+		return nil, nil, now, false
+	}
+	t := p.Traces.Begin(logctx.From(r.Context()).Trace, endpoint, now)
+	client, err := p.auth.Authenticate(r.Context(), r, form, t, now)
+	if err != nil {
+		t.End(p.answerError(w, r, err, t.ID).Code)
+		return nil, nil, now, false
+	}
+	logClient(r, client)
+	return client, form, now, true
+}

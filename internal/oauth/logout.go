@@ -1,0 +1,130 @@
+package oauth
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/interaction"
+	"idp/internal/logctx"
+)
+
+// Names of the parameters that a logout interaction keeps for its page. The address was checked here; the page only goes there.
+const (
+	LogoutRedirect = "post_logout_redirect_uri"
+	LogoutState    = "state"
+)
+
+// Logout is the end-session endpoint (RP-Initiated Logout 1.0 §2). With an ID token of the session as hint the session ends and the
+// browser goes back; without one anybody could be the sender, so the person is asked (FL-14).
+func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	t := p.Traces.Begin(logctx.From(ctx).Trace, "logout", time.Now())
+	params, err := authorizeParams(w, r)
+	if err != nil {
+		p.failPage(w, r, t, err)
+		return
+	}
+	l, err := p.readLogout(r, params)
+	if err != nil {
+		p.failPage(w, r, t, err)
+		return
+	}
+	current, err := p.Sessions.Current(ctx, r)
+	if err != nil {
+		p.failPage(w, r, t, err)
+		return
+	}
+	if l.client != nil {
+		logctx.Set(ctx, slog.String("client_id", l.client.ID))
+	}
+	switch {
+	case current != nil && (!l.hinted || l.subject != current.User.ID):
+		p.confirmLogout(w, r, l, t.ID)
+		return
+	case current != nil:
+		if _, err := p.Sessions.End(ctx, w, r); err != nil {
+			p.failPage(w, r, t, err)
+			return
+		}
+	}
+	if l.target == "" {
+		redirect(w, p.Issuer+"/logout/done")
+		return
+	}
+	redirect(w, l.location())
+}
+
+// logoutRequest is what a logout request asks for, checked.
+type logoutRequest struct {
+	client  *idp.Client
+	hinted  bool // an ID token of ours came along
+	subject string
+	target  string // registered; empty if there is none
+	state   string
+}
+
+// location is the client's address with nothing but the state added (RP-Initiated Logout 1.0 §3).
+func (l *logoutRequest) location() string {
+	if l.state == "" {
+		return l.target
+	}
+	return withQuery(l.target, url.Values{"state": {l.state}})
+}
+
+// readLogout checks the parameters. A target that is not registered, to the letter, for the client of the hint (or of client_id) is an
+// error page and never a redirect.
+func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutRequest, error) {
+	l := &logoutRequest{}
+	fault := func(description string) error {
+		return &pageFault{PageError{Status: http.StatusBadRequest, Code: "invalid_request", Description: description, RedirectURI: params.Get(LogoutRedirect)}}
+	}
+	id := params.Get("client_id")
+	if hint := params.Get("id_token_hint"); hint != "" {
+		h, ok := p.minter.ReadHint(hint)
+		if len(hint) > hintMost || !ok || id != "" && id != h.ClientID {
+			return nil, fault("The application's proof of who is signed in (id_token_hint) is not one that this server made for it.")
+		}
+		l.hinted, l.subject, id = true, h.Subject, h.ClientID
+	}
+	if id != "" {
+		c, err := p.Clients.Get(r.Context(), id)
+		if err != nil && !errors.Is(err, idp.ErrNotFound) {
+			return nil, err
+		}
+		l.client = c
+	}
+	if len(params.Get(LogoutState)) > stateMost {
+		return nil, fault("The parameter state is longer than 4096 bytes.")
+	}
+	target := params.Get(LogoutRedirect)
+	if target == "" {
+		return l, nil
+	}
+	if l.client == nil || !slices.Contains(l.client.PostLogoutRedirectURIs, target) {
+		return nil, fault("The address that the application wants to continue at after signing out is not registered for it, or the application did not say who it is.")
+	}
+	l.target, l.state = target, params.Get(LogoutState)
+	return l, nil
+}
+
+// confirmLogout asks the person. What happens after "yes" waits in the interaction.
+func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request, l *logoutRequest, traceID string) {
+	b := interaction.Begin{Kind: idp.InteractionLogout, Browser: p.Sessions.Browser(w, r), TraceID: traceID}
+	if l.client != nil {
+		b.ClientID = l.client.ID
+	}
+	if l.target != "" {
+		b.Params = url.Values{LogoutRedirect: {l.target}, LogoutState: {l.state}}.Encode()
+	}
+	i, err := p.Interactions.Begin(r.Context(), b)
+	if err != nil {
+		p.failPage(w, r, p.Traces.Begin(traceID, "logout", time.Now()), err)
+		return
+	}
+	redirect(w, p.Issuer+"/logout?i="+url.QueryEscape(i.ID))
+}

@@ -1,0 +1,172 @@
+package mint
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/keys"
+	"idp/internal/secret"
+	"idp/internal/store"
+)
+
+// Minter makes and reads tokens. Safe for concurrent use.
+type Minter struct {
+	Issuer  string
+	Keys    *keys.Manager
+	Keyring *secret.Keyring
+	Store   *store.Store
+	seen    *verified
+}
+
+// New returns a minter for an issuer.
+func New(issuer string, k *keys.Manager, ring *secret.Keyring, s *store.Store) *Minter {
+	return &Minter{Issuer: issuer, Keys: k, Keyring: ring, Store: s, seen: newVerified()}
+}
+
+// audience is one string where there is one value: client libraries refuse two (RP-6), and one is what RFC 9068 shows.
+type audience []string
+
+// MarshalJSON writes one value as a string.
+func (a audience) MarshalJSON() ([]byte, error) {
+	if len(a) == 1 {
+		return json.Marshal(a[0])
+	}
+	return json.Marshal([]string(a))
+}
+
+// UnmarshalJSON reads both forms.
+func (a *audience) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}
+
+// AccessToken is the content of an access token (RFC 9068 §2.2).
+type AccessToken struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience audience `json:"aud"`
+	Expires  int64    `json:"exp"`
+	IssuedAt int64    `json:"iat"`
+	JTI      string   `json:"jti"` // "<authorization id>.<random>", or "<random>" for a client's own token
+	ClientID string   `json:"client_id"`
+	Scope    string   `json:"scope,omitempty"`
+	AuthTime int64    `json:"auth_time,omitempty"`
+	ACR      string   `json:"acr,omitempty"`
+	AMR      []string `json:"amr,omitempty"`
+	Roles    []string `json:"roles,omitempty"` // RFC 9068 §2.2.3.1, behind the scope "roles"
+}
+
+// AuthorizationID returns the id of the authorization the token belongs to; empty for a client's own token.
+func (t *AccessToken) AuthorizationID() string {
+	id, _, ok := strings.Cut(t.JTI, ".")
+	if !ok {
+		return ""
+	}
+	return id
+}
+
+// Scopes returns the token's scopes.
+func (t *AccessToken) Scopes() []string { return strings.Fields(t.Scope) }
+
+// HasAudience reports whether the token is meant for aud.
+func (t *AccessToken) HasAudience(aud string) bool { return slices.Contains(t.Audience, aud) }
+
+// Access makes an access token for a client: on behalf of the user of a, or for itself if a is nil. scopes are those of this
+// token, which may be fewer than the authorization's. It returns the token and its life in seconds.
+func (m *Minter) Access(ctx context.Context, c *idp.Client, a *store.AuthorizationUser, scopes []string, now time.Time) (string, int64, error) {
+	life := int64(c.Contract.AccessTokenTTL)
+	t := AccessToken{
+		Issuer: m.Issuer, Subject: c.ID, ClientID: c.ID, Scope: strings.Join(scopes, " "), JTI: rand.Text(),
+		IssuedAt: now.Unix(), Expires: now.Unix() + life, Audience: c.Audience,
+	}
+	if a != nil {
+		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = a.UserID, a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
+		t.Audience = a.Audience
+		if slices.Contains(scopes, idp.ScopeRoles) {
+			t.Roles = a.Claims.Roles
+		}
+	}
+	if len(t.Audience) == 0 {
+		t.Audience = audience{m.Issuer}
+	}
+	payload, err := json.Marshal(&t)
+	if err != nil {
+		return "", 0, fmt.Errorf("encode access token: %w", err)
+	}
+	if c.Contract.AccessTokenFormat == idp.AccessTokenOpaque {
+		text, err := m.opaque(ctx, a, payload, now.Add(time.Duration(life)*time.Second))
+		return text, life, err
+	}
+	text, err := m.Keys.Sign(c.Contract.AccessTokenAlg, keys.TypeAccessToken, payload)
+	return text, life, err
+}
+
+func (m *Minter) opaque(ctx context.Context, a *store.AuthorizationUser, claims []byte, expires time.Time) (string, error) {
+	token := m.Keyring.NewToken(secret.TokenAccess, idp.NewID())
+	var authorization string
+	if a != nil {
+		authorization = a.ID
+	}
+	if err := m.Store.PutOpaqueToken(ctx, token.Digest, authorization, string(claims), expires); err != nil {
+		return "", fmt.Errorf("keep opaque access token: %w", err)
+	}
+	return token.Text, nil
+}
+
+// ErrNotOurs says that a text is no access token of this server, or an expired one.
+var ErrNotOurs = errors.New("not a valid access token of this server")
+
+// ReadAccess returns the content of an access token that this server made and that has not expired. Whether it was revoked is
+// for the store to say. Tokens of other kinds are refused by their typ. An opaque token costs one statement, a JWT none.
+func (m *Minter) ReadAccess(ctx context.Context, text string, now time.Time) (*AccessToken, error) {
+	if strings.HasPrefix(text, "idp_") {
+		return m.readOpaque(ctx, text, now)
+	}
+	if t := m.seen.get(text, now); t != nil {
+		return t, nil
+	}
+	v, ok := m.Keys.Verify(text, keys.TypeAccessToken)
+	if !ok {
+		return nil, ErrNotOurs
+	}
+	t := new(AccessToken)
+	if err := json.Unmarshal(v.Payload, t); err != nil || t.Issuer != m.Issuer || now.Unix() >= t.Expires {
+		return nil, ErrNotOurs
+	}
+	m.seen.put(text, t)
+	return t, nil
+}
+
+func (m *Minter) readOpaque(ctx context.Context, text string, now time.Time) (*AccessToken, error) {
+	token, ok := m.Keyring.ParseToken(secret.TokenAccess, text)
+	if !ok {
+		return nil, ErrNotOurs
+	}
+	claims, err := m.Store.OpaqueToken(ctx, token.Digest, now)
+	if errors.Is(err, idp.ErrNotFound) {
+		return nil, ErrNotOurs
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := new(AccessToken)
+	if err := json.Unmarshal([]byte(claims), t); err != nil {
+		return nil, fmt.Errorf("decode opaque access token: %w", err)
+	}
+	return t, nil
+}
+
+// Forget drops what was remembered of verified signatures. It is called when the keys change, so that a withdrawn key's tokens
+// are refused at once.
+func (m *Minter) Forget() { m.seen.clear() }

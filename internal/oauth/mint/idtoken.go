@@ -1,0 +1,70 @@
+package mint
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/keys"
+	"idp/internal/oauth/claims"
+	"idp/internal/store"
+)
+
+// ID makes the ID token of an authorization for its client (OpenID Connect Core §2, §3.1.3.6). accessToken gives at_hash; nonce is
+// empty in an answer to a refresh (§12.2). Profile claims come along only if the client's contract says so (RP-7).
+func (m *Minter) ID(c *idp.Client, a *store.AuthorizationUser, scopes []string, nonce, accessToken string, now time.Time) (string, error) {
+	set := claims.Set{}
+	if c.Contract.ClaimsInIDToken {
+		set = claims.For(scopes, &a.Claims, &c.Contract)
+	}
+	hash, err := keys.HalfHash(c.Contract.IDTokenAlg, accessToken)
+	if err != nil {
+		return "", err
+	}
+	// Times are rounded down: social-core refuses an iat in the future (RP-6).
+	set["iss"], set["sub"], set["aud"] = m.Issuer, a.UserID, c.ID
+	set["iat"], set["exp"] = now.Unix(), now.Unix()+int64(c.Contract.IDTokenTTL)
+	set["auth_time"], set["at_hash"] = a.AuthTime.Unix(), hash
+	for name, value := range map[string]string{"nonce": nonce, "acr": a.ACR, "sid": a.SessionID} {
+		if value != "" {
+			set[name] = value
+		}
+	}
+	if len(a.AMR) > 0 {
+		set["amr"] = a.AMR
+	}
+	payload, err := json.Marshal(set)
+	if err != nil {
+		return "", fmt.Errorf("encode ID token: %w", err)
+	}
+	return m.Keys.Sign(c.Contract.IDTokenAlg, keys.TypeIDToken, payload)
+}
+
+// Hint is what an ID token that comes back as id_token_hint says.
+type Hint struct {
+	Subject  string
+	ClientID string
+	Session  string
+}
+
+// ReadHint reads an ID token of ours that somebody sends back. It may have expired (RP-Initiated Logout 1.0 §4), it may have been
+// signed with any published key, but it must be an ID token and this issuer's.
+func (m *Minter) ReadHint(text string) (*Hint, bool) {
+	v, ok := m.Keys.Verify(text, keys.TypeIDToken)
+	if !ok {
+		return nil, false
+	}
+	var t struct {
+		Issuer   string   `json:"iss"`
+		Subject  string   `json:"sub"`
+		Audience audience `json:"aud"`
+		SID      string   `json:"sid"`
+		IssuedAt int64    `json:"iat"`
+	}
+	if err := json.Unmarshal(v.Payload, &t); err != nil || t.Issuer != m.Issuer || t.Subject == "" || len(t.Audience) != 1 || slices.Contains(t.Audience, "") {
+		return nil, false
+	}
+	return &Hint{Subject: t.Subject, ClientID: t.Audience[0], Session: t.SID}, true
+}

@@ -1,0 +1,169 @@
+package oauth
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ory/fosite"
+
+	"idp/internal/audit"
+	"idp/internal/directory"
+	"idp/internal/idp"
+	"idp/internal/interaction"
+	"idp/internal/keys"
+	"idp/internal/oauth/clientauth"
+	"idp/internal/oauth/grant"
+	"idp/internal/oauth/mint"
+	"idp/internal/secret"
+	"idp/internal/session"
+	"idp/internal/store"
+	"idp/internal/trace"
+)
+
+// Config is what a Provider needs.
+type Config struct {
+	Issuer       string // without a trailing slash; may have a path
+	Store        *store.Store
+	Clients      *directory.Clients
+	Keys         *keys.Manager
+	Keyring      *secret.Keyring
+	Sessions     *session.Manager
+	Interactions *interaction.Service
+	Traces       *trace.Recorder
+	Audit        *audit.Log
+	Logger       *slog.Logger
+	UILocales    []string // for discovery
+	// AskSessions says that a session may be used only after a look at it (session protection), so that a code is never
+	// issued from the cookie alone.
+	AskSessions bool
+	// LoopLimit is how many codes one session may fetch for one client within LoopWindow before a page explains the loop
+	// (FD-3); 0 switches that off.
+	LoopLimit int
+	// Fail writes an error page: the request has no redirect URI that may be trusted.
+	Fail func(w http.ResponseWriter, r *http.Request, e PageError)
+	// IssuedTokens is told of each answered token request, for metrics; may be nil.
+	IssuedTokens func(grantType string)
+}
+
+// PageError is what an error page says.
+type PageError struct {
+	Status      int
+	Code        string
+	Description string
+	TraceID     string
+	RedirectURI string // as received, to be shown escaped, where it is the cause
+	ClientID    string
+}
+
+// Provider serves the protocol endpoints. Safe for concurrent use.
+type Provider struct {
+	Config
+	engine  *fosite.Fosite
+	minter  *mint.Minter
+	auth    *clientauth.Authenticator
+	grants  []grantEntry
+	loops   *loopGuard
+	meta    document
+	base    string // the issuer's path
+	realm   string
+	metrics func(string)
+}
+
+// grantEntry is one grant of the token endpoint. Token endpoint, client validation and discovery all range over these.
+type grantEntry struct {
+	name     string
+	handlers fosite.TokenEndpointHandlers // the grant, then its decorators
+}
+
+// New returns a provider.
+func New(c Config) (*Provider, error) {
+	u, err := url.Parse(c.Issuer)
+	if err != nil || strings.HasSuffix(c.Issuer, "/") {
+		return nil, fmt.Errorf("issuer %q: want a URL without a trailing slash", c.Issuer)
+	}
+	p := &Provider{
+		Config: c, minter: mint.New(c.Issuer, c.Keys, c.Keyring, c.Store), base: u.Path, realm: `realm="` + c.Issuer + `"`,
+		auth: &clientauth.Authenticator{Clients: c.Clients, Keyring: c.Keyring}, loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
+	}
+	if p.metrics == nil {
+		p.metrics = func(string) {}
+	}
+	p.grants = []grantEntry{
+		{idp.GrantAuthorizationCode, fosite.TokenEndpointHandlers{&grant.Code{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit, Logger: c.Logger}}},
+		{idp.GrantRefreshToken, fosite.TokenEndpointHandlers{&grant.Refresh{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit}}},
+		{idp.GrantClientCredentials, fosite.TokenEndpointHandlers{&grant.ClientCredentials{Minter: p.minter}}},
+	}
+	p.engine = fosite.NewOAuth2Provider(storage{p.Clients}, newEngineConfig(p))
+	p.meta, err = p.discovery()
+	return p, err
+}
+
+// ForgetVerified drops what is remembered of verified tokens: the keys have changed.
+func (p *Provider) ForgetVerified() { p.minter.Forget() }
+
+// Minter reads access tokens for the admin API's own protection.
+func (p *Provider) Minter() *mint.Minter { return p.minter }
+
+// grantNamed returns the entry of a grant type, or nil.
+func (p *Provider) grantNamed(name string) *grantEntry {
+	for i := range p.grants {
+		if p.grants[i].name == name {
+			return &p.grants[i]
+		}
+	}
+	return nil
+}
+
+// grantTypes lists the names of all grants.
+func (p *Provider) grantTypes() []string {
+	names := make([]string, len(p.grants))
+	for i, g := range p.grants {
+		names[i] = g.name
+	}
+	return names
+}
+
+// Route is one endpoint to be mounted.
+type Route struct {
+	Pattern string // of http.ServeMux, without method: wrong methods are answered here
+	Handler http.HandlerFunc
+	CORS    bool // browser applications of registered clients call it (FL-20)
+}
+
+// Routes lists the endpoints. Paths are absolute: they begin with the issuer's path, except where RFC 8414 §3.1 puts the well-known
+// part before it.
+func (p *Provider) Routes() []Route {
+	routes := []Route{
+		{p.base + pathAuthorize, p.Authorize, false},
+		{p.base + pathResume, p.Resume, false},
+		{p.base + pathToken, p.Token, true},
+		{p.base + pathUserInfo, p.UserInfo, true},
+		{p.base + pathIntrospect, p.Introspect, false},
+		{p.base + pathRevoke, p.Revoke, true},
+		{p.base + pathLogout, p.Logout, false},
+		{p.base + pathJWKS, p.JWKS, true},
+		{p.base + "/.well-known/openid-configuration", p.Discovery, true},
+		{"/.well-known/oauth-authorization-server" + p.base, p.Discovery, true},
+	}
+	if p.base != "" {
+		// OpenID Connect Discovery appends to the issuer, RFC 8414 inserts; clients of either habit find us.
+		routes = append(routes, Route{p.base + "/.well-known/oauth-authorization-server", p.Discovery, true},
+			Route{"/.well-known/openid-configuration" + p.base, p.Discovery, true})
+	}
+	return routes
+}
+
+// Paths of the endpoints under the issuer.
+const (
+	pathAuthorize  = "/oauth2/authorize"
+	pathResume     = "/oauth2/authorize/resume"
+	pathToken      = "/oauth2/token"
+	pathUserInfo   = "/oauth2/userinfo"
+	pathIntrospect = "/oauth2/introspect"
+	pathRevoke     = "/oauth2/revoke"
+	pathLogout     = "/oauth2/logout"
+	pathJWKS       = "/.well-known/jwks.json"
+)

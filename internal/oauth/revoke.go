@@ -1,0 +1,60 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/logctx"
+	"idp/internal/oauth/mint"
+	"idp/internal/secret"
+)
+
+type formValues = url.Values
+
+func logClient(r *http.Request, c *idp.Client) {
+	logctx.Set(r.Context(), slog.String("client_id", c.ID))
+}
+
+// Revoke is the revocation endpoint (RFC 7009). An unknown token, and one of another client, are answered with 200 like a
+// success, and nothing happens to them; a database that is away is not a success (D8).
+func (p *Provider) Revoke(w http.ResponseWriter, r *http.Request) {
+	client, form, now, ok := p.backChannel(w, r, "revoke")
+	if !ok {
+		return
+	}
+	token := form.Get("token")
+	if token == "" {
+		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: "The parameter token is missing."}, "")
+		return
+	}
+	if err := p.revoke(r.Context(), client, token, now); err != nil && !errors.Is(err, idp.ErrNotFound) {
+		p.answerError(w, r, err, "")
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+}
+
+// revoke stops a token of the client. A refresh token, spent or not, takes its whole authorization with it (RFC 7009 §2.1), an
+// access token only itself.
+func (p *Provider) revoke(ctx context.Context, c *idp.Client, text string, now time.Time) error {
+	if t, ok := p.Keyring.ParseToken(secret.TokenRefresh, text); ok {
+		return p.Store.RevokeAuthorization(ctx, t.ID, c.ID, now)
+	}
+	t, err := p.minter.ReadAccess(ctx, text, now)
+	if errors.Is(err, mint.ErrNotOurs) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if t.ClientID != c.ID {
+		return nil
+	}
+	return p.Store.RevokeAccessToken(ctx, t.JTI, time.Unix(t.Expires, 0))
+}
