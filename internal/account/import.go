@@ -1,0 +1,316 @@
+package account
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"idp/internal/audit"
+	"idp/internal/idp"
+	"idp/internal/secret"
+)
+
+// The formats of an import.
+const (
+	FormatAuto   = ""       // by the first letter
+	FormatNDJSON = "ndjson" // one JSON object on each line
+	FormatCSV    = "csv"    // the first line names the columns
+)
+
+const (
+	ignored         = "-"     // a column that is left out
+	maxImportLine   = 1 << 20 // bytes
+	maxImportErrors = 10_000  // told one by one; the rest is counted
+)
+
+// ImportOptions say how to read an import and what to do with it.
+type ImportOptions struct {
+	DryRun  bool              // everything is checked, nothing is written
+	Format  string            // FormatAuto, FormatNDJSON, FormatCSV
+	Columns map[string]string // name in the file → our name, or "-" to leave it out
+	Scheme  string            // of password hashes that name none; default secret.SchemeImported
+	// Progress, if not nil, is told the count after each row.
+	Progress func(Report)
+}
+
+// Report says what an import did.
+type Report struct {
+	DryRun  bool       `json:"dry_run,omitempty"`
+	Rows    int        `json:"rows"`
+	Created int        `json:"created"` // or would be, in a dry run
+	Skipped int        `json:"skipped"` // there already, and the same
+	Failed  int        `json:"failed"`
+	Errors  []RowError `json:"errors,omitempty"`
+}
+
+// RowError says what is wrong with one row. It never shows a value of the row but an identifier.
+type RowError struct {
+	Line    int    `json:"line"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+// row is one user of the file, or why it cannot be read.
+type row struct {
+	line int
+	user NewUser
+	err  error
+}
+
+// Import creates the users of a file, each in a transaction of its own, so that an import that was cut off is begun again and
+// goes on where it was: a user who is there already and the same is skipped. One who is there and different is an error of
+// that row and is left as they are. The error is for what ends the whole import: a file that cannot be read, a database that
+// does not answer.
+func (s *Service) Import(ctx context.Context, r io.Reader, o ImportOptions) (Report, error) {
+	if err := CheckImportOptions(o); err != nil {
+		return Report{DryRun: o.DryRun}, err
+	}
+	i := &importer{Service: s, options: o, report: Report{DryRun: o.DryRun}, seen: map[string]int{}}
+	text := bufio.NewReaderSize(r, 64<<10)
+	format, err := formatOf(text, o.Format)
+	if err != nil {
+		return i.report, err
+	}
+	read := readNDJSON
+	if format == FormatCSV {
+		read = readCSV
+	}
+	err = read(text, o.Columns, func(r row) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return i.row(ctx, r)
+	})
+	if err != nil {
+		return i.report, fmt.Errorf("import users, after %d rows: %w", i.report.Rows, err)
+	}
+	return i.report, nil
+}
+
+// formatOf skips a byte order mark and white space and looks at what follows.
+func formatOf(text *bufio.Reader, format string) (string, error) {
+	if mark, _ := text.Peek(3); bytes.Equal(mark, []byte("\ufeff")) {
+		if _, err := text.Discard(3); err != nil {
+			return "", fmt.Errorf("read the file: %w", err)
+		}
+	}
+	switch format {
+	case FormatNDJSON, FormatCSV:
+		return format, nil
+	case FormatAuto:
+	default:
+		return "", idp.Invalidf("format", "There is no format %.40q. Use %s or %s.", format, FormatNDJSON, FormatCSV)
+	}
+	for n := 1; n <= 4096; n++ {
+		b, err := text.Peek(n)
+		if len(b) < n {
+			if errors.Is(err, io.EOF) {
+				return FormatNDJSON, nil // nothing but white space
+			}
+			return "", fmt.Errorf("read the file: %w", err)
+		}
+		switch b[n-1] {
+		case ' ', '\t', '\r', '\n':
+		case '{':
+			return FormatNDJSON, nil
+		case '[':
+			return "", idp.Invalidf("format", "The file is one JSON list. Write one object on each line instead, as `jq -c '.[]'` does.")
+		default:
+			return FormatCSV, nil
+		}
+	}
+	return FormatCSV, nil
+}
+
+// readNDJSON calls each with every line that is not empty.
+func readNDJSON(text *bufio.Reader, columns map[string]string, each func(row) error) error {
+	lines := bufio.NewScanner(text)
+	lines.Buffer(nil, maxImportLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		r := row{line: n}
+		if line, r.err = mapped(line, columns); r.err == nil {
+			var rec record
+			if rec, r.err = readRecord(line); r.err == nil {
+				r.user = rec.user()
+			}
+		}
+		if err := each(r); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("line %d: %w", n+1, err)
+	}
+	return nil
+}
+
+type importer struct {
+	*Service
+	options ImportOptions
+	report  Report
+	seen    map[string]int // in a dry run: identifier → line, since nothing is written that a later row could meet
+}
+
+// row handles one row; its error ends the import.
+func (i *importer) row(ctx context.Context, r row) error {
+	i.report.Rows++
+	err := r.err
+	created := false
+	if err == nil {
+		created, err = i.put(ctx, r)
+	}
+	switch {
+	case err == nil && created:
+		i.report.Created++
+	case err == nil:
+		i.report.Skipped++
+	default:
+		faults := rowErrors(r.line, err)
+		if faults == nil {
+			return fmt.Errorf("line %d: %w", r.line, err)
+		}
+		i.report.Failed++
+		if room := maxImportErrors - len(i.report.Errors); room > 0 {
+			i.report.Errors = append(i.report.Errors, faults[:min(len(faults), room)]...)
+		}
+	}
+	if i.options.Progress != nil {
+		progress := i.report
+		progress.Errors = nil
+		i.options.Progress(progress)
+	}
+	return nil
+}
+
+// put creates the user of a row; created is false if they are there already.
+func (i *importer) put(ctx context.Context, r row) (created bool, err error) {
+	n := r.user
+	if n.Password != "" {
+		return false, idp.Invalidf("password", "An import takes hashes only: give password_hash and password_scheme. A password in a file is known to whoever reads the file.")
+	}
+	if n.PasswordHash != "" && n.PasswordScheme == "" {
+		n.PasswordScheme = i.options.Scheme
+	}
+	u, c, err := i.prepare(ctx, n)
+	if err != nil {
+		return false, err
+	}
+	old, err := i.existing(ctx, u)
+	if err != nil {
+		return false, err
+	}
+	if old != nil {
+		return false, differs(old.User, old.Credential, u, c)
+	}
+	if i.options.DryRun {
+		return true, i.once(u, r.line)
+	}
+	err = i.Store.InTx(ctx, func(ctx context.Context) error {
+		return i.insert(ctx, u, c, audit.Event{Type: audit.UserImported})
+	})
+	return err == nil, i.taken(ctx, u, err)
+}
+
+// once remembers what a dry run would have created.
+func (i *importer) once(u *idp.User, line int) error {
+	for _, id := range identifiers(u) {
+		if first, ok := i.seen[id]; ok {
+			return &idp.Error{Kind: idp.Conflict, Message: fmt.Sprintf("Line %d has the same e-mail address or username. Merge the two, or change one.", first)}
+		}
+	}
+	for _, id := range identifiers(u) {
+		i.seen[id] = line
+	}
+	return nil
+}
+
+func identifiers(u *idp.User) []string {
+	var list []string
+	if u.Email != "" {
+		list = append(list, u.Email)
+	}
+	if name, ok := idp.CanonicalUsername(u.Username); ok {
+		list = append(list, name)
+	}
+	return list
+}
+
+// differs says how a user who is there differs from one to be imported, or nil.
+func differs(old *idp.User, oldPassword *idp.Credential, u *idp.User, c *idp.Credential) error {
+	fields := differences(old, u)
+	switch {
+	case c == nil && oldPassword == nil:
+	case c != nil && oldPassword == nil:
+		fields = append(fields, "password_hash")
+	case c != nil && oldPassword.Scheme != "" && (oldPassword.Scheme != c.Scheme || oldPassword.Secret != c.Secret):
+		fields = append(fields, "password_hash")
+		// A hash of ours has taken the imported one's place at a sign-in, or by a new password: both are the user's business.
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return &idp.Error{
+		Kind: idp.Conflict, Code: "user_differs", Field: fields[0],
+		Message: fmt.Sprintf("A user with this address or username is there already and differs in: %s. An import changes nobody: update or delete that user first.", strings.Join(fields, ", ")),
+	}
+}
+
+// rowErrors returns what a person can mend about a row, or nil if the error is not about the row.
+func rowErrors(line int, err error) []RowError {
+	var list []RowError
+	for _, e := range flatten(err) {
+		var known *idp.Error
+		if !errors.As(e, &known) || known.Kind != idp.Invalid && known.Kind != idp.Conflict {
+			return nil
+		}
+		list = append(list, RowError{Line: line, Field: known.Field, Message: known.Message})
+	}
+	return list
+}
+
+// flatten undoes errors.Join.
+func flatten(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var list []error
+		for _, e := range joined.Unwrap() {
+			list = append(list, flatten(e)...)
+		}
+		return list
+	}
+	return []error{err}
+}
+
+// CheckImportOptions returns what is wrong with the mapping and the scheme, before a file is opened.
+func CheckImportOptions(o ImportOptions) error {
+	var faults []error
+	for _, from := range slices.Sorted(maps.Keys(o.Columns)) {
+		if to := o.Columns[from]; to != ignored && !knownColumn(to) {
+			faults = append(faults, idp.Invalidf("columns", "The column %.80q is mapped to %.80q, which is no field of a user.", from, to))
+		}
+	}
+	if err := checkScheme(o.Scheme); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// checkScheme asks the one place that knows the names: of an empty hash it says "empty" only if the scheme is right.
+func checkScheme(name string) error {
+	err := secret.CheckImport(importScheme(name), "")
+	if err != nil && !strings.Contains(err.Error(), "the hash is empty") {
+		return idp.Invalidf("scheme", "The password scheme cannot be used: %v.", err)
+	}
+	return nil
+}
