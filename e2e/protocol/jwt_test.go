@@ -145,3 +145,17 @@ func forge(t testing.TB, header, claims map[string]any, sign func(signed []byte)
 	signed := strings.Join(parts, ".")
 	return signed + "." + base64.RawURLEncoding.EncodeToString(sign([]byte(signed)))
 }
+
+// encode is base64url without padding.
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// signRS256 signs as an attacker with a key of their own would.
+func signRS256(t testing.TB, key *rsa.PrivateKey, signed []byte) []byte {
+	t.Helper()
+	sum := sha256.Sum256(signed)
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatalf("sign: %v", err)
+	}
+	return signature
+}
