@@ -150,7 +150,31 @@ func open(t testing.TB, ctx context.Context, c config) *Browser { //nolint:reviv
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatalf("listen to the console: %v", err)
 	}
-	scheme, motion := "light", "no-preference"
+	b.run("open the tab", func(ctx context.Context) error {
+		if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+			return fmt.Errorf("enable log: %w", err)
+		}
+		// Every tab believes it is in front, or :focus and autofocus depend on which one really is.
+		_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return err
+	})
+	b.look()
+	t.Cleanup(b.keepEvidence)
+	return b
+}
+
+// Look changes how an open tab looks at the world, without loading the page again: scheme, width, script. Options not given go
+// back to what they are without.
+func (b *Browser) Look(opts ...Option) {
+	b.t.Helper()
+	b.config = settle(opts)
+	b.look()
+}
+
+// look makes the tab obey its config.
+func (b *Browser) look() {
+	b.t.Helper()
+	c, scheme, motion := b.config, "light", "no-preference"
 	if c.dark {
 		scheme = "dark"
 	}
@@ -158,18 +182,11 @@ func open(t testing.TB, ctx context.Context, c config) *Browser { //nolint:reviv
 		motion = "reduce"
 	}
 	b.run("set up the tab", func(ctx context.Context) error {
-		if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
-			return fmt.Errorf("enable log: %w", err)
-		}
 		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion},
 		}}
 		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
 			return fmt.Errorf("emulate media: %w", err)
-		}
-		// Every tab believes it is in front, or :focus and autofocus depend on which one really is.
-		if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
-			return fmt.Errorf("emulate focus: %w", err)
 		}
 		size := emulation.SetDeviceMetricsOverrideParams{Width: c.width, Height: c.height, DeviceScaleFactor: 1}
 		if _, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, size); err != nil {
@@ -179,14 +196,12 @@ func open(t testing.TB, ctx context.Context, c config) *Browser { //nolint:reviv
 		if _, err := chromedp.Call(ctx, network.SetExtraHTTPHeaders, headers); err != nil {
 			return fmt.Errorf("set language: %w", err)
 		}
-		if !c.noScript {
-			return nil
+		script := emulation.SetScriptExecutionDisabledParams{Value: c.noScript}
+		if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, script); err != nil {
+			return fmt.Errorf("switch scripts: %w", err)
 		}
-		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-		return err
+		return nil
 	})
-	t.Cleanup(b.keepEvidence)
-	return b
 }
 
 // run does one action within the patience, and fails the test when it does not work.

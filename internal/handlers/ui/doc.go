@@ -28,7 +28,7 @@
 //	forms           error-summary, and {field}-error beside a field at fault; notice for what is no fault
 //	login           identifier, password, remember, submit-login, continue-account, use-another-account, account-name,
 //	                upstream-{provider}, cancel-login; client-name, client-policy, client-terms
-//	link            account-name, password, submit-link, cancel-link
+//	link            password, submit-link, cancel-link
 //	consent         client-name, redirect-host, account-name, not-you, scope-{name}, allow, deny, client-policy, client-terms
 //	logout          account-name, confirm-logout, cancel
 //	signed out      return-link, sign-in-link

@@ -106,7 +106,7 @@ func loginFixtures() []Fixture {
 }
 
 func otherSignInFixtures() []Fixture {
-	link := Link{Form: sampleForm(), Client: sampleClient(), Provider: google(), Account: *sampleAccount()}
+	link := Link{Form: sampleForm(), Client: sampleClient(), Provider: google(), Address: sampleAccount().Identifier}
 	linkWrong := link
 	linkWrong.Problems = Problems{{"password", Say(MsgWrongPassword)}}
 	failed := UpstreamFailed{

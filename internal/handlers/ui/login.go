@@ -39,7 +39,7 @@ type Link struct {
 	Form
 	Client     *Client
 	Provider   Provider
-	Account    Account // Identifier is the address that both know
+	Address    string // that both know; no name, because nobody has proved yet that the account is theirs
 	Problems   Problems
 	RetryAfter time.Duration
 }
