@@ -4,7 +4,6 @@ package ui
 type Home struct {
 	Form
 	Account *Account // nil where nobody is
-	Admin   bool
 }
 
 // PageName names the template.

@@ -33,7 +33,6 @@ type Client struct {
 	LogoURL   string
 	PolicyURL string
 	TermsURL  string
-	URL       string
 }
 
 // ClientOf returns what a page shows of c: its id where it has no name, and no address that is not http(s).
@@ -44,7 +43,7 @@ func ClientOf(c *idp.Client) *Client {
 	}
 	return &Client{
 		Name: name, LogoURL: webAddress(c.LogoURI), PolicyURL: webAddress(c.PolicyURI),
-		TermsURL: webAddress(c.TosURI), URL: webAddress(c.ClientURI),
+		TermsURL: webAddress(c.TosURI),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"idp/internal/handlers/ui"
+	"idp/internal/idp"
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens")
@@ -245,5 +246,15 @@ func BenchmarkRender_Login(b *testing.B) {
 	page := ui.Fixtures()[0].Page
 	for b.Loop() {
 		u.Render(httptest.NewRecorder(), page, http.StatusOK)
+	}
+}
+
+func TestClientOf_LinksToTheWebOnly(t *testing.T) { // protocol.md §3.2: refuse javascript: URLs
+	t.Parallel()
+	got := ui.ClientOf(&idp.Client{
+		ID: "app", LogoURI: "javascript:alert(1)", PolicyURI: "data:text/html,x", TosURI: "https://app.example.com/terms",
+	})
+	if want := (&ui.Client{Name: "app", TermsURL: "https://app.example.com/terms"}); *got != *want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
