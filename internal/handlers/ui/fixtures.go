@@ -46,7 +46,7 @@ func sampleForm() Form { return Form{CSRF: sampleCSRF, Interaction: sampleI} }
 
 func sampleClient() *Client {
 	return &Client{
-		Name: "Field Notes",
+		Name:      "Field Notes",
 		PolicyURL: "https://notes.example.com/privacy", TermsURL: "https://notes.example.com/terms",
 	}
 }
