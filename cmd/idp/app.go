@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"idp/internal/config"
@@ -59,20 +60,36 @@ func (a *app) getenv(name string) string {
 	return ""
 }
 
+// settingFlag marks a flag that stands for a setting: a command may have another one of the same name for itself.
+const settingFlag = "idp_setting"
+
 // withConfig adds the flags that stand for settings to a command that calls loadConfig, and returns it.
 func (a *app) withConfig(cmd *cobra.Command) *cobra.Command {
+	return a.withSettings(cmd, cmd.Flags(), func(config.Flag) bool { return true })
+}
+
+// withDatabase adds those of these flags that say where the data is, for a noun and all its verbs.
+func (a *app) withDatabase(cmd *cobra.Command) *cobra.Command {
+	return a.withSettings(cmd, cmd.PersistentFlags(), func(f config.Flag) bool { return f.Key == "data_dir" || f.Key == "database.url" })
+}
+
+func (a *app) withSettings(cmd *cobra.Command, flags *pflag.FlagSet, wanted func(config.Flag) bool) *cobra.Command {
 	for _, f := range config.Flags() {
-		if f.Bool {
-			cmd.Flags().Bool(f.Name, false, f.Usage)
-		} else {
-			cmd.Flags().String(f.Name, "", f.Usage)
+		switch {
+		case !wanted(f):
+			continue
+		case f.Bool:
+			flags.Bool(f.Name, false, f.Usage)
+		default:
+			flags.String(f.Name, "", f.Usage)
 		}
+		must(flags.SetAnnotation(f.Name, settingFlag, []string{f.Key}))
 	}
-	cmd.Flags().StringArrayVar(&a.flags.set, "set", nil, "any setting of docs/config.md, as key=value; may be repeated")
+	flags.StringArrayVar(&a.flags.set, "set", nil, "any setting of docs/config.md, as key=value; may be repeated")
 	return cmd
 }
 
-// loadConfig reads the settings for cmd, which must have been through withConfig.
+// loadConfig reads the settings for cmd, which must have been through withConfig or withDatabase.
 func (a *app) loadConfig(cmd *cobra.Command) (*config.Config, error) {
 	opts := config.LoadOptions{File: a.flags.config, Env: a.env}
 	for _, kv := range a.flags.set {
@@ -83,7 +100,7 @@ func (a *app) loadConfig(cmd *cobra.Command) (*config.Config, error) {
 		opts.Flags = append(opts.Flags, config.FlagValue{Name: "--set " + key, Key: key, Value: value})
 	}
 	for _, f := range config.Flags() {
-		if given := cmd.Flags().Lookup(f.Name); given != nil && given.Changed {
+		if given := cmd.Flags().Lookup(f.Name); given != nil && given.Changed && given.Annotations[settingFlag] != nil {
 			opts.Flags = append(opts.Flags, config.FlagValue{Name: "--" + f.Name, Key: f.Key, Value: given.Value.String()})
 		}
 	}
@@ -148,7 +165,7 @@ func (a *app) report(err error) int {
 	if a.colour(a.err) {
 		prefix = "\x1b[31mError:\x1b[0m "
 	}
-	fmt.Fprintln(a.err, prefix+err.Error())
+	fmt.Fprintln(a.err, prefix+tell(err))
 	var usage *usageError
 	switch kind := idp.KindOf(err); {
 	case !a.started, errors.As(err, &usage):

@@ -20,6 +20,10 @@ func main() {
 // commands lists what idp can do, in the order of the help text. A new noun is one line here and one file.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
+		newKeyCmd(a),
+		newHashCmd(a),
+		newDoctorCmd(a),
+		newMigrateCmd(a),
 		newConfigCmd(a),
 		newHealthcheckCmd(a),
 		newCompletionCmd(a),

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"idp/internal/config"
+	"idp/internal/store"
+	"idp/internal/store/sqldb"
+)
+
+// openDatabase opens the database that is configured. Only whoever may create one passes create: a command that is run in the
+// wrong folder must not leave an empty database there.
+func openDatabase(ctx context.Context, c *config.Config, create bool) (sqldb.Engine, error) {
+	if !c.SQLite() {
+		return sqldb.OpenPostgres(ctx, sqldb.PostgresConfig{URL: c.Database.URL.Reveal(), MaxConnections: int32(min(c.Database.MaxConnections, math.MaxInt32))})
+	}
+	path := sqlitePath(c)
+	if create {
+		if err := makeDataDir(c); err != nil {
+			return nil, err
+		}
+	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no database at %s: run this in the folder where the server runs, name its folder with --data-dir, or make a new one with `idp migrate up`", path)
+	}
+	return sqldb.OpenSQLite(ctx, sqldb.SQLiteConfig{Path: path})
+}
+
+// sqlitePath returns where the SQLite file is.
+func sqlitePath(c *config.Config) string {
+	return strings.TrimPrefix(c.Database.URL.Reveal(), "sqlite:")
+}
+
+// makeDataDir creates the folders of the data, for nobody else to look into.
+func makeDataDir(c *config.Config) error {
+	folders := []string{c.DataDir}
+	if c.SQLite() {
+		folders = append(folders, filepath.Dir(sqlitePath(c)))
+	}
+	for _, folder := range folders {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return fmt.Errorf("make the data folder: %w; name another one with data_dir", err)
+		}
+	}
+	return nil
+}
+
+// pending lists the migrations that this binary has and the database has not.
+func pending(ctx context.Context, s *store.Store) ([]string, error) {
+	states, err := s.MigrationStatus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, m := range states {
+		if m.AppliedAt.IsZero() {
+			names = append(names, m.Name)
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"idp/internal/account"
+	"idp/internal/audit"
+	"idp/internal/client"
+	"idp/internal/config"
+	"idp/internal/directory"
+	"idp/internal/keys"
+	"idp/internal/logctx"
+	"idp/internal/secret"
+	"idp/internal/session"
+	"idp/internal/store"
+	"idp/internal/store/sqldb"
+	"idp/internal/throttle"
+	"idp/internal/upstream"
+)
+
+// services is everything below the protocol and the pages: what the server and the commands that work on its database share.
+type services struct {
+	config    *config.Config
+	logger    *slog.Logger
+	engine    sqldb.Engine
+	store     *store.Store
+	keyring   *secret.Keyring
+	hasher    *secret.Hasher
+	policy    secret.Policy
+	breached  *secret.Breached
+	audit     *audit.Log
+	throttle  *throttle.Throttle
+	sessions  *session.Manager
+	accounts  *account.Service
+	clients   *client.Service
+	keys      *keys.Manager
+	watcher   *directory.Watcher // somebody must call Run, or the directories never forget
+	clientDir *directory.Clients
+	providers *directory.Providers
+	upstream  *upstream.Registry
+}
+
+// openOptions says what differs between the server and a command beside it.
+type openOptions struct {
+	logger  *slog.Logger
+	migrate bool // create the database and bring it up to date; otherwise one that is not up to date is refused
+}
+
+// openServices opens the database and builds the services over it, each from those above it. Close what it returns.
+func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *services, err error) {
+	s := &services{config: c, logger: o.logger}
+	if s.engine, err = openDatabase(ctx, c, o.migrate); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	s.store = store.New(s.engine)
+	if err := s.schema(ctx, o.migrate); err != nil {
+		return nil, err
+	}
+	if s.keyring, err = loadKeyring(c, o.logger); err != nil {
+		return nil, err
+	}
+	if s.hasher, err = newHasher(c); err != nil {
+		return nil, err
+	}
+	s.policy = secret.Policy{MinLength: c.Password.MinLength}
+	mode := secret.BreachedMode(c.Password.Breached)
+	if c.Password.Breached == "off" {
+		mode = secret.BreachedOff
+	}
+	if s.breached, err = secret.NewBreached(secret.BreachedConfig{Mode: mode, URL: c.Password.BreachedURL}); err != nil {
+		return nil, err
+	}
+	s.audit = audit.New(audit.Config{Store: s.store, Logger: o.logger})
+	s.throttle = throttle.New(throttle.Config{
+		Store: s.store, Keyring: s.keyring, Logger: o.logger,
+		PerAccount: throttle.Limits{Failures: c.Throttle.PerAccount, Window: c.Throttle.Window, MaxDelay: c.Throttle.MaxDelay},
+		PerAddress: throttle.Limits{Failures: c.Throttle.PerAddress, Window: c.Throttle.Window, MaxDelay: c.Throttle.MaxDelay},
+	})
+	s.sessions = session.New(session.Config{
+		Store: s.store, Keyring: s.keyring, Audit: s.audit, Issuer: c.Issuer, Logger: o.logger,
+		Idle: c.Session.Idle, Max: c.Session.Max, Remember: c.Session.Remember, Protection: session.Protection(c.Session.Protection),
+	})
+	s.accounts = account.New(account.Config{
+		Store: s.store, Keyring: s.keyring, Hasher: s.hasher, Policy: s.policy, Breached: s.breached, Audit: s.audit, Sessions: s.sessions,
+		Logger: o.logger, Brand: c.Brand.Name,
+	})
+	if s.clients, err = client.New(client.Config{Store: s.store, Keyring: s.keyring, Audit: s.audit, Issuer: c.Issuer, Logger: o.logger}); err != nil {
+		return nil, err
+	}
+	longest, err := longestToken(ctx, s.store)
+	if err != nil {
+		return nil, err
+	}
+	s.keys, err = keys.New(ctx, keys.Config{
+		Store: s.store, Keyring: s.keyring, Logger: o.logger,
+		RotateEvery: c.Keys.RotateEvery, PublishBefore: c.Keys.PublishBefore, MaxTokenLife: longest,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.watcher = directory.NewWatcher(s.store, o.logger)
+	s.clientDir = directory.NewClients(s.store, s.watcher)
+	s.providers = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
+	s.upstream = upstream.New(upstream.Config{Logger: o.logger})
+	return s, nil
+}
+
+// Close closes the database.
+func (s *services) Close() error {
+	if s.engine == nil {
+		return nil
+	}
+	return s.engine.Close()
+}
+
+// schema brings the database up to date, or refuses one that is not.
+func (s *services) schema(ctx context.Context, migrate bool) error {
+	if migrate {
+		applied, err := s.store.Migrate(ctx)
+		if len(applied) > 0 {
+			s.logger.InfoContext(ctx, "database migrated", slog.Any("migrations", applied))
+		}
+		return err
+	}
+	missing, err := pending(ctx, s.store)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("the database is not up to date, it lacks %s: run `idp migrate up`, or start the server, which does it", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func newHasher(c *config.Config) (*secret.Hasher, error) {
+	p := c.Password
+	return secret.NewHasher(secret.HasherConfig{
+		Params:    secret.Params{MemoryKiB: uint32(p.Memory >> 10), Iterations: uint32(p.Iterations), Parallelism: uint8(p.Parallelism)},
+		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MemoryBudget: int64(p.HashMemoryBudget), Queue: p.Queue,
+	})
+}
+
+// leastTokenLife is how long a retired key stays published at least, whatever the clients are promised: relying parties look at tokens
+// somewhat later than we sign them.
+const leastTokenLife = 24 * time.Hour
+
+// longestToken returns the longest life of a signed token that some client has been promised.
+func longestToken(ctx context.Context, s *store.Store) (time.Duration, error) {
+	longest, page := leastTokenLife, store.Page{Limit: 500}
+	for {
+		list, err := s.Clients(ctx, page)
+		if err != nil {
+			return 0, fmt.Errorf("look for the longest token: %w", err)
+		}
+		for _, c := range list {
+			longest = max(longest, c.Contract.AccessTokenTTL.Duration(), c.Contract.IDTokenTTL.Duration())
+			page.After = c.ID
+		}
+		if len(list) < page.Limit {
+			return longest, nil
+		}
+	}
+}
+
+// commandLogger is for commands: people read their answers, so only what is wrong is logged.
+func (a *app) commandLogger() *slog.Logger {
+	return logctx.New(logctx.Options{Output: a.err, Level: "warn", Format: "text"})
+}
