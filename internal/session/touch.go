@@ -75,9 +75,7 @@ func (m *Manager) Run(ctx context.Context) {
 		case <-tick.C:
 			m.flush(ctx)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushPatience)
-			defer cancel()
-			m.flush(last)
+			m.flush(ctx)
 			return
 		}
 	}
@@ -85,6 +83,9 @@ func (m *Manager) Run(ctx context.Context) {
 
 // flush writes what is pending. What the database refuses is lost, and noted again by the session's next request.
 func (m *Manager) flush(ctx context.Context) {
+	// The end of ctx is the reason for the last flush, not against it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushPatience)
+	defer cancel()
 	pending := m.touches.take(time.Now().UTC())
 	// In order, so that two replicas never wait for one another.
 	for batch := range slices.Chunk(slices.Sorted(maps.Keys(pending)), flushBatch) {
