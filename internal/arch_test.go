@@ -23,9 +23,10 @@ var floors = []floor{
 	{2, []string{
 		"internal/keys", "internal/audit", "internal/mail", "internal/throttle", "internal/session", "internal/auth",
 		"internal/upstream", "internal/account", "internal/interaction", "internal/trace", "internal/directory",
+		"internal/client",
 	}, "F2 are the services: they know no protocol and no pages"},
 	{3, []string{"internal/oauth/...", "internal/jobs"}, "F3 is the protocol: it never knows a page"},
-	{4, []string{"internal/handlers/..."}, "F4 speaks to browsers and administrators"},
+	{4, []string{"internal/handlers/...", "internal/doctor", "internal/sampleapp"}, "F4 speaks to browsers and administrators"},
 	{5, []string{"cmd/idp"}, "F5 wires everything"},
 }
 
@@ -43,6 +44,9 @@ var sideways = []struct{ from, to, because string }{
 	{"internal/account", "internal/audit", "a changed account is an event"},
 	{"internal/account", "internal/session", "a changed password ends the other sessions"},
 	{"internal/interaction", "internal/session", "an interaction asks who is signed in"},
+	{"internal/account", "internal/upstream", "what an upstream says becomes an account, a link or a refusal"},
+	{"internal/client", "internal/audit", "a changed client is an event"},
+	{"internal/session", "internal/audit", "an ended session is an event"},
 	{"internal/upstream", "internal/audit", "an upstream sign-in is an event"},
 	{"internal/oauth/...", "internal/oauth/...", "the wall has rooms"},
 	{"internal/handlers/...", "internal/handlers/...", "the table of routes mounts pages and api; both render by ui"},

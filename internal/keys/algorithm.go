@@ -48,13 +48,13 @@ func Algorithms() []string {
 	return names
 }
 
-func algorithmNamed(name string) (*algorithm, error) {
-	for i := range algorithms {
-		if algorithms[i].name == name {
-			return &algorithms[i], nil
+func algorithmNamed(name string) (algorithm, error) {
+	for _, a := range algorithms {
+		if a.name == name {
+			return a, nil
 		}
 	}
-	return nil, fmt.Errorf("no signing algorithm %q: choose one of %v", name, Algorithms())
+	return algorithm{}, fmt.Errorf("no signing algorithm %q: choose one of %v", name, Algorithms())
 }
 
 func generateEd25519() (crypto.Signer, error) {

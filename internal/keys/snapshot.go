@@ -20,7 +20,7 @@ import (
 // liveKey is a signing key, parsed once, with its headers ready.
 type liveKey struct {
 	idp.SigningKey
-	alg         *algorithm
+	alg         algorithm
 	private     crypto.Signer
 	idHeader    string
 	tokenHeader string
