@@ -1,0 +1,149 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"idp/internal/audit"
+	"idp/internal/handlers/ui"
+	"idp/internal/idp"
+	"idp/internal/session"
+)
+
+// showConsent asks whether the application may have what it asks for (OpenID Connect Core §3.1.2.4).
+func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) error {
+	v, c, err := p.consentVisit(w, r, r.URL.Query().Get("i"))
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		p.redirect(w, p.Interactions.ResumeURL(v.interaction.ID)) // the authorization endpoint knows what is missing
+		return nil
+	}
+	var granted []string
+	g, err := p.Store.Grant(r.Context(), c.User.ID, v.client.ID)
+	if err != nil && !errors.Is(err, idp.ErrNotFound) {
+		return err
+	}
+	if g != nil && err == nil {
+		granted = g.Scopes
+	}
+	view := ui.Consent{Form: v.form, Client: v.shown(), RedirectHost: redirectHost(v), Account: *accountOf(c.User)}
+	for _, s := range scopes(v) {
+		view.Scopes = append(view.Scopes, ui.Scope{Name: s, Allowed: slices.Contains(granted, s)})
+	}
+	p.show(w, v, view, http.StatusOK)
+	return nil
+}
+
+// consentVisit returns what the consent page needs; nobody may be signed in.
+func (p *Pages) consentVisit(w http.ResponseWriter, r *http.Request, id string) (*visit, *session.Current, error) {
+	v, err := p.visit(w, r, id, idp.InteractionAuthorize)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := v.must(); err != nil {
+		return nil, nil, err
+	}
+	c, err := p.Sessions.Current(r.Context(), r)
+	return v, c, err
+}
+
+// consent takes the answer: all or nothing.
+func (p *Pages) consent(w http.ResponseWriter, r *http.Request) error {
+	v, c, err := p.consentVisit(w, r, r.PostForm.Get("i"))
+	if err != nil {
+		return err
+	}
+	switch r.PostForm.Get("action") {
+	case actionSwitch:
+		p.redirect(w, p.loginURL(v)+"switch=1")
+		return nil
+	case actionAllow:
+		if c == nil { // it ended meanwhile: the authorization endpoint asks for a sign-in first
+			return p.leave(w, r, v)
+		}
+		err = p.allow(r.Context(), v, c)
+	case actionDeny:
+		err = p.deny(r.Context(), v, c)
+	default:
+		return failure(http.StatusBadRequest, "invalid_request", "The form says neither allow nor deny.")
+	}
+	if err != nil {
+		return err
+	}
+	return p.leave(w, r, v)
+}
+
+// allow records what the user allowed, for now and for the next time.
+func (p *Pages) allow(ctx context.Context, v *visit, c *session.Current) error {
+	asked := scopes(v)
+	return p.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := p.Store.PutGrant(ctx, c.User.ID, v.client.ID, asked, time.Now().UTC()); err != nil {
+			return err
+		}
+		err := p.Interactions.Record(ctx, v.interaction, func(s *idp.Steps) { s.ConsentedScopes, s.ConsentUserID = asked, c.User.ID })
+		if err != nil {
+			return err
+		}
+		return p.Audit.Write(ctx, consentEvent(audit.ConsentAllowed, v, c, asked))
+	})
+}
+
+// deny records that the user said no; the application is told access_denied (FD-8).
+func (p *Pages) deny(ctx context.Context, v *visit, c *session.Current) error {
+	return p.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := p.Interactions.Record(ctx, v.interaction, func(s *idp.Steps) { s.Denied = true }); err != nil {
+			return err
+		}
+		if c == nil { // nobody said it
+			return nil
+		}
+		return p.Audit.Write(ctx, consentEvent(audit.ConsentDenied, v, c, scopes(v)))
+	})
+}
+
+func consentEvent(kind audit.Type, v *visit, c *session.Current, asked []string) audit.Event {
+	return audit.Event{
+		Type: kind, ActorKind: audit.ActorUser, ActorID: c.User.ID, UserID: c.User.ID, ClientID: v.client.ID, SessionID: c.Session.ID,
+		Details: map[string]string{"scopes": strings.Join(asked, " ")},
+	}
+}
+
+// scopes returns what the application asks for, as the authorization endpoint reads it: without the parameter it is all that the
+// client may have, but for offline_access (RFC 6749 §3.3).
+func scopes(v *visit) []string {
+	asked := slices.Compact(slices.Sorted(strings.FieldsSeq(v.params.Get("scope"))))
+	asked = slices.DeleteFunc(asked, func(s string) bool { return !slices.Contains(v.client.Scopes, s) })
+	if len(asked) > 0 || v.params.Get("scope") != "" {
+		return asked
+	}
+	for _, s := range v.client.Scopes {
+		if s != idp.ScopeOfflineAccess {
+			asked = append(asked, s)
+		}
+	}
+	return asked
+}
+
+// redirectHost returns where the answer goes, so that an application with a borrowed name gives itself away: the host, or for a
+// native application its scheme (RFC 8252 §7.1).
+func redirectHost(v *visit) string {
+	uri := v.params.Get("redirect_uri")
+	if uri == "" && len(v.client.RedirectURIs) > 0 {
+		uri = v.client.RedirectURIs[0]
+	}
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil:
+		return v.client.ID
+	case u.Host != "":
+		return u.Host
+	}
+	return u.Scheme + ":"
+}
