@@ -26,6 +26,14 @@ func openDatabase(ctx context.Context, c *config.Config, create bool) (sqldb.Eng
 		if err := makeDataDir(c); err != nil {
 			return nil, err
 		}
+		// SQLite would let the whole machine read it; its journals take the mode of the file.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("create the database: %w", err)
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("create the database: %w", err)
+		}
 	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: run this in the folder where the server runs, name its folder with --data-dir, or make a new one with `idp migrate up`", path)
 	}

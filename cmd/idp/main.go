@@ -24,6 +24,7 @@ func commands(a *app) []*cobra.Command {
 		newHashCmd(a),
 		newDoctorCmd(a),
 		newMigrateCmd(a),
+		newAdminCmd(a),
 		newConfigCmd(a),
 		newHealthcheckCmd(a),
 		newCompletionCmd(a),
