@@ -78,8 +78,14 @@ func (l *Log) Write(ctx context.Context, e Event) error {
 func (l *Log) line(ctx context.Context, e *idp.AuditEvent) {
 	attrs := []slog.Attr{slog.String("event", e.Type), slog.String("event_id", e.ID)}
 	for _, f := range []struct{ key, value string }{
-		{"actor_kind", e.ActorKind}, {"actor_id", e.ActorID}, {"user_id", e.UserID}, {"client_id", e.ClientID}, {"session_id", e.SessionID},
-		{"address", e.Address}, {"user_agent", e.UserAgent}, {"request_id", e.RequestID},
+		{"actor_kind", e.ActorKind},
+		{"actor_id", e.ActorID},
+		{"user_id", e.UserID},
+		{"client_id", e.ClientID},
+		{"session_id", e.SessionID},
+		{"address", e.Address},
+		{"user_agent", e.UserAgent},
+		{"request_id", e.RequestID},
 	} {
 		if f.value != "" {
 			attrs = append(attrs, slog.String(f.key, f.value))

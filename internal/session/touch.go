@@ -59,10 +59,11 @@ func (t *touches) take(now time.Time) map[string]time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	maps.DeleteFunc(t.touched, func(_ string, at time.Time) bool { return now.Sub(at) >= t.every })
-	taken := t.pending
-	if len(taken) > 0 {
-		t.pending = map[string]time.Time{}
+	if len(t.pending) == 0 {
+		return nil // never the map itself: it goes on being written to
 	}
+	taken := t.pending
+	t.pending = map[string]time.Time{}
 	return taken
 }
 
