@@ -1,0 +1,107 @@
+package protocol
+
+// The Fetch standard's CORS protocol; account-features.md FL-20, SEC-2.
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"idp/e2e/server"
+)
+
+func preflight(t *testing.T, s *site, at, origin, method string) *answer {
+	t.Helper()
+	req := newRequest(t, http.MethodOptions, at, nil)
+	req.Header.Set("Origin", origin)
+	req.Header.Set("Access-Control-Request-Method", method)
+	req.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
+	return s.call(t, req)
+}
+
+func TestCORS_Preflight(t *testing.T) { // FL-20
+	t.Parallel()
+	s := shared(t)
+	for name, method := range map[string]string{"token_endpoint": "POST", "userinfo_endpoint": "GET", "revocation_endpoint": "POST"} {
+		at := s.endpoint(t, name)
+		for _, origin := range []string{"https://spa.example", "https://rp.example", "https://other.example"} { // listed, listed, by its redirect URI
+			a := preflight(t, s, at, origin, method)
+			if a.status != http.StatusNoContent || a.header.Get("Access-Control-Allow-Origin") != origin {
+				t.Errorf("%s from %s: %d, Access-Control-Allow-Origin %q, want 204 and the origin", name, origin, a.status, a.header.Get("Access-Control-Allow-Origin"))
+			}
+			if got := a.header.Get("Access-Control-Allow-Methods"); !strings.Contains(got, method) {
+				t.Errorf("%s: Access-Control-Allow-Methods %q, want %s in it", name, got, method)
+			}
+			if got := strings.ToLower(a.header.Get("Access-Control-Allow-Headers")); !strings.Contains(got, "authorization") || !strings.Contains(got, "content-type") {
+				t.Errorf("%s: Access-Control-Allow-Headers %q, want authorization and content-type", name, got)
+			}
+			if !strings.Contains(strings.Join(a.header.Values("Vary"), ","), "Origin") {
+				t.Errorf("%s: Vary %q, want Origin, or a cache mixes them up", name, a.header.Values("Vary"))
+			}
+		}
+		for _, origin := range []string{"https://evil.example", "null", "https://spa.example.evil.example", "http://spa.example", "https://spa.example:8443", "https://SPA.example"} {
+			if got := preflight(t, s, at, origin, method).header.Get("Access-Control-Allow-Origin"); got != "" {
+				t.Errorf("%s from %s: Access-Control-Allow-Origin %q, want none", name, origin, got)
+			}
+		}
+	}
+	for _, at := range []string{s.Issuer + "/.well-known/openid-configuration", s.endpoint(t, "jwks_uri")} {
+		req := newRequest(t, http.MethodGet, at, nil)
+		req.Header.Set("Origin", "https://spa.example")
+		if got := s.call(t, req).header.Get("Access-Control-Allow-Origin"); got != "*" && got != "https://spa.example" {
+			t.Errorf("%s: Access-Control-Allow-Origin %q, want the registered origin let in", at, got)
+		}
+	}
+}
+
+func TestCORS_NeverWithCookiesNorOnPages(t *testing.T) { // FL-20, SEC-2
+	t.Parallel()
+	s := shared(t)
+	for _, at := range []string{
+		s.endpoint(t, "authorization_endpoint"), s.endpoint(t, "end_session_endpoint"), s.endpoint(t, "introspection_endpoint"), s.Issuer + "/login", s.Issuer + "/consent", s.Issuer + "/",
+	} {
+		if got := preflight(t, s, at, "https://spa.example", "GET").header.Get("Access-Control-Allow-Origin"); got != "" {
+			t.Errorf("preflight of %s: Access-Control-Allow-Origin %q, want none", at, got)
+		}
+		req := newRequest(t, http.MethodGet, at, nil)
+		req.Header.Set("Origin", "https://spa.example")
+		if got := s.call(t, req).header.Get("Access-Control-Allow-Origin"); got != "" {
+			t.Errorf("GET %s: Access-Control-Allow-Origin %q, want none", at, got)
+		}
+	}
+	for _, name := range []string{"token_endpoint", "userinfo_endpoint", "revocation_endpoint", "jwks_uri"} {
+		if got := preflight(t, s, s.endpoint(t, name), "https://spa.example", "POST").header.Get("Access-Control-Allow-Credentials"); got != "" {
+			t.Errorf("%s: Access-Control-Allow-Credentials %q, want none", name, got)
+		}
+	}
+}
+
+func TestCORS_TheAnswerItselfIsReadable(t *testing.T) { // errors too, or a browser application cannot tell what happened
+	t.Parallel()
+	s := shared(t)
+	in := s.signIn(t, server.Trusted(), "scope", "openid offline_access")
+	for origin, want := range map[string]string{"https://trusted.example": "https://trusted.example", "https://evil.example": ""} {
+		for name, form := range map[string]url.Values{
+			"success": {"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {server.Service().Secret}},
+			"error":   {"grant_type": {"authorization_code"}, "client_id": {"trusted"}, "client_secret": {server.Trusted().Secret}, "code": {"x"}},
+		} {
+			req := newRequest(t, http.MethodPost, s.endpoint(t, "token_endpoint"), form)
+			req.Header.Set("Origin", origin)
+			a := s.call(t, req)
+			got := a.header.Get("Access-Control-Allow-Origin")
+			if name == "success" && origin == "https://trusted.example" {
+				continue // another client's origin: either is right
+			}
+			if got != want {
+				t.Errorf("token endpoint, %s, from %s: Access-Control-Allow-Origin %q, want %q", name, origin, got, want)
+			}
+		}
+		req := newRequest(t, http.MethodGet, s.endpoint(t, "userinfo_endpoint"), nil)
+		req.Header.Set("Origin", origin)
+		req.Header.Set("Authorization", "Bearer "+in.access)
+		if got := s.call(t, req).header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("UserInfo from %s: Access-Control-Allow-Origin %q, want %q", origin, got, want)
+		}
+	}
+}
