@@ -20,6 +20,7 @@ func main() {
 // commands lists what idp can do, in the order of the help text. A new noun is one line here and one file.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
+		newServeCmd(a),
 		newKeyCmd(a),
 		newHashCmd(a),
 		newDoctorCmd(a),

@@ -44,6 +44,7 @@ func comments() map[string]string {
 		"Limits.APIBody":            "APIBody of a request to the admin API.",
 		"Limits.Body":               "Body of a form or a protocol request.",
 		"Limits.Header":             "Header is the size of the request line and all headers together.",
+		"Limits.Loop":               "Loop is how many times in 20 seconds one session may be sent by one application before a page explains that the application cannot keep its own cookie; 0 never shows that page.",
 		"Log.Format":                "Format of a line; \"auto\" is text on a terminal and JSON everywhere else.",
 		"Log.Level":                 "Level is the least important level that is logged.",
 		"Password.Algorithm":        "Algorithm for new hashes. Others are verified too, and replaced at the next sign-in.",

@@ -190,4 +190,7 @@ type Limits struct {
 	APIBody Size `key:"api_body" default:"1MiB" min:"8KiB" max:"64MiB"`
 	// Header is the size of the request line and all headers together.
 	Header Size `key:"header" default:"32KiB" min:"4KiB" max:"1MiB"`
+	// Loop is how many times in 20 seconds one session may be sent by one application before a page explains that the application
+	// cannot keep its own cookie; 0 never shows that page.
+	Loop int `key:"loop" default:"8" min:"0" max:"1000000"`
 }

@@ -81,13 +81,12 @@ func (m *Manager) rotate(ctx context.Context, alg string, active time.Time) (*id
 }
 
 // RotateDue makes successors for keys that have signed for RotateEvery, less the time of publishing. Whoever holds the lease does
-// it; the other replicas hear of it.
-func (m *Manager) RotateDue(ctx context.Context) error {
+// it; the other replicas hear of it. It returns how many keys it made.
+func (m *Manager) RotateDue(ctx context.Context, now time.Time) (made int, err error) {
 	if m.RotateEvery <= 0 {
-		return nil
+		return 0, nil
 	}
-	now := time.Now()
-	_, err := m.Store.WithLease(ctx, "keys", idp.NewID(), now.Add(time.Second), now, func(ctx context.Context) error {
+	_, err = m.Store.WithLease(ctx, "keys", idp.NewID(), now.Add(time.Second), now, func(ctx context.Context) error {
 		rows, err := m.Store.SigningKeys(ctx, now)
 		if err != nil {
 			return err
@@ -105,13 +104,14 @@ func (m *Manager) RotateDue(ctx context.Context) error {
 			if _, err := m.rotate(ctx, alg, now.Add(m.PublishBefore)); err != nil {
 				return err
 			}
+			made++
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("rotate keys by schedule: %w", err)
+		return 0, fmt.Errorf("rotate keys by schedule: %w", err)
 	}
-	return m.Reload(ctx)
+	return made, m.Reload(ctx)
 }
 
 // Retire stops a key from signing at once, with a successor in its place, and leaves it published until its last token has

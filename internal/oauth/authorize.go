@@ -26,6 +26,14 @@ func (p *Provider) Authorize(w http.ResponseWriter, r *http.Request) {
 		p.failPage(w, r, t, err)
 		return
 	}
+	if r.Method == http.MethodPost && r.Header.Get("Cookie") == "" && err == nil {
+		if query := params.Encode(); len(query) <= queryMost {
+			// A form on the application's page posts across sites, so the browser kept its SameSite=Lax cookies back. The
+			// same request as a navigation brings them along, and whoever is signed in is not asked again.
+			redirect(w, p.Issuer+pathAuthorize+"?"+query)
+			return
+		}
+	}
 	a, err := p.readAuthorizeRequest(r.Context(), params, err, now, t)
 	if err != nil {
 		p.failAuthorize(w, r, a, t, err)
@@ -37,6 +45,9 @@ func (p *Provider) Authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	p.decide(w, r, a, nil)
 }
+
+// queryMost is how long a POST's parameters may be to go on as a GET.
+const queryMost = 8 << 10
 
 // authorizeParams reads the parameters of a GET's query or a POST's body. Without any an error comes alone; beside a duplicate the
 // parameters come too.
@@ -67,12 +78,12 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 			return false
 		}
 	}
-	oldest, ok := a.facts().MinAuthTime()
-	if !ok || p.AskSessions || len(a.Prompts) > 1 {
-		return false
-	}
 	id, digest, ok := p.Sessions.Ref(r)
 	if !ok || p.loops.tooMany(id, a.Client.ID, len(a.Prompts) > 0, a.RequestedAt) {
+		return false
+	}
+	oldest, ok := a.facts().MinAuthTime()
+	if !ok || p.AskSessions || len(a.Prompts) > 1 {
 		return false
 	}
 	a.conditions = issueConditions{IssueConditions: store.IssueConditions{

@@ -46,11 +46,11 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 	var token string
 	if len(headers) == 1 {
-		scheme, value, ok := strings.Cut(headers[0], " ")
-		if !ok || !strings.EqualFold(scheme, "Bearer") {
+		value, ok := bearerHeader(r)
+		if !ok {
 			return "", errNoToken
 		}
-		token = strings.TrimSpace(value)
+		token = value
 	}
 	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && r.ContentLength != 0 {
 		form, err := readForm(w, r)
@@ -68,6 +68,16 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 		return "", errNoToken
 	}
 	return token, nil
+}
+
+// bearerHeader returns the token of the one Authorization header, if it is a bearer token.
+func bearerHeader(r *http.Request) (token string, ok bool) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) != 1 {
+		return "", false
+	}
+	scheme, value, ok := strings.Cut(headers[0], " ")
+	return strings.TrimSpace(value), ok && strings.EqualFold(scheme, "Bearer")
 }
 
 // userToken is an access token that a user's authorization stands behind, now.

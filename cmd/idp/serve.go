@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"idp/internal/config"
+	"idp/internal/idp"
+	"idp/internal/jobs"
+	"idp/internal/logctx"
+	"idp/internal/oauth"
+	"idp/internal/store"
+	"idp/internal/trace"
+)
+
+func newServeCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the identity provider",
+		Long: `Run the identity provider until it is told to stop (SIGINT or SIGTERM).
+
+With nothing configured it keeps its data in ./idp-data, on an embedded SQLite
+database, and answers at http://localhost:8080. With --dev it also makes a demo
+user and runs a sample application, and prints how to sign in.`,
+		Example: `  idp serve --dev
+  idp serve --issuer https://login.example.com
+  IDP_DATABASE_URL_FILE=/run/secrets/database-url idp serve`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), c)
+		},
+	}
+	return a.withConfig(cmd)
+}
+
+// server is everything that runs.
+type server struct {
+	*services
+	app      *app
+	traces   *trace.Recorder
+	protocol *oauth.Provider
+	public   http.Handler
+	ops      http.Handler
+	draining atomic.Bool
+}
+
+// serve runs until ctx ends, and then stops in order: not ready, no new requests, what is written behind the requests, the database.
+func (a *app) serve(ctx context.Context, c *config.Config) (err error) {
+	// One processor more than one is not for speed: password hashing on the only one would hold every other request up.
+	if runtime.GOMAXPROCS(0) == 1 {
+		runtime.GOMAXPROCS(2)
+	}
+	logger := logctx.New(logctx.Options{Output: a.err, Level: c.Log.Level, Format: c.Log.Format, TTY: isTerminal(a.err)})
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w: choose another address with --listen", err)
+	}
+	defer func() { _ = listener.Close() }()
+	c.Issuer = c.IssuerAt(listener.Addr())
+	s, err := a.build(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+
+	// The background outlives the requests: what they left behind is written last.
+	behind, stopBehind := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	s.runBehind(behind, &background)
+	defer func() { stopBehind(); background.Wait() }()
+
+	front, err := s.listenAll(c, listener)
+	if err != nil {
+		return err
+	}
+	return s.runFront(ctx, front)
+}
+
+// build assembles the program: the one place where everything meets.
+func (a *app) build(ctx context.Context, c *config.Config, logger *slog.Logger) (_ *server, err error) {
+	base, err := openServices(ctx, c, openOptions{logger: logger, migrate: true})
+	if err != nil {
+		return nil, err
+	}
+	s := &server{services: base, app: a}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	s.traces = trace.New(trace.Config{Store: s.store, Logger: logger, Retention: c.Trace.Retention})
+	if err := s.buildFront(); err != nil {
+		return nil, err
+	}
+	s.watcher.Subscribe(store.TopicKeys, func(ctx context.Context) {
+		if err := s.keys.Reload(ctx); err != nil {
+			logger.ErrorContext(ctx, "signing keys not reloaded", slog.Any("error", err))
+			return
+		}
+		s.protocol.ForgetVerified()
+	})
+	return s, nil
+}
+
+// runBehind starts what works behind the requests.
+func (s *server) runBehind(ctx context.Context, running *sync.WaitGroup) {
+	running.Go(func() { s.watcher.Run(ctx) })
+	running.Go(func() { s.traces.Run(ctx) })
+	running.Go(func() { s.sessions.Run(ctx) })
+	lease := &jobs.Lease{Store: s.store, Holder: idp.NewID()}
+	running.Go(func() {
+		jobs.Run(ctx, []jobs.Job{
+			jobs.Purge(jobs.PurgeConfig{Store: s.store, Lease: lease, Logger: s.logger, AuditRetention: s.config.Audit.Retention}),
+			jobs.RotateKeys(jobs.RotateConfig{Lease: lease, Logger: s.logger, Rotate: s.keys.RotateDue}),
+		})
+	})
+}
+
+// listening is one HTTP server with its listener.
+type listening struct {
+	*http.Server
+	listener net.Listener
+}
+
+// Bounds on what a connection may take its time over.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second // a queued password hash is in here
+	idleTimeout       = 2 * time.Minute
+)
+
+func (s *server) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// listenAll pairs the listeners with their servers: the public one, the operator's, and in development the sample application's.
+func (s *server) listenAll(c *config.Config, public net.Listener) ([]listening, error) {
+	front := []listening{{s.httpServer(s.public), public}}
+	if c.OpsListen != "" {
+		l, err := net.Listen("tcp", c.OpsListen)
+		if err != nil {
+			return nil, fmt.Errorf("listen for operators: %w: choose another address with --ops-listen, or \"\" for none", err)
+		}
+		front = append(front, listening{s.httpServer(s.ops), l})
+	}
+	if c.Dev {
+		sample, err := s.sample(c)
+		if err != nil {
+			return nil, err
+		}
+		front = append(front, sample)
+	}
+	return front, nil
+}
+
+// runFront serves until ctx ends, then drains: readiness says no at once, load balancers get time to notice, requests get time to end.
+func (s *server) runFront(ctx context.Context, front []listening) error {
+	failed := make(chan error, len(front))
+	for _, l := range front {
+		go func() {
+			if err := l.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	s.logger.InfoContext(ctx, "ready", slog.String("issuer", s.config.Issuer), slog.String("listen", front[0].listener.Addr().String()),
+		slog.String("database", s.engine.Name()), slog.Bool("dev", s.config.Dev))
+	if err := s.app.notify(notifyReady); err != nil {
+		s.logger.WarnContext(ctx, "cannot tell the service manager", slog.Any("error", err))
+	}
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	if nerr := s.app.notify(notifyStopping); nerr != nil {
+		s.logger.WarnContext(ctx, "cannot tell the service manager", slog.Any("error", nerr))
+	}
+	s.logger.Info("stopping", slog.Duration("delay", s.config.ShutdownDelay), slog.Duration("grace", s.config.ShutdownGrace))
+	if err == nil && s.config.ShutdownDelay > 0 {
+		time.Sleep(s.config.ShutdownDelay)
+	}
+	end, cancel := context.WithTimeout(context.Background(), s.config.ShutdownGrace)
+	defer cancel()
+	for _, l := range front {
+		if serr := l.Shutdown(end); serr != nil {
+			s.logger.Warn("requests were cut off", slog.Any("error", serr))
+			_ = l.Close()
+		}
+	}
+	return err
+}
+
+// tell prints for the person who started the server; it is not the log.
+func (s *server) tell(format string, args ...any) { fmt.Fprintf(s.app.out, format, args...) }
+
+// fileMode of what only the server's user may read.
+const fileMode os.FileMode = 0o600

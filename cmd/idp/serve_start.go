@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"idp/internal/account"
+	"idp/internal/client"
+)
+
+// prepare does, before the first request, what the configuration asks to be there: seeded users and clients, clients kept in files, a first
+// administrator.
+func (s *server) prepare(ctx context.Context) error {
+	if s.config.SeedFile != "" {
+		if err := s.seed(ctx, s.config.SeedFile); err != nil {
+			return err
+		}
+	}
+	if s.config.Bootstrap.Dir != "" {
+		files, err := client.ReadPath(s.config.Bootstrap.Dir)
+		if err != nil {
+			return fmt.Errorf("bootstrap.dir: %w", err)
+		}
+		if err := s.apply(ctx, files, client.DefaultSource); err != nil {
+			return err
+		}
+	}
+	return s.firstAdmin(ctx)
+}
+
+// seed makes the users and clients of a seed file (FL-21). The configuration has refused it on a public issuer.
+func (s *server) seed(ctx context.Context, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("seed_file: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	file, err := account.ReadSeedFile(f)
+	if err != nil {
+		return fmt.Errorf("seed_file %s: %w", path, err)
+	}
+	report, err := s.accounts.Seed(ctx, file.Users)
+	if err != nil {
+		return err
+	}
+	if len(file.Clients) > 0 {
+		if err := s.apply(ctx, []client.File{{Name: path, Data: file.Clients}}, "seed"); err != nil {
+			return err
+		}
+	}
+	s.logger.InfoContext(ctx, "seeded", slog.Int("created", report.Created), slog.Int("updated", report.Updated), slog.Int("unchanged", report.Unchanged))
+	return nil
+}
+
+// apply makes the clients be as the files say; nothing that the files do not name is touched.
+func (s *server) apply(ctx context.Context, files []client.File, source string) error {
+	docs, err := client.ParseFiles(files, client.Resolver{ReadFile: os.ReadFile, LookupEnv: s.app.lookupEnv})
+	if err != nil {
+		return err
+	}
+	plan, err := s.clients.Apply(ctx, docs, client.ApplyOptions{Source: source})
+	if err != nil {
+		return err
+	}
+	s.logger.InfoContext(ctx, "client files applied", slog.String("source", source), slog.Int("clients", len(docs)), slog.Int("steps", len(plan.Items)))
+	return nil
+}
+
+// firstAdmin makes the administrator that the configuration names, or leaves a one-time token in a file that only the server's user can
+// read, and says where. The token itself is in no log.
+func (s *server) firstAdmin(ctx context.Context) error {
+	b := s.config.Bootstrap
+	if b.AdminEmail != "" {
+		_, err := s.accounts.EnsureAdmin(ctx, b.AdminEmail, b.AdminPassword.Reveal())
+		return err
+	}
+	needed, err := s.accounts.NeedsBootstrap(ctx)
+	if err != nil || !needed || s.config.Dev {
+		return err
+	}
+	token, err := s.accounts.IssueBootstrapToken(ctx)
+	if err != nil {
+		return err
+	}
+	if err := makeDataDir(s.config); err != nil {
+		return err
+	}
+	path := filepath.Join(s.config.DataDir, "setup-token")
+	if err := replacePrivate(path, s.config.Issuer+"/setup#"+token+"\n"); err != nil {
+		return fmt.Errorf("keep the setup token: %w", err)
+	}
+	s.logger.WarnContext(ctx, "there is no administrator yet: open the address that is in the file", slog.String("file", path), slog.String("page", s.config.Issuer+"/setup"))
+	return nil
+}
+
+// lookupEnv is getenv that tells an empty variable from a missing one.
+func (a *app) lookupEnv(name string) (string, bool) {
+	v := a.getenv(name)
+	return v, v != ""
+}
