@@ -55,6 +55,11 @@ func Seed(text string) Option { return func(s *Server) { s.seed = text } }
 // Database uses a database that exists already, for replicas and for a PostgreSQL that the test stops.
 func Database(url string) Option { return func(s *Server) { s.DatabaseURL = url } }
 
+// SQLite uses a SQLite file in the data folder, whatever engine the tests run on.
+func SQLite() Option {
+	return func(s *Server) { s.DatabaseURL = "sqlite:" + filepath.Join(s.DataDir, "idp.db") }
+}
+
 // Keyring uses a key ring that exists already, for replicas.
 func Keyring(path string) Option { return func(s *Server) { s.keyring = path } }
 
@@ -127,6 +132,7 @@ func prepare(t testing.TB, options ...Option) *Server {
 	}
 	seedFile := filepath.Join(s.DataDir, "seed.yaml")
 	write(t, seedFile, s.seed)
+	writeSecrets(t, s.DataDir)
 
 	port, ops := freePort(t), freePort(t)
 	s.Issuer = strings.ReplaceAll(s.Issuer, "PORT", strconv.Itoa(port))
