@@ -3,6 +3,9 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
+	"slices"
 	"sync"
 
 	"idp/internal/idp"
@@ -19,6 +22,9 @@ type Clients struct {
 	mu      sync.RWMutex
 	entries map[string]*idp.Client // nil = known not to exist
 	epoch   int64                  // counts invalidations, so that a read that began before one is not kept
+	origins map[string]struct{}    // of all clients; nil = not read yet
+
+	reading sync.Mutex // held while origins are read
 }
 
 // NewClients returns an empty memory that forgets when w says so.
@@ -72,24 +78,67 @@ func (c *Clients) Forget() {
 	defer c.mu.Unlock()
 	c.epoch++
 	clear(c.entries)
+	c.origins = nil
 }
 
-// AllowsOrigin reports whether some client that is in memory or in the database may call us from a browser at origin (CORS).
+// AllowsOrigin reports whether some enabled client may call us from a browser at origin (CORS). The origins of all clients are
+// read once after each change, so that whoever makes up origins reaches no database.
 func (c *Clients) AllowsOrigin(ctx context.Context, origin string) (bool, error) {
-	after := ""
-	for {
-		list, err := c.store.Clients(ctx, store.Page{After: after, Limit: 500})
-		if err != nil {
+	c.mu.RLock()
+	origins, epoch := c.origins, c.epoch
+	c.mu.RUnlock()
+	if origins == nil {
+		c.reading.Lock() // one reads, the others wait for it
+		defer c.reading.Unlock()
+		c.mu.RLock()
+		origins, epoch = c.origins, c.epoch
+		c.mu.RUnlock()
+	}
+	if origins == nil {
+		var err error
+		if origins, err = c.readOrigins(ctx); err != nil {
 			return false, err
 		}
+		c.mu.Lock()
+		if c.epoch == epoch {
+			c.origins = origins
+		}
+		c.mu.Unlock()
+	}
+	_, ok := origins[origin]
+	return ok, nil
+}
+
+func (c *Clients) readOrigins(ctx context.Context) (map[string]struct{}, error) {
+	origins := map[string]struct{}{}
+	const batch = 500
+	after := ""
+	for {
+		list, err := c.store.Clients(ctx, store.Page{After: after, Limit: batch})
+		if err != nil {
+			return nil, fmt.Errorf("read the origins of clients: %w", err)
+		}
 		for _, client := range list {
-			if !client.Disabled && client.AllowsOrigin(origin) {
-				return true, nil
+			for _, origin := range candidates(client) {
+				if !client.Disabled && client.AllowsOrigin(origin) { // which alone decides
+					origins[origin] = struct{}{}
+				}
 			}
 		}
-		if len(list) < 500 {
-			return false, nil
+		if len(list) < batch {
+			return origins, nil
 		}
 		after = list[len(list)-1].ID
 	}
+}
+
+// candidates lists the origins that may be a client's.
+func candidates(c *idp.Client) []string {
+	list := slices.Clone(c.AllowedOrigins)
+	for _, uri := range c.RedirectURIs {
+		if u, err := url.Parse(uri); err == nil && u.Host != "" {
+			list = append(list, u.Scheme+"://"+u.Host)
+		}
+	}
+	return list
 }

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"idp/internal/handlers/ui"
@@ -181,7 +182,7 @@ func statusOf(kind idp.Kind) int {
 func (p *Pages) Error(w http.ResponseWriter, r *http.Request, f Failure) {
 	ctx := r.Context()
 	view := ui.FailureOf(f.Status, f.Code)
-	if f.RedirectURI != "" {
+	if f.RedirectURI != "" && !strings.HasSuffix(r.URL.Path, "/logout") {
 		view.Sentence, view.Mend = ui.FailureOf(f.Status, "redirect_uri_invalid").Sentence, ui.FailureOf(f.Status, "redirect_uri_invalid").Mend
 	}
 	if view.Code == "" {

@@ -54,6 +54,16 @@ func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// loggedOut is where the end-session endpoint sends the browser that has no address to go back to.
+func (p *Pages) loggedOut(w http.ResponseWriter, r *http.Request) error {
+	v, err := p.visit(w, r, "")
+	if err != nil {
+		return err
+	}
+	p.show(w, v, v.signedOut(), http.StatusOK)
+	return nil
+}
+
 // signedOut is the page after a session. It goes back to the application by itself: the end-session endpoint has compared the
 // address with the registered ones.
 func (v *visit) signedOut() ui.SignedOut {

@@ -90,6 +90,7 @@ func (p *Pages) Routes() []Route {
 		{http.MethodPost, "/consent", p.form(p.consent)},
 		{http.MethodGet, "/logout", p.page(p.showLogout)},
 		{http.MethodPost, "/logout", p.form(p.logout)},
+		{http.MethodGet, "/logout/done", p.page(p.loggedOut)},
 		{http.MethodGet, "/setup", p.page(p.showSetup)},
 		{http.MethodPost, "/setup", p.form(p.setup)},
 	}

@@ -1,0 +1,26 @@
+package handlers
+
+import (
+	"net/http"
+
+	"idp/internal/handlers/pages"
+	"idp/internal/oauth"
+)
+
+// FromOAuth returns the protocol's endpoints as routes.
+func FromOAuth(p *oauth.Provider) []Route {
+	var routes []Route
+	for _, r := range p.Routes() {
+		routes = append(routes, Route{Pattern: r.Pattern, Handler: r.Handler, CORS: r.CORS})
+	}
+	return routes
+}
+
+// FailPage returns how the protocol shows an error page (oauth.Config.Fail): pages know no protocol, and the protocol no pages.
+func FailPage(p *pages.Pages) func(w http.ResponseWriter, r *http.Request, e oauth.PageError) {
+	return func(w http.ResponseWriter, r *http.Request, e oauth.PageError) {
+		p.Error(w, r, pages.Failure{
+			Status: e.Status, Code: e.Code, Description: e.Description, TraceID: e.TraceID, RedirectURI: e.RedirectURI, ClientID: e.ClientID,
+		})
+	}
+}

@@ -1,0 +1,53 @@
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+)
+
+const (
+	maxOrigin      = 255
+	corsMethods    = "GET, POST"
+	corsHeaders    = "Authorization, Content-Type"
+	corsExposed    = "WWW-Authenticate, Retry-After"
+	corsMaxSeconds = "3600"
+)
+
+// preflight lets the browser applications of registered clients read an answer, and answers the browser's question whether they may.
+// It reports whether the request is answered. Cookies are never allowed along: these endpoints know none (FL-19).
+func (f *frame) preflight(w http.ResponseWriter, r *http.Request) (answered bool) {
+	h := w.Header()
+	h.Add("Vary", "Origin") // discovery and keys are cached
+	origin := r.Header.Get("Origin")
+	allowed := f.allows(r, origin)
+	if allowed {
+		h.Set("Access-Control-Allow-Origin", origin)
+	}
+	if r.Method != http.MethodOptions {
+		if allowed {
+			h.Set("Access-Control-Expose-Headers", corsExposed)
+		}
+		return false
+	}
+	if allowed {
+		h.Set("Access-Control-Allow-Methods", corsMethods)
+		h.Set("Access-Control-Allow-Headers", corsHeaders)
+		h.Set("Access-Control-Max-Age", corsMaxSeconds)
+	}
+	h.Set("Allow", "OPTIONS, "+corsMethods)
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// allows reports whether some registered client has the origin. A database that does not answer is no reason to fail the request:
+// without the header the browser fails it for the application.
+func (f *frame) allows(r *http.Request, origin string) bool {
+	if origin == "" || origin == "null" || len(origin) > maxOrigin {
+		return false
+	}
+	allowed, err := f.Clients.AllowsOrigin(r.Context(), origin)
+	if err != nil {
+		f.Logger.WarnContext(r.Context(), "origin not looked up", slog.Any("error", err))
+	}
+	return allowed && err == nil
+}

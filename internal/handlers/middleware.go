@@ -1,0 +1,161 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"idp/internal/handlers/pages"
+	"idp/internal/idp"
+	"idp/internal/logctx"
+)
+
+// ServeHTTP is what every request goes through: who sends it, a deadline, its handler, one line in the log.
+func (f *frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	peer := f.proxies.peer(r)
+	ctx := logctx.With(idp.WithPeer(r.Context(), peer), logctx.IDs{Request: peer.RequestID})
+	ctx, event := logctx.NewEvent(ctx)
+	ctx, cancel := context.WithTimeout(ctx, f.RequestTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+
+	rec := &recorder{ResponseWriter: w, route: f.unknown}
+	f.headers.set(w.Header())
+	w.Header().Set("X-Request-Id", peer.RequestID)
+	completed := false
+	defer func() {
+		if !completed {
+			rec.aborted = true // the handler gave the connection up on purpose, or could not answer properly
+		}
+		f.finish(ctx, r, rec, event, peer, time.Since(started))
+	}()
+	f.guarded(rec, r)
+	completed = true
+}
+
+// guarded runs the handler. A panic is answered with 500, and told to the log only.
+func (f *frame) guarded(rec *recorder, r *http.Request) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(fault)
+		}
+		f.Logger.ErrorContext(r.Context(), "handler panicked", slog.String("panic", fmt.Sprint(fault)), slog.String("stack", string(debug.Stack())))
+		if rec.status != 0 {
+			panic(http.ErrAbortHandler) // half an answer must not look whole
+		}
+		if rec.to == people {
+			f.Pages.Error(rec, r, pages.Failure{Status: http.StatusInternalServerError, Code: "internal"})
+			return
+		}
+		h := rec.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "no-store")
+		rec.WriteHeader(http.StatusInternalServerError)
+		_, _ = rec.Write([]byte(`{"error":"server_error"}`)) // nobody left to tell
+	}()
+	f.mux.ServeHTTP(rec, r)
+}
+
+// around wraps a route with what its audience needs.
+func (f *frame) around(m mounted) http.Handler {
+	limit := f.BodyLimit
+	if m.to == admins {
+		limit = f.APIBodyLimit
+	}
+	metrics := f.Metrics.route(m.pattern)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rec, ok := w.(*recorder); ok {
+			rec.route, rec.to = metrics, m.to
+		}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
+		}
+		switch m.to {
+		case people:
+			if r.ContentLength > limit { // before a byte of it is read
+				f.Pages.Error(w, r, pages.Failure{Status: http.StatusRequestEntityTooLarge, Code: "too_large"})
+				return
+			}
+			// FS-47, SEC-5: a browser says where a form comes from. The token of the form is the second check.
+			if err := f.cross.Check(r); err != nil {
+				f.Pages.Error(w, r, pages.Failure{Status: http.StatusForbidden, Code: "cross_site"})
+				return
+			}
+		case programs:
+			if m.cors && f.preflight(w, r) {
+				return
+			}
+		}
+		m.handler.ServeHTTP(w, r)
+	})
+}
+
+// finish counts the request and writes its one line. Neither has anything of the query: codes and states stand there.
+func (f *frame) finish(ctx context.Context, r *http.Request, rec *recorder, event *logctx.Event, peer idp.Peer, took time.Duration) {
+	status := rec.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if rec.aborted {
+		status = statusAborted
+	}
+	rec.route.count(status, took)
+	level := slog.LevelInfo
+	if rec.to == assets && status < http.StatusInternalServerError {
+		level = slog.LevelDebug
+	}
+	if !f.Logger.Enabled(ctx, level) {
+		return
+	}
+	facts := make([]slog.Attr, 0, 20)
+	facts = append(facts,
+		slog.String("method", short(r.Method)), slog.String("route", rec.route.name), slog.Int("status", status),
+		slog.Int64("bytes", rec.bytes), slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("address", peer.Address))
+	f.Logger.LogAttrs(ctx, level, "request", append(facts, event.Attrs()...)...)
+}
+
+// statusAborted stands in the log where the connection was given up before a whole answer.
+const statusAborted = 499
+
+// short bounds a method: any token is one.
+func short(method string) string { return method[:min(len(method), 16)] }
+
+// recorder notes how a request was answered.
+type recorder struct {
+	http.ResponseWriter
+	route   *routeMetrics
+	to      audience
+	status  int
+	bytes   int64
+	aborted bool
+}
+
+// WriteHeader notes the status.
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes the size.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
