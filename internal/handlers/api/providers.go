@@ -1,0 +1,200 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"idp/internal/audit"
+	"idp/internal/directory"
+	"idp/internal/idp"
+	"idp/internal/upstream"
+)
+
+const tagProviders = "providers"
+
+type (
+	providerIDInput struct {
+		ID string `path:"provider_id" maxLength:"64"`
+	}
+	changeProviderInput struct {
+		providerIDInput
+		Force bool `query:"force" doc:"Change it although it is kept in files"`
+	}
+	patchProviderInput struct {
+		changeProviderInput
+		RawBody []byte `contentType:"application/merge-patch+json"`
+	}
+	createdProviderOutput struct {
+		Location string `header:"Location"`
+		Body     Provider
+	}
+)
+
+// ProviderPatch is what a patch may name: the secret is written, and never read.
+type ProviderPatch struct {
+	ProviderData
+	ClientSecret string `json:"client_secret,omitempty" maxLength:"1024"`
+}
+
+func (s *server) providers() {
+	add(s, operation{id: "list-providers", method: http.MethodGet, path: "/providers", summary: "List upstream providers", tag: tagProviders},
+		func(ctx context.Context, _ *struct{}) (*body[Page[Provider]], error) {
+			rows, err := s.Store.Providers(ctx)
+			if err != nil {
+				return nil, err
+			}
+			list := make([]*idp.Provider, len(rows))
+			for i, row := range rows {
+				list[i] = row.Provider
+			}
+			return &body[Page[Provider]]{page(list, len(list)+1, nil, s.providerView)}, nil
+		})
+	add(s, operation{id: "create-provider", method: http.MethodPost, path: "/providers", summary: "Add an upstream provider", status: http.StatusCreated, tag: tagProviders}, s.createProvider)
+	add(s, operation{id: "get-provider", method: http.MethodGet, path: "/providers/{provider_id}", summary: "Show an upstream provider", tag: tagProviders},
+		func(ctx context.Context, in *providerIDInput) (*body[Provider], error) {
+			row, err := s.Store.Provider(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &body[Provider]{s.providerView(row.Provider)}, nil
+		})
+	add(s, operation{id: "update-provider", method: http.MethodPatch, path: "/providers/{provider_id}", summary: "Change an upstream provider (JSON Merge Patch)", tag: tagProviders}, s.patchProvider)
+	describePatch[ProviderPatch](s, "/providers/{provider_id}")
+	add(s, operation{id: "delete-provider", method: http.MethodDelete, path: "/providers/{provider_id}", summary: "Remove an upstream provider; people's links to it stay", status: http.StatusNoContent, tag: tagProviders}, s.deleteProvider)
+	add(s, operation{id: "test-provider", method: http.MethodPost, path: "/providers/{provider_id}/test", summary: "Look at an upstream provider without signing in", tag: tagProviders},
+		func(ctx context.Context, in *providerIDInput) (*body[Findings], error) {
+			p, err := s.openProvider(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &body[Findings]{upstreamFindings(s.Upstream.Test(ctx, *p))}, nil
+		})
+}
+
+func (s *server) createProvider(ctx context.Context, in *body[NewProvider]) (*createdProviderOutput, error) {
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	p := &idp.Provider{ID: in.Body.ID, ClientSecret: in.Body.ClientSecret, CreatedAt: at, UpdatedAt: at}
+	in.Body.on(p)
+	sealed, err := s.sealProvider(p)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.Store.CreateProvider(ctx, p, sealed); err != nil {
+			return err
+		}
+		return s.Audit.Write(ctx, providerEvent(audit.ProviderCreated, p))
+	})
+	if errors.Is(err, idp.ErrConflict) {
+		return nil, &idp.Error{Kind: idp.Conflict, Code: "provider_exists", Field: "id", Message: fmt.Sprintf("There is a provider %s already. Choose another id, or change that one.", p.ID), Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &createdProviderOutput{Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/providers/" + p.ID, Body: s.providerView(p)}, nil
+}
+
+func (s *server) patchProvider(ctx context.Context, in *patchProviderInput) (*body[Provider], error) {
+	var out *idp.Provider
+	err := s.Store.InTx(ctx, func(ctx context.Context) error {
+		p, err := s.openProvider(ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		if err := providerNotManaged(p, in.Force); err != nil {
+			return err
+		}
+		next := ProviderPatch{}
+		if err := mergePatch(ProviderPatch{ProviderData: providerData(p)}, in.RawBody, &next); err != nil {
+			return err
+		}
+		next.on(p)
+		if next.ClientSecret != "" {
+			p.ClientSecret = next.ClientSecret
+		}
+		p.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond)
+		sealed, err := s.sealProvider(p)
+		if err != nil {
+			return err
+		}
+		if err := s.Store.UpdateProvider(ctx, p, sealed); err != nil {
+			return err
+		}
+		out = p
+		return s.Audit.Write(ctx, providerEvent(audit.ProviderUpdated, p))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &body[Provider]{s.providerView(out)}, nil
+}
+
+func (s *server) deleteProvider(ctx context.Context, in *changeProviderInput) (*nothing, error) {
+	return &nothing{}, s.Store.InTx(ctx, func(ctx context.Context) error {
+		row, err := s.Store.Provider(ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		if err := providerNotManaged(row.Provider, in.Force); err != nil {
+			return err
+		}
+		if err := s.Store.DeleteProvider(ctx, in.ID); err != nil {
+			return err
+		}
+		return s.Audit.Write(ctx, providerEvent(audit.ProviderDeleted, row.Provider))
+	})
+}
+
+func (s *server) openProvider(ctx context.Context, id string) (*idp.Provider, error) {
+	row, err := s.Store.Provider(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return directory.Open(row, s.Keyring)
+}
+
+// sealProvider validates a provider, fills in its defaults, and seals its secret.
+func (s *server) sealProvider(p *idp.Provider) (string, error) {
+	if err := upstream.Validate(p); err != nil {
+		return "", err
+	}
+	sealed, err := s.Keyring.Seal([]byte(p.ClientSecret), directory.ProviderBinding(p.ID))
+	if err != nil {
+		return "", fmt.Errorf("seal the secret of provider %s: %w", p.ID, err)
+	}
+	return sealed, nil
+}
+
+func providerNotManaged(p *idp.Provider, force bool) error {
+	if p.ManagedBy == "" || force {
+		return nil
+	}
+	return &idp.Error{Kind: idp.Conflict, Code: "managed_by_file", Message: fmt.Sprintf("The provider %s is kept in files (%s), and the next start would undo the change. Change the file, or force it.", p.ID, p.ManagedBy)}
+}
+
+func providerEvent(t audit.Type, p *idp.Provider) audit.Event {
+	return audit.Event{Type: t, Details: map[string]string{"provider_id": p.ID, "type": p.Type, "issuer": p.Issuer}}
+}
+
+func providerData(p *idp.Provider) ProviderData {
+	return ProviderData{
+		Type: p.Type, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, Scopes: p.Scopes, HostedDomain: p.HostedDomain, AllowedDomains: p.AllowedDomains,
+		TrustEmail: p.TrustEmail, Linking: p.Linking, Provision: p.Provision, EmailVerifiedText: p.EmailVerifiedText, ClientAuthMethod: p.ClientAuthMethod, Disabled: p.Disabled,
+	}
+}
+
+func (d ProviderData) on(p *idp.Provider) {
+	p.Type, p.Name, p.Issuer, p.ClientID, p.Scopes, p.HostedDomain, p.AllowedDomains = d.Type, d.Name, d.Issuer, d.ClientID, d.Scopes, d.HostedDomain, d.AllowedDomains
+	p.TrustEmail, p.Linking, p.Provision, p.EmailVerifiedText, p.ClientAuthMethod, p.Disabled = d.TrustEmail, d.Linking, d.Provision, d.EmailVerifiedText, d.ClientAuthMethod, d.Disabled
+}
+
+func (s *server) providerView(p *idp.Provider) Provider {
+	return Provider{
+		ID: p.ID, ProviderData: providerData(p), ManagedBy: p.ManagedBy, CallbackURL: strings.TrimSuffix(s.Issuer, "/") + "/login/callback/" + p.ID,
+		CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
+	}
+}

@@ -1,0 +1,204 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"idp/internal/account"
+	"idp/internal/audit"
+	"idp/internal/client"
+	"idp/internal/idp"
+	"idp/internal/keys"
+	"idp/internal/secret"
+	"idp/internal/session"
+	"idp/internal/store"
+	"idp/internal/upstream"
+)
+
+// Path is where the interface lies below the issuer.
+const Path = "/api/v1"
+
+// Scope is the scope that an access token needs.
+const Scope = "idp.admin"
+
+// Dependencies is what the handlers call; every field is required.
+type Dependencies struct {
+	Issuer   string
+	Store    *store.Store
+	Keyring  *secret.Keyring
+	Clients  *client.Service
+	Accounts *account.Service
+	Sessions *session.Manager
+	Audit    *audit.Log
+	Keys     *keys.Manager
+	Upstream *upstream.Registry
+	Logger   *slog.Logger
+	// Authenticate says who calls: an *idp.Error of kind Unauthenticated for nobody, of kind Forbidden for somebody whose token lacks
+	// the scope or whose account lacks the role.
+	Authenticate func(*http.Request) (idp.Actor, error)
+}
+
+type server struct {
+	Dependencies
+	mux *http.ServeMux
+	api huma.API
+}
+
+// New returns the handler of everything below the issuer's path + Path.
+func New(d Dependencies) (http.Handler, error) {
+	if d.Store == nil || d.Keyring == nil || d.Clients == nil || d.Accounts == nil || d.Sessions == nil || d.Audit == nil || d.Keys == nil ||
+		d.Upstream == nil || d.Logger == nil || d.Authenticate == nil {
+		return nil, errors.New("api: a dependency is missing")
+	}
+	issuer, err := url.Parse(d.Issuer)
+	if err != nil || issuer.Host == "" {
+		return nil, errors.New("api: the issuer is no address")
+	}
+	s := newServer(d, strings.TrimSuffix(issuer.Path, "/")+Path)
+	document, err := s.document()
+	if err != nil {
+		return nil, err
+	}
+	s.mux.HandleFunc("GET "+strings.TrimSuffix(issuer.Path, "/")+Path+"/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
+	})
+	return http.HandlerFunc(s.serve), nil
+}
+
+// Document returns the OpenAPI 3.1 description of the interface.
+func Document() ([]byte, error) { return newServer(Dependencies{}, Path).document() }
+
+func (s *server) document() ([]byte, error) {
+	b, err := json.MarshalIndent(s.api.OpenAPI(), "", "  ")
+	return append(b, '\n'), err
+}
+
+func newServer(d Dependencies, prefix string) *server {
+	s := &server{Dependencies: d, mux: http.NewServeMux()}
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: json.Unmarshal}
+	config := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "idp administration", Version: "1",
+				Description: "Errors are problem details (RFC 9457) with a stable code. Lists are pages: pass next as after. Objects kept in files are changed with force=true only.",
+			},
+			Servers: []*huma.Server{{URL: Path}},
+			Components: &huma.Components{
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "An access token of this server with the scope " + Scope + "."}},
+			},
+			Security: []map[string][]string{{"bearer": {}}},
+		},
+		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{s.repair},
+	}
+	s.api = humago.NewWithPrefix(s.mux, prefix, config)
+	s.whoami()
+	s.clients()
+	s.clientFiles()
+	s.users()
+	s.userAccess()
+	s.sessions()
+	s.keys()
+	s.providers()
+	s.records()
+	// The framework describes its own errors, which repair replaces.
+	delete(s.api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
+	delete(s.api.OpenAPI().Components.Schemas.Map(), "ErrorDetail")
+	return s
+}
+
+// serve authenticates and checks a request before anything looks at it.
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	actor, err := s.Authenticate(r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	peer := idp.PeerOf(r.Context())
+	peer.Actor = actor
+	r = r.WithContext(idp.WithPeer(r.Context(), peer))
+	if p := s.route(r); p != nil {
+		p.write(w, r)
+		return
+	}
+	if p := checkRequest(w, r); p != nil {
+		p.write(w, r)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// route returns the problem of a request that no operation takes. The mux would answer in plain text, or redirect a path that is not clean.
+func (s *server) route(r *http.Request) *Problem {
+	handler, pattern := s.mux.Handler(r)
+	if pattern != "" && !strings.Contains(r.URL.EscapedPath(), "//") && !strings.Contains(r.URL.Path, "/.") {
+		return nil
+	}
+	probe := &probe{header: http.Header{}}
+	if pattern == "" {
+		handler.ServeHTTP(probe, r)
+	}
+	if probe.status == http.StatusMethodNotAllowed {
+		p := problem(http.StatusMethodNotAllowed, "method_not_allowed", "This address does not take "+r.Method+".")
+		p.headers = http.Header{"Allow": probe.header["Allow"]}
+		return p
+	}
+	return problem(http.StatusNotFound, "not_found", "There is nothing at this address. The description of the interface is at "+Path+"/openapi.json.")
+}
+
+// probe sees what a handler would answer.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header         { return p.header }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *probe) WriteHeader(status int)      { p.status = status }
+
+// operation is what a route is beside its handler.
+type operation struct {
+	id      string
+	method  string
+	path    string
+	summary string
+	status  int // of success; 200 if 0
+	tag     string
+}
+
+// add registers one operation. Its handler is a plain function, so that the framework can be changed.
+func add[I, O any](s *server, o operation, handle func(ctx context.Context, in *I) (*O, error)) {
+	op := huma.Operation{
+		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, DefaultStatus: o.status, Tags: []string{o.tag},
+		MaxBodyBytes: maxBody, Responses: map[string]*huma.Response{
+			"default": {
+				Description: "A problem",
+				Content:     map[string]*huma.MediaType{problemType: {Schema: s.problemSchema()}},
+			},
+		},
+	}
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, s.problemOf(ctx, err)
+		}
+		return out, nil
+	})
+}

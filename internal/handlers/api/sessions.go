@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store"
+)
+
+const tagSessions = "sessions"
+
+type sessionIDInput struct {
+	ID string `path:"session_id" maxLength:"64"`
+}
+
+func (s *server) sessions() {
+	add(s, operation{id: "list-sessions", method: http.MethodGet, path: "/sessions", summary: "List sessions that are live or can be restored", tag: tagSessions},
+		func(ctx context.Context, in *pageInput) (*body[Page[Session]], error) {
+			now := time.Now()
+			list, err := s.Store.Sessions(ctx, store.Page{After: in.After, Limit: in.Limit}, now)
+			if err != nil {
+				return nil, err
+			}
+			return &body[Page[Session]]{page(list, in.Limit, func(v *idp.Session) string { return v.ID }, sessionView(now))}, nil
+		})
+	add(s, operation{id: "get-session", method: http.MethodGet, path: "/sessions/{session_id}", summary: "Show a session", tag: tagSessions},
+		func(ctx context.Context, in *sessionIDInput) (*body[Session], error) {
+			v, err := s.Store.Session(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &body[Session]{sessionView(time.Now())(v)}, nil
+		})
+	add(s, operation{id: "end-session", method: http.MethodDelete, path: "/sessions/{session_id}", summary: "End a session, with the tokens that do not outlive it", status: http.StatusNoContent, tag: tagSessions},
+		func(ctx context.Context, in *sessionIDInput) (*nothing, error) {
+			return &nothing{}, s.Sessions.EndByID(ctx, in.ID)
+		})
+}

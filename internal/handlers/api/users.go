@@ -1,0 +1,155 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"idp/internal/account"
+	"idp/internal/idp"
+	"idp/internal/store"
+)
+
+const tagUsers = "users"
+
+type (
+	userIDInput struct {
+		ID string `path:"user_id" maxLength:"64"`
+	}
+	listUsersInput struct {
+		pageInput
+		Identifier string `query:"identifier" maxLength:"512" doc:"Only the user with this e-mail address or username"`
+	}
+	createdUserOutput struct {
+		Location string `header:"Location"`
+		Body     User
+	}
+	patchUserInput struct {
+		userIDInput
+		RawBody []byte `contentType:"application/merge-patch+json"`
+	}
+	setPasswordInput struct {
+		userIDInput
+		Body NewPassword
+	}
+)
+
+func (s *server) users() {
+	add(s, operation{id: "list-users", method: http.MethodGet, path: "/users", summary: "List users, or find one", tag: tagUsers}, s.listUsers)
+	add(s, operation{id: "create-user", method: http.MethodPost, path: "/users", summary: "Make an account", status: http.StatusCreated, tag: tagUsers},
+		func(ctx context.Context, in *body[NewUser]) (*createdUserOutput, error) {
+			b := in.Body
+			u, err := s.Accounts.Create(ctx, account.NewUser{
+				Email: b.Email, EmailVerified: b.EmailVerified, Username: b.Username, Password: b.Password, PasswordHash: b.PasswordHash, PasswordScheme: b.PasswordScheme,
+				Profile: b.Profile, Roles: b.Roles, State: b.State,
+			})
+			if err != nil {
+				return nil, err
+			}
+			return &createdUserOutput{Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/users/" + u.ID, Body: userView(u)}, nil
+		})
+	add(s, operation{id: "get-user", method: http.MethodGet, path: "/users/{user_id}", summary: "Show a user", tag: tagUsers},
+		func(ctx context.Context, in *userIDInput) (*body[User], error) { return s.userAnswer(ctx, in.ID) })
+	add(s, operation{id: "update-user", method: http.MethodPatch, path: "/users/{user_id}", summary: "Change a user (JSON Merge Patch); a new address ends their sessions", tag: tagUsers}, s.patchUser)
+	describePatch[UserData](s, "/users/{user_id}")
+	add(s, operation{id: "delete-user", method: http.MethodDelete, path: "/users/{user_id}", summary: "Delete a user and all that is theirs", status: http.StatusNoContent, tag: tagUsers},
+		func(ctx context.Context, in *userIDInput) (*nothing, error) {
+			return &nothing{}, s.Accounts.Delete(ctx, in.ID)
+		})
+	add(s, operation{id: "disable-user", method: http.MethodPost, path: "/users/{user_id}/disable", summary: "Refuse a user everywhere, at once", tag: tagUsers},
+		func(ctx context.Context, in *userIDInput) (*body[User], error) {
+			if err := s.Accounts.Disable(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			return s.userAnswer(ctx, in.ID)
+		})
+	add(s, operation{id: "enable-user", method: http.MethodPost, path: "/users/{user_id}/enable", summary: "Let a user sign in", tag: tagUsers},
+		func(ctx context.Context, in *userIDInput) (*body[User], error) {
+			if err := s.Accounts.Enable(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			return s.userAnswer(ctx, in.ID)
+		})
+	add(s, operation{id: "set-user-password", method: http.MethodPut, path: "/users/{user_id}/password", summary: "Set a new password; it ends the user's sessions", status: http.StatusNoContent, tag: tagUsers},
+		func(ctx context.Context, in *setPasswordInput) (*nothing, error) {
+			return &nothing{}, s.Accounts.SetPassword(ctx, in.ID, in.Body.Password, "")
+		})
+	add(s, operation{id: "recover-user", method: http.MethodPost, path: "/users/{user_id}/recovery", summary: "Make a one-time token with which the user sets a new password", status: http.StatusCreated, tag: tagUsers},
+		func(ctx context.Context, in *userIDInput) (*body[RecoveryToken], error) {
+			token, err := s.Accounts.Recover(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &body[RecoveryToken]{RecoveryToken{Token: token}}, nil
+		})
+}
+
+func (s *server) listUsers(ctx context.Context, in *listUsersInput) (*body[Page[User]], error) {
+	if in.Identifier == "" {
+		list, err := s.Store.Users(ctx, store.Page{After: in.After, Limit: in.Limit})
+		if err != nil {
+			return nil, err
+		}
+		return &body[Page[User]]{page(list, in.Limit, func(u *idp.User) string { return u.ID }, userView)}, nil
+	}
+	found := &body[Page[User]]{Page[User]{Items: []User{}}}
+	for _, canonical := range []func(string) (string, bool){idp.CanonicalEmail, idp.CanonicalUsername} {
+		value, ok := canonical(in.Identifier)
+		if !ok {
+			continue
+		}
+		u, err := s.Store.UserByIdentifier(ctx, value)
+		if errors.Is(err, idp.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found.Body.Items = append(found.Body.Items, userView(u))
+		break
+	}
+	return found, nil
+}
+
+func (s *server) patchUser(ctx context.Context, in *patchUserInput) (*body[User], error) {
+	u, err := s.Store.User(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	var next UserData
+	if err := mergePatch(userData(u), in.RawBody, &next); err != nil {
+		return nil, err
+	}
+	// Only what the patch names is written, so that two patches at the same time do not undo one another.
+	named := names(in.RawBody)
+	var c account.Change
+	if _, ok := named["email"]; ok {
+		c.Email = &next.Email
+	}
+	if _, ok := named["email_verified"]; ok {
+		c.EmailVerified = &next.EmailVerified
+	}
+	if _, ok := named["username"]; ok {
+		c.Username = &next.Username
+	}
+	if _, ok := named["profile"]; ok {
+		c.Profile = &next.Profile
+	}
+	if _, ok := named["roles"]; ok {
+		c.Roles = &next.Roles
+	}
+	changed, err := s.Accounts.Update(ctx, in.ID, c)
+	if err != nil {
+		return nil, err
+	}
+	return &body[User]{userView(changed)}, nil
+}
+
+func (s *server) userAnswer(ctx context.Context, id string) (*body[User], error) {
+	u, err := s.Store.User(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &body[User]{userView(u)}, nil
+}
