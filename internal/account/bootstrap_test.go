@@ -191,3 +191,27 @@ func TestRecover_TokenSetsAPasswordOnceAndSignsOutEverywhere(t *testing.T) { // 
 		t.Errorf("after a new password: got %v, want the link gone", err)
 	}
 }
+
+func TestRecover_OfAUserWhoIsNotActiveIsRefused(t *testing.T) { // SEC-3, PS-24
+	t.Parallel()
+	w := newWorld(t)
+	u := w.ursula(t)
+	token, err := w.accounts.Recover(t.Context(), u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not by Disable, which forgets the token as well: each of the two must be enough.
+	if err := w.store.SetUserState(t.Context(), u.ID, idp.UserDisabled, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.accounts.RedeemRecovery(t.Context(), token, otherPassword)
+	wantRefused(t, err)
+	_, err = w.accounts.Recover(t.Context(), u.ID)
+	wantKind(t, err, idp.Conflict, "user_not_active")
+	if err := w.accounts.Enable(t.Context(), u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if !w.passwordWorks(t, "ursula", goodPassword) {
+		t.Error("the refused recovery changed the password")
+	}
+}

@@ -25,8 +25,8 @@ func TestLinkIdentity_AfterProofTheIdentitySignsIn(t *testing.T) { // FD-15
 	t.Parallel()
 	w, op := newWorld(t), upstreamtest.NewInProcess(t)
 	u, p := w.ursula(t), provider(t, op, nil)
-	proof := w.pending(t, op, p, u, "Ab")
-	if strings.Contains(proof.Pending, "Ab") || strings.Contains(proof.Pending, u.Email) {
+	proof := w.pending(t, op, p, u, "Subject-In-Clear")
+	if strings.Contains(proof.Pending, "Subject-In-Clear") || strings.Contains(proof.Pending, u.Email) {
 		t.Errorf("the pending identity is not sealed: %s", proof.Pending)
 	}
 	if got, err := w.accounts.Pending(u.ID, proof.Pending); err != nil || got.ProviderID != "fake" || got.Email != u.Email {
@@ -37,7 +37,7 @@ func TestLinkIdentity_AfterProofTheIdentitySignsIn(t *testing.T) { // FD-15
 			t.Fatal(err)
 		}
 	}
-	out := w.upstream(t, p, outside(t, op, p, upstreamtest.Person{Subject: "Ab"}))
+	out := w.upstream(t, p, outside(t, op, p, upstreamtest.Person{Subject: "Subject-In-Clear"}))
 	if out.User == nil || out.User.ID != u.ID || len(w.links(t, u.ID)) != 1 {
 		t.Errorf("got %+v, want ursula", out)
 	}

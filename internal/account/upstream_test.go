@@ -207,6 +207,7 @@ func TestSignInUpstream_UnconfirmedAccountIsNotEmptiedWithoutCertainty(t *testin
 		{name: "untrusted provider", provider: func(p *idp.Provider) { p.TrustEmail = false }, verified: true, want: "proof"},
 		{name: "unverified there too", verified: false, want: "proof"},
 		{name: "an operator gave it roles", verified: true, roles: []string{"admin"}, want: "proof"},
+		{name: "an operator gave it roles, and linking is automatic", provider: func(p *idp.Provider) { p.Linking = idp.LinkAutomatic }, verified: true, roles: []string{"admin"}, want: "proof"},
 		{name: "active, and nothing is linked", provider: func(p *idp.Provider) { p.Linking = idp.LinkNever }, verified: true, want: "in_use"},
 		{name: "disabled", verified: true, state: idp.UserDisabled, want: "proof"},
 		{name: "pending, and no accounts are made", provider: func(p *idp.Provider) { p.Provision = false }, verified: true, state: idp.UserPending, want: "refused"},
