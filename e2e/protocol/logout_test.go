@@ -149,10 +149,13 @@ func TestLogout_WithoutAHintAsks(t *testing.T) { // §2: MUST ask without a hint
 			t.Parallel()
 			in := s.signIn(t, server.Trusted())
 			p := in.b.logout(pairs...)
+			in.wantIn(t)
+			if name == "URI alone" && p.is("error-code") {
+				return // whose address it is cannot be known: an error page is right too (protocol.md §3.6)
+			}
 			if !p.is("confirm-logout") {
 				t.Fatalf("got %s, want the question", p.describe())
 			}
-			in.wantIn(t)
 			// "No" changes nothing.
 			p.submit("cancel")
 			in.wantIn(t)

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -21,6 +22,12 @@ var suite struct {
 // TestMain starts the shared server, and when all tests are done searches its log for every secret that went over the wire
 // (issue row: "a test records the log of the whole protocol suite"). That must come last, which no test can be sure of.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Most tests wait for the server or for time to pass: as many at once as that allows, however few the processors.
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		fmt.Println("--- FAIL:", err)
+		os.Exit(1)
+	}
 	life := server.NewLifetime()
 	suite.book = newSecretBook()
 	err := life.Do(func(t testing.TB) {

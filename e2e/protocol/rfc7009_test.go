@@ -64,7 +64,7 @@ func TestRevoke_Errors(t *testing.T) { // RFC 7009 §2.2, FD-16, PS-17
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Web(), "scope", "openid offline_access")
-	for _, unknown := range []string{"garbage", strings.Repeat("A", 8000), "\xff\xfe", "a.b.c", in.id} {
+	for _, unknown := range []string{"garbage", strings.Repeat("A", 8000), "a.b.c", in.id} {
 		s.revoke(t, server.Web(), unknown).want(200)
 	}
 	s.revoke(t, server.Web(), "", "token", absent).wantError(400, "invalid_request")

@@ -70,7 +70,7 @@ func TestIntrospect_InactiveSaysNothing(t *testing.T) { // RFC 7662 §2.2
 	in := s.signIn(t, server.Web(), "scope", "openid offline_access")
 	for name, token := range map[string]string{
 		"garbage": "garbage", "ID token": in.id, "one byte off": flip(in.access), "alg none": withoutSignature(t, in.access), "8 kB": strings.Repeat("A", 8000),
-		"spent code": in.grant.code, "not text": "\xff\xfe", "empty parts": "..",
+		"spent code": in.grant.code, "empty parts": "..",
 	} {
 		t.Run(name, func(t *testing.T) { s.introspect(t, server.Web(), token).wantActive(false) })
 	}

@@ -65,10 +65,19 @@ func (s *site) call(t testing.TB, req *http.Request) *answer {
 	if err != nil {
 		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
 	}
+	a, err := readAnswer(t, req, res)
+	if err != nil {
+		t.Fatalf("%s %s: read the answer: %v", req.Method, req.URL, err)
+	}
+	return a
+}
+
+func readAnswer(t testing.TB, req *http.Request, res *http.Response) (*answer, error) {
+	t.Helper()
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		t.Fatalf("%s %s: read the answer: %v", req.Method, req.URL, err)
+		return nil, err
 	}
 	a := &answer{t: t, what: req.Method + " " + req.URL.Path, status: res.StatusCode, header: res.Header, body: body}
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -79,7 +88,7 @@ func (s *site) call(t testing.TB, req *http.Request) *answer {
 	if res.StatusCode >= 500 && res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%s: status %d, want never a 5xx\n%.300s", a.what, res.StatusCode, body)
 	}
-	return a
+	return a, nil
 }
 
 // form posts a form to an endpoint of the discovery document.
