@@ -1,0 +1,16 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := RemoveBinary(); err != nil {
+		fmt.Println("--- FAIL: clean up:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
