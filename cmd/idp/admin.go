@@ -61,7 +61,9 @@ made here and now. Once there is an administrator, make others with ` + "`idp us
 			o := a.output()
 			err = o.object(struct {
 				ID string `json:"id"`
-			}{u.ID}, func() { o.fields([2]string{"id", u.ID}, [2]string{"email", u.Email}, [2]string{"username", u.Username}) })
+			}{u.ID}, func() {
+				o.fields([2]string{"id", u.ID}, [2]string{"email", u.Email}, [2]string{"username", u.Username})
+			})
 			a.say("The first administrator can sign in at %s/login.", s.config.Issuer)
 			return err
 		}),

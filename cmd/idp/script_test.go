@@ -24,6 +24,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
 			"healthy": healthy,
+			"withkid": withKID,
 		},
 	})
 }
@@ -100,4 +101,17 @@ func TestNotify_TellsSystemd(t *testing.T) {
 	if err := newApp([]string{"NOTIFY_SOCKET=/nowhere/notify"}, nil, nil, nil).notify(notifyReady); err == nil {
 		t.Error("socket that is not there: got no error")
 	}
+}
+
+// withKID runs "withkid FILE exits CODE idp ARGS…" with each KID replaced by what is in the file: an id that the script could not know.
+func withKID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || args[1] != "exits" {
+		ts.Fatalf("usage: withkid FILE exits CODE command…")
+	}
+	kid := strings.TrimSpace(ts.ReadFile(args[0]))
+	rest := args[2:]
+	for i, arg := range rest {
+		rest[i] = strings.ReplaceAll(arg, "KID", kid)
+	}
+	exits(ts, false, rest)
 }

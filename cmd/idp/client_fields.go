@@ -1,0 +1,68 @@
+package main
+
+import "idp/internal/idp"
+
+// clientFields are the flags of client create and client update.
+func clientFields() []field {
+	return []field{
+		{flag: "name", member: "client_name", usage: "name that people see on the consent page"},
+		{flag: "redirect-uri", member: "redirect_uris", kind: fieldList, usage: "address that codes may be sent to, to the letter; may be repeated"},
+		{flag: "post-logout-redirect-uri", member: "post_logout_redirect_uris", kind: fieldList, usage: "address to return to after sign-out; may be repeated"},
+		{flag: "origin", member: "allowed_origins", kind: fieldList, usage: "origin whose scripts may call the token endpoint (default: those of the redirect URIs); may be repeated"},
+		{flag: "scope", member: "scopes", kind: fieldWords, usage: "what it may ask for, such as openid,profile,email", values: []string{
+			idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles,
+		}},
+		{flag: "grant", member: "grant_types", kind: fieldWords, usage: "grant types", values: idp.SupportedGrantTypes()},
+		{flag: "auth-method", member: "token_endpoint_auth_methods", kind: fieldWords, usage: "how it proves itself at the token endpoint", values: idp.SupportedAuthMethods()},
+		{flag: "audience", member: "audience", kind: fieldList, usage: "aud of its access tokens (default: the issuer); may be repeated"},
+		{flag: "require-pkce", member: "require_pkce", kind: fieldSwitch, usage: "refuse requests without PKCE"},
+		{flag: "trusted", member: "trusted", kind: fieldSwitch, usage: "your own application: nobody is asked for consent"},
+		{flag: "disabled", member: "disabled", kind: fieldSwitch, usage: "refuse every request of it"},
+		{flag: "logo-uri", member: "logo_uri", usage: "address of its logo"},
+		{flag: "client-uri", member: "client_uri", usage: "address of its home page"},
+		{flag: "policy-uri", member: "policy_uri", usage: "address of its privacy policy"},
+		{flag: "tos-uri", member: "tos_uri", usage: "address of its terms of service"},
+		{flag: "contact", member: "contacts", kind: fieldList, usage: "e-mail address of who looks after it; may be repeated"},
+		{flag: "max-age", member: "default_max_age", kind: fieldSeconds, usage: "ask for the password when the last sign-in is older, unless the request says otherwise"},
+		{flag: "max-session-age", member: "max_session_age", kind: fieldSeconds, usage: "ask for the password when the last sign-in is older, whatever the request says"},
+		{flag: "always-reauthenticate", member: "always_reauthenticate", kind: fieldSwitch, usage: "ask for the password at every request"},
+		{flag: "id-token-alg", member: "contract.id_token_alg", usage: "algorithm of its ID tokens", values: idp.SupportedSigningAlgs()},
+		{flag: "access-token-alg", member: "contract.access_token_alg", usage: "algorithm of its access tokens", values: idp.SupportedSigningAlgs()},
+		{flag: "access-token-format", member: "contract.access_token_format", usage: "format of its access tokens: jwt or opaque", values: []string{idp.AccessTokenJWT, idp.AccessTokenOpaque}},
+		{flag: "access-token-ttl", member: "contract.access_token_ttl", kind: fieldSeconds, usage: "life of its access tokens"},
+		{flag: "refresh-idle", member: "contract.refresh_idle", kind: fieldSeconds, usage: "life of an unused refresh token"},
+		{flag: "refresh-max", member: "contract.refresh_max", kind: fieldSeconds, usage: "life of a chain of refresh tokens"},
+		{flag: "end-with-session", member: "contract.end_with_session", kind: fieldSwitch, usage: "refresh tokens end with the session even with offline_access"},
+		{flag: "claims-in-id-token", member: "contract.claims_in_id_token", kind: fieldSwitch, usage: "profile and address in the ID token too"},
+	}
+}
+
+func clientListEdits() []listEdit {
+	return []listEdit{
+		{"redirect-uri", "redirect_uris"},
+		{"post-logout-redirect-uri", "post_logout_redirect_uris"},
+		{"scope", "scopes"},
+		{"grant", "grant_types"},
+	}
+}
+
+// clientPreset is what a kind of application usually needs; flags are laid over it.
+type clientPreset struct {
+	name, summary string
+	members       map[string]any
+}
+
+func clientPresets() []clientPreset {
+	public := []string{idp.AuthNone}
+	return []clientPreset{
+		{"web", "an application on a server, which keeps a secret", map[string]any{}},
+		{"spa", "an application in the browser, without a secret", map[string]any{"token_endpoint_auth_methods": public}},
+		{"native", "an application on a desktop or phone, without a secret", map[string]any{
+			"token_endpoint_auth_methods": public,
+			"scopes":                      []string{idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeOfflineAccess},
+		}},
+		{"service", "a program that acts for itself, without a person", map[string]any{
+			"grant_types": []string{idp.GrantClientCredentials}, "response_types": []string{}, "scopes": []string{},
+		}},
+	}
+}
