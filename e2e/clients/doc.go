@@ -1,0 +1,10 @@
+// Package clients proves that applications written with unmodified client libraries work against the built binary: coreos/go-oidc with
+// x/oauth2, panva's openid-client, Authlib, Flask-Dance and social-core (relying-parties.md §7).
+//
+// Each library has one small web application: apps/ (Python), node/ (JavaScript) and goapp/ (Go, in process). All have the same
+// addresses: /login, /me, /userinfo, /refresh, /logout, /bye. docs/apps shows excerpts of them, and a test keeps the excerpts true. A story is
+// told once and runs for every library; the browser in it follows redirects and forms from host to host as a person's does.
+//
+// It needs Node.js 20 with npm, and Debian's python3-authlib, python3-flask-dance and python3-social-auth-core for /usr/bin/python3
+// (or IDP_TEST_PYTHON). What is missing is a failure that says what to install.
+package clients
