@@ -76,6 +76,13 @@ func (s *Service) signInUpstream(ctx context.Context, p *idp.Provider, c upstrea
 	if c.Email != "" {
 		local, err := s.Store.UserByIdentifier(ctx, c.Email)
 		if err == nil {
+			// PostgreSQL shows each statement what was committed before it: the account may be one that a parallel first sign-in has
+			// made since the link was looked for. Its link came with it, so a second look tells.
+			if identity, err := s.Store.IdentityBySubject(ctx, c.Issuer, c.Subject); err == nil {
+				return s.returns(ctx, p, c, identity)
+			} else if !errors.Is(err, idp.ErrNotFound) {
+				return Outcome{}, err
+			}
 			return s.meets(ctx, p, c, local)
 		}
 		if !errors.Is(err, idp.ErrNotFound) {
