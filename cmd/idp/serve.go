@@ -7,15 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"idp/internal/config"
+	"idp/internal/handlers"
 	"idp/internal/idp"
 	"idp/internal/jobs"
 	"idp/internal/logctx"
@@ -56,7 +55,7 @@ type server struct {
 	protocol *oauth.Provider
 	public   http.Handler
 	ops      http.Handler
-	draining atomic.Bool
+	health   *handlers.Health
 }
 
 // serve runs until ctx ends, and then stops in order: not ready, no new requests, what is written behind the requests, the database.
@@ -195,7 +194,7 @@ func (s *server) runFront(ctx context.Context, front []listening) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	s.draining.Store(true)
+	s.health.Drain()
 	if nerr := s.app.notify(notifyStopping); nerr != nil {
 		s.logger.WarnContext(ctx, "cannot tell the service manager", slog.Any("error", nerr))
 	}
@@ -216,6 +215,3 @@ func (s *server) runFront(ctx context.Context, front []listening) error {
 
 // tell prints for the person who started the server; it is not the log.
 func (s *server) tell(format string, args ...any) { fmt.Fprintf(s.app.out, format, args...) }
-
-// fileMode of what only the server's user may read.
-const fileMode os.FileMode = 0o600

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"net/http"
 	"net/url"
 
 	"idp/internal/auth"
+	"idp/internal/handlers"
+	"idp/internal/handlers/api"
 	"idp/internal/handlers/pages"
 	"idp/internal/handlers/ui"
 	"idp/internal/interaction"
@@ -31,35 +32,37 @@ func (s *server) buildFront() error {
 	if err != nil {
 		return err
 	}
+	metrics := handlers.NewMetrics(handlers.MetricsConfig{
+		Audit: s.audit, Traces: s.traces, HashQueue: s.hasher.Load, DatabasePool: s.engine.Pool, Version: readVersion().Version,
+	})
 	s.protocol, err = oauth.New(oauth.Config{
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop,
-		AskSessions: c.Session.Protection != "off",
-		Fail: func(w http.ResponseWriter, r *http.Request, e oauth.PageError) {
-			front.Error(w, r, pages.Failure{Status: e.Status, Code: e.Code, Description: e.Description, TraceID: e.TraceID, RedirectURI: e.RedirectURI, ClientID: e.ClientID})
-		},
+		AskSessions: c.Session.Protection != "off", Fail: handlers.FailPage(front), IssuedTokens: metrics.Issued,
 	})
 	if err != nil {
 		return err
 	}
-	base := issuerPath(c.Issuer)
-	mux := http.NewServeMux()
-	for _, r := range s.protocol.Routes() {
-		mux.HandleFunc(r.Pattern, r.Handler)
+	admin, err := api.New(api.Dependencies{
+		Issuer: c.Issuer, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
+		Keys: s.keys, Upstream: s.upstream, Logger: s.logger, Authenticate: s.protocol.Administrator,
+	})
+	if err != nil {
+		return err
 	}
-	for _, r := range front.Routes() {
-		mux.HandleFunc(r.Method+" "+base+r.Path, r.Handler)
+	s.health = handlers.NewHealth(handlers.HealthConfig{Store: s.store, Keys: s.keys, Logger: s.logger})
+	s.public, err = handlers.New(handlers.Dependencies{
+		Issuer: c.Issuer, UI: look, Pages: front, Protocol: handlers.FromOAuth(s.protocol), API: admin, Clients: s.clientDir, Health: s.health,
+		Metrics: metrics, TrustedProxies: c.TrustedProxies, BodyLimit: int64(c.Limits.Body), APIBodyLimit: int64(c.Limits.APIBody), Logger: s.logger,
+	})
+	if err != nil {
+		return err
 	}
-	mux.Handle("GET "+base+"/static/", look.Static())
-	ready := func(w http.ResponseWriter, r *http.Request) {
-		if s.draining.Load() || s.engine.Ping(r.Context()) != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
+	ops := handlers.Ops{Health: s.health, Dev: c.Dev}
+	if c.Metrics {
+		ops.Metrics = metrics
 	}
-	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /readyz", ready)
-	s.public = mux
-	s.ops = mux
+	s.ops = handlers.NewOps(ops)
 	return nil
 }
 

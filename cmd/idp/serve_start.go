@@ -95,9 +95,3 @@ func (s *server) firstAdmin(ctx context.Context) error {
 	s.logger.WarnContext(ctx, "there is no administrator yet: open the address that is in the file", slog.String("file", path), slog.String("page", s.config.Issuer+"/setup"))
 	return nil
 }
-
-// lookupEnv is getenv that tells an empty variable from a missing one.
-func (a *app) lookupEnv(name string) (string, bool) {
-	v := a.getenv(name)
-	return v, v != ""
-}

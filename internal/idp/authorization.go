@@ -31,7 +31,6 @@ type Authorization struct {
 
 // CodeRequest is the rest of what the token endpoint must know of the authorization request.
 type CodeRequest struct {
-	Nonce        string `json:"nonce,omitempty"`
-	ScopeOmitted bool   `json:"scope_omitted,omitempty"` // the request named no scope
-	TraceID      string `json:"trace,omitempty"`         // of the authorization request, so that the two traces can be read together
+	Nonce   string `json:"nonce,omitempty"`
+	TraceID string `json:"trace,omitempty"` // of the authorization request, so that the two traces can be read together
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"idp/internal/idp"
@@ -269,8 +270,8 @@ func (p *Provider) failPage(w http.ResponseWriter, r *http.Request, t *trace.T, 
 			e.Status, e.Code, e.Description = http.StatusBadRequest, back.code, back.description
 			break
 		}
-		if errors.Is(err, errMalformed) || errors.Is(err, errTooMany) {
-			e.Status, e.Code, e.Description = http.StatusBadRequest, "invalid_request", "The request of the application cannot be read: "+err.Error()+"."
+		if twice := (duplicate{}); errors.As(err, &twice) || errors.Is(err, errMalformed) || errors.Is(err, errTooMany) {
+			e.Status, e.Code, e.Description = http.StatusBadRequest, "invalid_request", "The request of the application cannot be read: "+strings.TrimSuffix(err.Error(), ".")+"."
 			break
 		}
 		wire := wireError(err)

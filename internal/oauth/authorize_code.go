@@ -66,7 +66,7 @@ func (h codeIssuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosit
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{
 		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Client.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
 		Refreshable: refreshable, Offline: refreshable && !contract.EndWithSession, CodeChallenge: a.CodeChallenge,
-		Request:     idp.CodeRequest{Nonce: a.Nonce, ScopeOmitted: a.ScopeOmitted, TraceID: a.Trace.ID},
+		Request:     idp.CodeRequest{Nonce: a.Nonce, TraceID: a.Trace.ID},
 		CodeExpires: now.Add(contract.CodeTTL.Duration()),
 		// A spent code is remembered as long as a token that followed from it can live.
 		ExpiresAt: now.Add(contract.CodeTTL.Duration() + contract.AccessTokenTTL.Duration()),

@@ -23,7 +23,6 @@ type authorizeRequest struct {
 	Params          url.Values // as received; duplicates removed
 	State           string
 	Scopes          []string
-	ScopeOmitted    bool
 	Prompts         []string
 	MaxAge          *int64
 	HintUserID      string
@@ -64,6 +63,10 @@ func badRequest(description string) error { return &redirectFault{"invalid_reque
 // *redirectFault the request is returned beside it, with what the redirect needs.
 func (p *Provider) readAuthorizeRequest(ctx context.Context, params url.Values, paramErr error, at time.Time, t *trace.T) (*authorizeRequest, error) {
 	a := &authorizeRequest{Params: params, State: params.Get("state"), RequestedAt: at, Trace: t}
+	if d := (duplicate{}); errors.As(paramErr, &d) && (d.name == "client_id" || d.name == "redirect_uri") {
+		// Which of the two is meant, we do not guess; so there is no redirect that can be trusted (RFC 6749 §4.1.2.1).
+		return nil, paramErr
+	}
 	if err := p.findClient(ctx, a); err != nil {
 		return nil, err
 	}
@@ -207,7 +210,6 @@ func checkScope(a *authorizeRequest) error {
 	}
 	a.Scopes = slices.Compact(slices.Sorted(slices.Values(asked)))
 	if len(a.Scopes) == 0 {
-		a.ScopeOmitted = true
 		for _, s := range a.Client.Scopes {
 			if s != idp.ScopeOfflineAccess {
 				a.Scopes = append(a.Scopes, s)

@@ -16,7 +16,7 @@ import (
 	"idp/internal/oauth/grant"
 )
 
-// client is a registered client in the engine's eyes. It implements no more than fosite.Client, so that the engine's own ways with
+// client is a registered client in the engine's eyes. It implements no more than fosite.Client and ResponseModeClient, so that the engine's own ways with
 // request objects and client assertions cannot be reached.
 type client struct {
 	*idp.Client
@@ -43,6 +43,11 @@ func (c client) GetScopes() fosite.Arguments { return c.Scopes }
 
 // IsPublic reports whether it has no credentials.
 func (c client) IsPublic() bool { return c.Public() }
+
+// GetResponseModes returns the modes that the authorization endpoint has let through.
+func (c client) GetResponseModes() []fosite.ResponseModeType {
+	return []fosite.ResponseModeType{fosite.ResponseModeQuery}
+}
 
 // GetAudience returns the audience of its tokens.
 func (c client) GetAudience() fosite.Arguments { return c.Audience }

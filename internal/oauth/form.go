@@ -92,7 +92,9 @@ func parseParams(encoded string) (url.Values, error) {
 			}
 		}
 		if len(values) > 1 && !repeatable[name] {
-			twice = duplicate{printable(name)}
+			if twice == nil || name == "client_id" || name == "redirect_uri" {
+				twice = duplicate{printable(name)}
+			}
 			all[name] = values[:1]
 		}
 		if values[0] == "" {

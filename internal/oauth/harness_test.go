@@ -48,7 +48,9 @@ type world struct {
 	lastPage oauth.PageError
 }
 
-func newWorld(t *testing.T, change ...func(*idp.Client)) *world { return newWorldOn(t, storetest.New(t), change...) }
+func newWorld(t *testing.T, change ...func(*idp.Client)) *world {
+	return newWorldOn(t, storetest.New(t), change...)
+}
 
 func newWorldOn(t *testing.T, s *store.Store, change ...func(*idp.Client)) *world {
 	t.Helper()

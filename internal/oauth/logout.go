@@ -102,11 +102,11 @@ func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutReques
 		return nil, fault("The parameter state is longer than 4096 bytes.")
 	}
 	target := params.Get(LogoutRedirect)
-	if target == "" {
-		return l, nil
+	if target == "" || id == "" {
+		return l, nil // an address that nobody vouches for is left out: the person can still sign out
 	}
 	if l.client == nil || !slices.Contains(l.client.PostLogoutRedirectURIs, target) {
-		return nil, fault("The address that the application wants to continue at after signing out is not registered for it, or the application did not say who it is.")
+		return nil, fault("The address that the application wants to continue at after signing out is not registered for it.")
 	}
 	l.target, l.state = target, params.Get(LogoutState)
 	return l, nil

@@ -160,6 +160,9 @@ func (h *Hasher) VerifyNobody(ctx context.Context, password string) error {
 	return err
 }
 
+// Load says how many hashes are computed and how many callers wait, for metrics.
+func (h *Hasher) Load() (running, waiting int) { return h.queue.load() }
+
 func (h *Hasher) match(ctx context.Context, r reading, password string) (bool, error) {
 	normalized, err := NormalizePassword(password)
 	if err != nil {

@@ -115,3 +115,10 @@ func errBusy() error {
 		Message: "Too many people are signing in at this moment. Wait a few seconds and try again.",
 	}
 }
+
+// load says how many lanes are in use and how many callers wait.
+func (q *queue) load() (running, waiting int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.lanes, q.waiting.Len()
+}

@@ -70,7 +70,6 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 	}
 	s.Trace.Pass("code, redirect_uri and code_verifier")
 	s.Authorization, s.Scopes, s.Nonce = v, v.Scopes, v.Request.Nonce
-	s.OmitScope = v.Request.ScopeOmitted
 	if v.Refreshable {
 		s.RefreshToken = refresh.Text
 	}

@@ -21,9 +21,7 @@ func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosit
 	if s.RefreshToken != "" {
 		resp.SetExtra("refresh_token", s.RefreshToken)
 	}
-	if !s.OmitScope {
-		resp.SetExtra("scope", strings.Join(s.Scopes, " "))
-	}
+	resp.SetExtra("scope", strings.Join(s.Scopes, " "))
 	if !slices.Contains(s.Scopes, idp.ScopeOpenID) {
 		return nil
 	}

@@ -76,7 +76,6 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 		}
 	}
 	s.Authorization, s.Scopes = v.AuthorizationUser, v.Scopes
-	s.OmitScope = v.Request.ScopeOmitted && len(asked) == 0
 	if len(asked) > 0 {
 		if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(v.Scopes, sc) }); bad >= 0 {
 			return g.wider(s, asked[bad])

@@ -21,7 +21,6 @@ type Session struct {
 	Scopes        []string                 // of the access token
 	RefreshToken  string                   // to be handed out, empty if none
 	Nonce         string                   // for the ID token
-	OmitScope     bool                     // the request named no scope, so the answer names none (RP-5)
 }
 
 // The rest makes Session a fosite.Session. Expiry is decided by the store's statements, so nothing is kept here.

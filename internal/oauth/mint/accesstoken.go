@@ -51,7 +51,8 @@ func (a *audience) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(a))
 }
 
-// AccessToken is the content of an access token (RFC 9068 §2.2).
+// AccessToken is the content of an access token (RFC 9068 §2.2). Roles are not in it: they would double in every answer, and go
+// stale in the token's life; UserInfo and introspection tell them fresh.
 type AccessToken struct {
 	Issuer   string   `json:"iss"`
 	Subject  string   `json:"sub"`
@@ -64,7 +65,6 @@ type AccessToken struct {
 	AuthTime int64    `json:"auth_time,omitempty"`
 	ACR      string   `json:"acr,omitempty"`
 	AMR      []string `json:"amr,omitempty"`
-	Roles    []string `json:"roles,omitempty"` // RFC 9068 §2.2.3.1, behind the scope "roles"
 }
 
 // AuthorizationID returns the id of the authorization the token belongs to; empty for a client's own token.
@@ -93,9 +93,6 @@ func (m *Minter) Access(ctx context.Context, c *idp.Client, a *store.Authorizati
 	if a != nil {
 		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = a.UserID, a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
 		t.Audience = a.Audience
-		if slices.Contains(scopes, idp.ScopeRoles) {
-			t.Roles = a.Claims.Roles
-		}
 	}
 	if len(t.Audience) == 0 {
 		t.Audience = audience{m.Issuer}

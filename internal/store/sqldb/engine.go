@@ -45,6 +45,8 @@ type Engine interface {
 	// Announce tells listeners, once the transaction commits. SQLite does nothing.
 	Announce(ctx context.Context, topic string) error
 	Ping(ctx context.Context) error
+	// Pool says how many connections are in use and idle, and how many there can be.
+	Pool() (used, idle, most int)
 	Name() string
 	Close() error
 }

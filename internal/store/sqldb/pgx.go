@@ -156,8 +156,15 @@ func (p *postgres) listenOnce(ctx context.Context, heard func(topic string)) {
 }
 
 func (p *postgres) Ping(ctx context.Context) error { return pgError(p.pool.Ping(ctx)) }
-func (p *postgres) Name() string                   { return "postgres" }
-func (p *postgres) Close() error                   { p.pool.Close(); return nil }
+
+// Pool counts the pool's connections; the one that listens is not among them.
+func (p *postgres) Pool() (used, idle, most int) {
+	s := p.pool.Stat()
+	return int(s.AcquiredConns()), int(s.IdleConns()), int(s.MaxConns())
+}
+
+func (p *postgres) Name() string { return "postgres" }
+func (p *postgres) Close() error { p.pool.Close(); return nil }
 
 type pgRows struct{ pgx.Rows }
 

@@ -140,7 +140,14 @@ func (d *sqliteDB) onWriter(ctx context.Context, savepoint bool, fn func(ctx con
 func (d *sqliteDB) Listen(context.Context, func(string))   {}
 func (d *sqliteDB) Announce(context.Context, string) error { return nil }
 func (d *sqliteDB) Ping(ctx context.Context) error         { return sqliteError(d.read.PingContext(ctx)) }
-func (d *sqliteDB) Name() string                           { return "sqlite" }
+
+// Pool counts the connections that read; the one that writes is always in use.
+func (d *sqliteDB) Pool() (used, idle, most int) {
+	s := d.read.Stats()
+	return s.InUse, s.Idle, s.MaxOpenConnections
+}
+
+func (d *sqliteDB) Name() string { return "sqlite" }
 
 func (d *sqliteDB) Close() error {
 	return errors.Join(d.write.close(), d.read.Close())
