@@ -148,7 +148,7 @@ func TestClaims_TypesAndValues(t *testing.T) { // OIDC Core ยง5.1, protocol.md ย
 		"preferred_username": "alice", "profile": "https://people.example/alice", "picture": "https://people.example/alice.png",
 		"website": "https://alice.example", "gender": "female", "birthdate": "1990-02-28", "zoneinfo": "Europe/Berlin", "locale": "de-DE",
 		"email": "alice@example.test", "email_verified": true, "phone_number": "+4930123456", "phone_number_verified": true,
-		"roles": []any{"manager", "editor"},
+		"roles": []any{"editor", "manager"},
 		"address": map[string]any{
 			"formatted": "Weg 1\n10115 Berlin\nDE", "street_address": "Weg 1", "locality": "Berlin", "region": "BE", "postal_code": "10115", "country": "DE",
 		},
