@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"net/url"
+	"strconv"
+)
+
+// scenario is a row of the report.
+type scenario struct {
+	name string
+	// what the limit is made of; see goals.go.
+	parts []part
+	// least and most of the limit that is the goal; both zero if there is none.
+	least, most float64
+	// prepare runs once for each worker before the cells; may be nil.
+	prepare func(w *worker) error
+	do      operation
+}
+
+func scenarioNames() []string {
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{name: "discovery", parts: []part{partGet}, least: 0.79, do: func(w *worker) error { return w.document(pathDiscovery, w.site.discovery) }},
+		{name: "jwks", parts: []part{partGet}, least: 0.79, do: func(w *worker) error { return w.document(pathJWKS, w.site.jwks) }},
+		{name: "client_credentials", parts: []part{partPost, partJSON, partES256}, least: 0.68, do: clientCredentials("es256")},
+		{name: "client_credentials_eddsa", parts: []part{partPost, partJSON, partEdDSA}, least: 0.63, do: clientCredentials("eddsa")},
+		{name: "client_credentials_rs256", parts: []part{partPost, partJSON, partRS256}, least: 0.85, do: clientCredentials("rs256")},
+		{
+			name: "refresh", parts: []part{partPost, partJSON, partES256, partRotate}, least: 0.60, most: 0.70,
+			prepare: chain("api.read offline_access"), do: refresh(false),
+		},
+		{
+			name: "refresh_id_token", parts: []part{partPost, partJSON, partES256, partES256, partRotate}, least: 0.60, most: 0.70,
+			prepare: chain(userScopes + " offline_access"), do: refresh(true),
+		},
+		{name: "introspect", parts: []part{partPost, partJSON, partRead}, least: 0.70, prepare: (*worker).accessToken, do: introspect},
+		{name: "userinfo", parts: []part{partGet, partJSON, partRead}, least: 0.65, prepare: (*worker).accessToken, do: userInfo},
+		{
+			name: "code", parts: []part{partGet, partInsert, partPost, partJSON, partRotate, partES256, partES256}, least: 0.55, most: 0.70,
+			do: codeFlow("es256"),
+		},
+		{
+			name: "code_rs256", parts: []part{partGet, partInsert, partPost, partJSON, partRotate, partES256, partRS256}, least: 0.83,
+			do: codeFlow("default"),
+		},
+		{name: nameLogin, parts: []part{partHash}, least: 0.95, do: func(w *worker) error { return w.signIn("es256", w.unique()) }},
+	}
+}
+
+const nameLogin = "login"
+
+// unique returns a text that this worker did not use before.
+func (w *worker) unique() string {
+	w.count++
+	return strconv.Itoa(w.number) + "-" + strconv.Itoa(w.count)
+}
+
+// document fetches a prepared document, which must be what it was.
+func (w *worker) document(path string, want []byte) error {
+	if w.fixed == nil {
+		w.fixed = w.site.get(path, "")
+	}
+	a, err := w.send(w.fixed)
+	if err != nil {
+		return err
+	}
+	if a.status != 200 || !bytes.Equal(a.body, want) {
+		return wrong(path, a)
+	}
+	return nil
+}
+
+// clientCredentials asks for a token of the client's own, which must be another one each time.
+func clientCredentials(clientID string) operation {
+	return func(w *worker) error {
+		if w.fixed == nil {
+			w.fixed = w.site.post(nil, pathToken, basic(clientID), "grant_type=client_credentials&scope=api.read")
+		}
+		a, err := w.send(w.fixed)
+		if err != nil {
+			return err
+		}
+		token := member(a.body, "access_token")
+		if a.status != 200 || member(a.body, "token_type") != "Bearer" || len(token) < 100 || token == w.last {
+			return wrong("token", a)
+		}
+		w.last = token
+		return nil
+	}
+}
+
+// chain gets the first refresh token of a chain.
+func chain(scope string) func(w *worker) error {
+	return func(w *worker) error {
+		t, err := w.authorize("es256", scope, w.unique(), "n")
+		w.chain, w.scope = t.refresh, scope
+		return err
+	}
+}
+
+// refresh rotates the worker's refresh token. A broken chain begins anew.
+func refresh(wantID bool) operation {
+	return func(w *worker) error {
+		if w.chain == "" {
+			if err := chain(w.scope)(w); err != nil {
+				return err
+			}
+		}
+		old := w.chain
+		w.chain = ""
+		t, err := w.ask("es256", "grant_type=refresh_token&refresh_token="+url.QueryEscape(old), wantID, true)
+		if err != nil {
+			return err
+		}
+		if t.refresh == old {
+			return errors.New("the refresh token was not rotated")
+		}
+		if wantID {
+			if err := w.checkID(t.id, ""); err != nil { // OpenID Connect Core §12.2: without nonce
+				return err
+			}
+		}
+		w.chain = t.refresh
+		return nil
+	}
+}
+
+// accessToken gets a token of the worker's user.
+func (w *worker) accessToken() error {
+	t, err := w.authorize("es256", userScopes, w.unique(), "n")
+	w.token = t.access
+	return err
+}
+
+func introspect(w *worker) error {
+	if w.fixed == nil {
+		w.fixed = w.site.post(nil, pathIntrospect, basic("es256"), "token="+w.token)
+	}
+	a, err := w.send(w.fixed)
+	if err != nil {
+		return err
+	}
+	if a.status != 200 || !bytes.Contains(a.body, []byte(`"active":true`)) || member(a.body, "sub") != w.user {
+		return wrong("introspect", a)
+	}
+	return nil
+}
+
+func userInfo(w *worker) error {
+	if w.fixed == nil {
+		w.fixed = w.site.get(pathUserInfo, "Authorization: Bearer "+w.token+"\r\n")
+	}
+	a, err := w.send(w.fixed)
+	if err != nil {
+		return err
+	}
+	if a.status != 200 || member(a.body, "sub") != w.user || member(a.body, "email") == "" {
+		return wrong("userinfo", a)
+	}
+	return nil
+}
+
+// codeFlow is an authorization request with a session, and the exchange of its code: two requests.
+func codeFlow(clientID string) operation {
+	return func(w *worker) error {
+		unique := w.unique()
+		_, err := w.authorize(clientID, userScopes, unique, unique)
+		return err
+	}
+}
