@@ -26,8 +26,9 @@ type (
 	clientIDInput struct {
 		ID string `path:"client_id" maxLength:"128"`
 	}
-	// changeInput is what a change to an existing client takes beside it.
-	changeInput struct {
+	// ClientChangeInput is what a change to an existing client takes beside it. It is exported, as all that is embedded here: the
+	// framework does not look into other embedded structs.
+	ClientChangeInput struct {
 		ID      string `path:"client_id" maxLength:"128"`
 		Force   bool   `query:"force" doc:"Change it although it is kept in files"`
 		IfMatch string `header:"If-Match" maxLength:"256" doc:"The ETag of the version that is to be changed"`
@@ -42,18 +43,18 @@ type (
 		Body     CreatedClient
 	}
 	patchClientInput struct {
-		changeInput
+		ClientChangeInput
 		RawBody []byte `contentType:"application/merge-patch+json"`
 	}
 	rotateSecretInput struct {
-		changeInput
+		ClientChangeInput
 		Body *RotateSecret
 	}
 )
 
 func (s *server) clients() {
 	add(s, operation{id: "list-clients", method: http.MethodGet, path: "/clients", summary: "List clients", tag: tagClients},
-		func(ctx context.Context, in *pageInput) (*body[Page[Client]], error) {
+		func(ctx context.Context, in *PageInput) (*body[Page[Client]], error) {
 			list, err := s.Store.Clients(ctx, store.Page{After: in.After, Limit: in.Limit})
 			if err != nil {
 				return nil, err
@@ -68,7 +69,7 @@ func (s *server) clients() {
 	add(s, operation{id: "update-client", method: http.MethodPatch, path: "/clients/{client_id}", summary: "Change a client (JSON Merge Patch)", tag: tagClients}, s.patchClient)
 	describePatch[client.Registration](s, "/clients/{client_id}")
 	add(s, operation{id: "delete-client", method: http.MethodDelete, path: "/clients/{client_id}", summary: "Delete a client and revoke all it was given", status: http.StatusNoContent, tag: tagClients},
-		func(ctx context.Context, in *changeInput) (*nothing, error) {
+		func(ctx context.Context, in *ClientChangeInput) (*nothing, error) {
 			return &nothing{}, s.Clients.Delete(ctx, in.ID, in.guards()...)
 		})
 	add(s, operation{id: "rotate-client-secret", method: http.MethodPost, path: "/clients/{client_id}/secret", summary: "Make a new secret", status: http.StatusCreated, tag: tagClients},
@@ -127,7 +128,7 @@ func clientAnswer(c *idp.Client, err error) (*clientOutput, error) {
 }
 
 // guards are what must hold before a client is changed: nobody else has changed it, and no file will undo it.
-func (in *changeInput) guards() []client.Guard {
+func (in *ClientChangeInput) guards() []client.Guard {
 	guards := []client.Guard{func(c *idp.Client) error {
 		if in.IfMatch == "" || in.IfMatch == "*" || in.IfMatch == etag(c) {
 			return nil

@@ -32,9 +32,6 @@ func mergePatch(stands any, patch []byte, to any) error {
 	if err != nil {
 		return err
 	}
-	if err := checkJSON(merged); err != nil { // "Client_Name" beside "client_name": the decoder would take either
-		return idp.Invalidf("", "The body cannot be read: %s.", err)
-	}
 	return decodeStrict(merged, to)
 }
 

@@ -17,15 +17,17 @@ import (
 const tagProviders = "providers"
 
 type (
-	providerIDInput struct {
+	// ProviderIDInput names a provider.
+	ProviderIDInput struct {
 		ID string `path:"provider_id" maxLength:"64"`
 	}
-	changeProviderInput struct {
-		providerIDInput
+	// ProviderChangeInput is what a change to an existing provider takes beside it.
+	ProviderChangeInput struct {
+		ProviderIDInput
 		Force bool `query:"force" doc:"Change it although it is kept in files"`
 	}
 	patchProviderInput struct {
-		changeProviderInput
+		ProviderChangeInput
 		RawBody []byte `contentType:"application/merge-patch+json"`
 	}
 	createdProviderOutput struct {
@@ -55,7 +57,7 @@ func (s *server) providers() {
 		})
 	add(s, operation{id: "create-provider", method: http.MethodPost, path: "/providers", summary: "Add an upstream provider", status: http.StatusCreated, tag: tagProviders}, s.createProvider)
 	add(s, operation{id: "get-provider", method: http.MethodGet, path: "/providers/{provider_id}", summary: "Show an upstream provider", tag: tagProviders},
-		func(ctx context.Context, in *providerIDInput) (*body[Provider], error) {
+		func(ctx context.Context, in *ProviderIDInput) (*body[Provider], error) {
 			row, err := s.Store.Provider(ctx, in.ID)
 			if err != nil {
 				return nil, err
@@ -66,7 +68,7 @@ func (s *server) providers() {
 	describePatch[ProviderPatch](s, "/providers/{provider_id}")
 	add(s, operation{id: "delete-provider", method: http.MethodDelete, path: "/providers/{provider_id}", summary: "Remove an upstream provider; people's links to it stay", status: http.StatusNoContent, tag: tagProviders}, s.deleteProvider)
 	add(s, operation{id: "test-provider", method: http.MethodPost, path: "/providers/{provider_id}/test", summary: "Look at an upstream provider without signing in", tag: tagProviders},
-		func(ctx context.Context, in *providerIDInput) (*body[Findings], error) {
+		func(ctx context.Context, in *ProviderIDInput) (*body[Findings], error) {
 			p, err := s.openProvider(ctx, in.ID)
 			if err != nil {
 				return nil, err
@@ -133,7 +135,7 @@ func (s *server) patchProvider(ctx context.Context, in *patchProviderInput) (*bo
 	return &body[Provider]{s.providerView(out)}, nil
 }
 
-func (s *server) deleteProvider(ctx context.Context, in *changeProviderInput) (*nothing, error) {
+func (s *server) deleteProvider(ctx context.Context, in *ProviderChangeInput) (*nothing, error) {
 	return &nothing{}, s.Store.InTx(ctx, func(ctx context.Context) error {
 		row, err := s.Store.Provider(ctx, in.ID)
 		if err != nil {

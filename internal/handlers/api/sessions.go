@@ -17,7 +17,7 @@ type sessionIDInput struct {
 
 func (s *server) sessions() {
 	add(s, operation{id: "list-sessions", method: http.MethodGet, path: "/sessions", summary: "List sessions that are live or can be restored", tag: tagSessions},
-		func(ctx context.Context, in *pageInput) (*body[Page[Session]], error) {
+		func(ctx context.Context, in *PageInput) (*body[Page[Session]], error) {
 			now := time.Now()
 			list, err := s.Store.Sessions(ctx, store.Page{After: in.After, Limit: in.Limit}, now)
 			if err != nil {

@@ -85,15 +85,15 @@ func checkAddress(u *url.URL) *Problem {
 
 func cleanText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
-// checkJSON refuses what Go's decoder lets through and two readers may understand differently: members that stand there twice, also in another
-// case; broken UTF-8; NUL, which PostgreSQL does not store; a second document.
+// checkJSON refuses what Go's decoder lets through and two readers may understand differently: members that stand there twice, or in another
+// case; broken UTF-8; NUL, which PostgreSQL does not store; a second document. The names inside "custom" are the operator's own.
 func checkJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return errors.New("it is not UTF-8")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
-	if err := checkValue(decoder, 0); err != nil {
+	if err := checkValue(decoder, 0, false); err != nil {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
@@ -102,7 +102,7 @@ func checkJSON(body []byte) error {
 	return nil
 }
 
-func checkValue(decoder *json.Decoder, depth int) error {
+func checkValue(decoder *json.Decoder, depth int, free bool) error {
 	token, err := decoder.Token()
 	if err != nil {
 		return errors.New("it is no JSON")
@@ -118,18 +118,25 @@ func checkValue(decoder *json.Decoder, depth int) error {
 	case json.Delim:
 		seen := map[string]bool{}
 		for decoder.More() {
+			inner := free
 			if t == '{' {
 				name, err := decoder.Token()
 				if err != nil {
 					return errors.New("it is no JSON")
 				}
-				key := strings.ToLower(name.(string))
-				if seen[key] || strings.ContainsRune(key, 0) {
-					return fmt.Errorf("the member %.64q stands there twice", name)
+				key := name.(string)
+				switch {
+				case seen[key]:
+					return fmt.Errorf("the member %.64q stands there twice", key)
+				case strings.ContainsRune(key, 0):
+					return errors.New("a member's name has the character NUL in it")
+				case !free && key != strings.ToLower(key):
+					return fmt.Errorf("there is no member %.64q: every member is in lower case", key)
 				}
 				seen[key] = true
+				inner = free || key == "custom"
 			}
-			if err := checkValue(decoder, depth+1); err != nil {
+			if err := checkValue(decoder, depth+1, inner); err != nil {
 				return err
 			}
 		}

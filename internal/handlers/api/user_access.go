@@ -11,11 +11,11 @@ import (
 
 type (
 	unlinkInput struct {
-		userIDInput
+		UserIDInput
 		Identity string `path:"identity_id" maxLength:"64"`
 	}
 	revokeGrantInput struct {
-		userIDInput
+		UserIDInput
 		Client string `path:"client_id" maxLength:"128"`
 	}
 )
@@ -23,7 +23,7 @@ type (
 // userAccess is what a user has: links, consents, sessions.
 func (s *server) userAccess() {
 	add(s, operation{id: "list-user-identities", method: http.MethodGet, path: "/users/{user_id}/identities", summary: "List a user's accounts at providers", tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*body[Page[Identity]], error) {
+		func(ctx context.Context, in *UserIDInput) (*body[Page[Identity]], error) {
 			return listOf(ctx, s, in.ID, s.Store.IdentitiesOf, identityView)
 		})
 	add(s, operation{id: "unlink-user-identity", method: http.MethodDelete, path: "/users/{user_id}/identities/{identity_id}", summary: "Unlink an account at a provider", status: http.StatusNoContent, tag: tagUsers},
@@ -31,19 +31,19 @@ func (s *server) userAccess() {
 			return &nothing{}, s.Accounts.UnlinkIdentity(ctx, in.ID, in.Identity)
 		})
 	add(s, operation{id: "list-user-grants", method: http.MethodGet, path: "/users/{user_id}/grants", summary: "List what a user allowed which client", tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*body[Page[Grant]], error) {
+		func(ctx context.Context, in *UserIDInput) (*body[Page[Grant]], error) {
 			return listOf(ctx, s, in.ID, s.Store.GrantsOf, grantView)
 		})
 	add(s, operation{id: "revoke-user-grant", method: http.MethodDelete, path: "/users/{user_id}/grants/{client_id}", summary: "Forget what a user allowed a client, and revoke its tokens", status: http.StatusNoContent, tag: tagUsers}, s.revokeGrant)
 	add(s, operation{id: "list-user-sessions", method: http.MethodGet, path: "/users/{user_id}/sessions", summary: "List a user's sessions", tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*body[Page[Session]], error) {
+		func(ctx context.Context, in *UserIDInput) (*body[Page[Session]], error) {
 			now := time.Now()
 			return listOf(ctx, s, in.ID, func(ctx context.Context, id string) ([]*idp.Session, error) {
 				return s.Store.SessionsOf(ctx, id, now)
 			}, sessionView(now))
 		})
 	add(s, operation{id: "end-user-sessions", method: http.MethodDelete, path: "/users/{user_id}/sessions", summary: "Sign a user out everywhere, and revoke their tokens", tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*body[Ended], error) {
+		func(ctx context.Context, in *UserIDInput) (*body[Ended], error) {
 			if _, err := s.Store.User(ctx, in.ID); err != nil {
 				return nil, err
 			}

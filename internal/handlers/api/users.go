@@ -14,11 +14,12 @@ import (
 const tagUsers = "users"
 
 type (
-	userIDInput struct {
+	// UserIDInput names a user.
+	UserIDInput struct {
 		ID string `path:"user_id" maxLength:"64"`
 	}
 	listUsersInput struct {
-		pageInput
+		PageInput
 		Identifier string `query:"identifier" maxLength:"512" doc:"Only the user with this e-mail address or username"`
 	}
 	createdUserOutput struct {
@@ -26,11 +27,11 @@ type (
 		Body     User
 	}
 	patchUserInput struct {
-		userIDInput
+		UserIDInput
 		RawBody []byte `contentType:"application/merge-patch+json"`
 	}
 	setPasswordInput struct {
-		userIDInput
+		UserIDInput
 		Body NewPassword
 	}
 )
@@ -50,22 +51,22 @@ func (s *server) users() {
 			return &createdUserOutput{Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/users/" + u.ID, Body: userView(u)}, nil
 		})
 	add(s, operation{id: "get-user", method: http.MethodGet, path: "/users/{user_id}", summary: "Show a user", tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*body[User], error) { return s.userAnswer(ctx, in.ID) })
+		func(ctx context.Context, in *UserIDInput) (*body[User], error) { return s.userAnswer(ctx, in.ID) })
 	add(s, operation{id: "update-user", method: http.MethodPatch, path: "/users/{user_id}", summary: "Change a user (JSON Merge Patch); a new address ends their sessions", tag: tagUsers}, s.patchUser)
 	describePatch[UserData](s, "/users/{user_id}")
 	add(s, operation{id: "delete-user", method: http.MethodDelete, path: "/users/{user_id}", summary: "Delete a user and all that is theirs", status: http.StatusNoContent, tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*nothing, error) {
+		func(ctx context.Context, in *UserIDInput) (*nothing, error) {
 			return &nothing{}, s.Accounts.Delete(ctx, in.ID)
 		})
 	add(s, operation{id: "disable-user", method: http.MethodPost, path: "/users/{user_id}/disable", summary: "Refuse a user everywhere, at once", tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*body[User], error) {
+		func(ctx context.Context, in *UserIDInput) (*body[User], error) {
 			if err := s.Accounts.Disable(ctx, in.ID); err != nil {
 				return nil, err
 			}
 			return s.userAnswer(ctx, in.ID)
 		})
 	add(s, operation{id: "enable-user", method: http.MethodPost, path: "/users/{user_id}/enable", summary: "Let a user sign in", tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*body[User], error) {
+		func(ctx context.Context, in *UserIDInput) (*body[User], error) {
 			if err := s.Accounts.Enable(ctx, in.ID); err != nil {
 				return nil, err
 			}
@@ -76,7 +77,7 @@ func (s *server) users() {
 			return &nothing{}, s.Accounts.SetPassword(ctx, in.ID, in.Body.Password, "")
 		})
 	add(s, operation{id: "recover-user", method: http.MethodPost, path: "/users/{user_id}/recovery", summary: "Make a one-time token with which the user sets a new password", status: http.StatusCreated, tag: tagUsers},
-		func(ctx context.Context, in *userIDInput) (*body[RecoveryToken], error) {
+		func(ctx context.Context, in *UserIDInput) (*body[RecoveryToken], error) {
 			token, err := s.Accounts.Recover(ctx, in.ID)
 			if err != nil {
 				return nil, err

@@ -15,8 +15,8 @@ type Page[T any] struct {
 	Next  string `json:"next,omitempty" doc:"Pass it as after to get the next page; absent on the last"`
 }
 
-// pageInput is what every list takes.
-type pageInput struct {
+// PageInput is what every list takes.
+type PageInput struct {
 	After string `query:"after" maxLength:"128" doc:"The next of the page before"`
 	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
