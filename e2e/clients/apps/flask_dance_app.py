@@ -24,7 +24,6 @@ idp = OAuth2ConsumerBlueprint(
     authorization_url=ISSUER + "/oauth2/authorize",
     token_url=ISSUER + "/oauth2/token",
     auto_refresh_url=ISSUER + "/oauth2/token",
-    auto_refresh_kwargs={"client_id": CLIENT[0], "client_secret": CLIENT[1]},
     redirect_to="me",
 )
 app.register_blueprint(idp, url_prefix="/login")  # the redirect URI is /login/idp/authorized
@@ -61,7 +60,7 @@ def userinfo():
 @app.get("/refresh")
 def refresh():
     """A token that has run out is refreshed before it is used; this one says so of itself."""
-    idp.token = dict(idp.token, expires_at=1)
+    idp.token = dict(idp.token, expires_in=-1)
     try:
         idp.session.get(ISSUER + "/oauth2/userinfo")
     except OAuth2Error as e:
