@@ -1,0 +1,516 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"idp/internal/account"
+	"idp/internal/audit"
+	"idp/internal/auth"
+	"idp/internal/directory"
+	"idp/internal/handlers"
+	"idp/internal/handlers/pages"
+	"idp/internal/handlers/ui"
+	"idp/internal/idp"
+	"idp/internal/interaction"
+	"idp/internal/keys"
+	"idp/internal/logctx"
+	"idp/internal/oauth"
+	"idp/internal/oauth/clientauth"
+	"idp/internal/secret"
+	"idp/internal/session"
+	"idp/internal/store"
+	"idp/internal/store/storetest"
+	"idp/internal/throttle"
+	"idp/internal/trace"
+	"idp/internal/upstream"
+	"idp/internal/upstream/upstreamtest"
+)
+
+const (
+	callback     = "https://app.example/cb"
+	farewell     = "https://app.example/bye"
+	goodPassword = "correct horse battery staple"
+	verifier     = "0123456789012345678901234567890123456789abc"
+	firefox      = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+)
+
+// site is a whole server over a real database, called in process.
+type site struct {
+	t         *testing.T
+	issuer    string
+	handler   http.Handler
+	ops       http.Handler
+	store     *store.Store
+	accounts  *account.Service
+	sessions  *session.Manager
+	clients   *directory.Clients
+	providers *directory.Providers
+	keyring   *secret.Keyring
+	health    *handlers.Health
+	metrics   *handlers.Metrics
+	op        *upstreamtest.OP
+	log       *lines
+	ann       *idp.User
+	secret    string
+}
+
+// options change what a site is made of.
+type options struct {
+	issuer     string
+	proxies    []netip.Prefix
+	protection session.Protection
+	remember   time.Duration
+	routes     []handlers.Route
+	client     func(*idp.Client)
+	provider   func(*idp.Provider)
+	queue      int
+	failures   int
+}
+
+// lines is a log that a test reads.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// String returns all lines.
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newSite(t *testing.T, change ...func(*options)) *site {
+	t.Helper()
+	o := options{issuer: "https://id.example"}
+	for _, c := range change {
+		c(&o)
+	}
+	ctx := t.Context()
+	s := &site{t: t, issuer: o.issuer, store: storetest.New(t), log: &lines{}, op: upstreamtest.NewInProcess(t), secret: secret.NewClientSecret()}
+	log := logctx.New(logctx.Options{Output: s.log, Level: "debug", Format: "json"})
+	var err error
+	s.keyring, err = secret.NewKeyring(secret.GenerateKey())
+	must(t, err)
+	hasher, err := secret.NewHasher(secret.HasherConfig{Params: secret.Params{MemoryKiB: 7 << 10, Iterations: 5, Parallelism: 1}, Concurrency: max(1, o.queue)})
+	must(t, err)
+	events := audit.New(audit.Config{Store: s.store, Logger: log})
+	traces := trace.New(trace.Config{Store: s.store, Logger: log, Retention: time.Hour})
+	s.sessions = session.New(session.Config{
+		Store: s.store, Keyring: s.keyring, Audit: events, Issuer: o.issuer, Protection: o.protection, Remember: o.remember, Logger: log,
+	})
+	watcher := directory.NewWatcher(s.store, log)
+	s.clients, s.providers = directory.NewClients(s.store, watcher), directory.NewProviders(s.store, s.keyring, watcher, log)
+	signer, err := keys.New(ctx, keys.Config{Store: s.store, Keyring: s.keyring, Logger: log, MaxTokenLife: time.Hour})
+	must(t, err)
+	s.accounts = account.New(account.Config{
+		Store: s.store, Keyring: s.keyring, Hasher: hasher, Audit: events, Sessions: s.sessions, Logger: log, Brand: "Example ID",
+	})
+	slow := throttle.New(throttle.Config{
+		Store: s.store, Keyring: s.keyring, Logger: log, PerAccount: throttle.Limits{Failures: o.failures}, PerAddress: throttle.Limits{Failures: 10_000},
+	})
+	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: o.issuer})
+	look, err := ui.New(ui.Config{Brand: ui.Brand{Name: "Example ID"}, BasePath: pathOf(t, o.issuer), Log: log})
+	must(t, err)
+	people, err := pages.New(pages.Deps{
+		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clients,
+		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: hasher, Throttle: slow, Audit: events, Logger: log}),
+		Upstream: upstream.New(upstream.Config{HTTPClient: s.op.Client(), Logger: log}), Store: s.store, Keyring: s.keyring,
+		Audit: events, Traces: traces, Issuer: o.issuer, Logger: log,
+	})
+	must(t, err)
+	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})
+	protocol, err := oauth.New(oauth.Config{
+		Issuer: o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
+		Traces: traces, Audit: events, Logger: log, AskSessions: o.protection != "" && o.protection != session.ProtectionOff, LoopLimit: 10,
+		Fail: handlers.FailPage(people), IssuedTokens: s.metrics.Issued,
+	})
+	must(t, err)
+	s.health = handlers.NewHealth(handlers.HealthConfig{Store: s.store, Keys: signer, Logger: log})
+	s.handler, err = handlers.New(handlers.Dependencies{
+		Issuer: o.issuer, UI: look, Pages: people, Protocol: append(handlers.FromOAuth(protocol), o.routes...), Clients: s.clients,
+		Health: s.health, Metrics: s.metrics, TrustedProxies: o.proxies, Logger: log,
+		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "api "+r.URL.Path) }),
+	})
+	must(t, err)
+	s.ops = handlers.NewOps(handlers.Ops{Health: s.health, Metrics: s.metrics})
+	s.populate(ctx, o)
+	return s
+}
+
+// populate creates a user, an application and an upstream.
+func (s *site) populate(ctx context.Context, o options) {
+	s.t.Helper()
+	var err error
+	s.ann, err = s.accounts.Create(ctx, account.NewUser{
+		Email: "ann@example.com", EmailVerified: true, Username: "ann", Password: goodPassword, Profile: idp.Profile{Name: "Ann Example"},
+	})
+	must(s.t, err)
+	now := time.Now().UTC()
+	client := &idp.Client{
+		ID: "app", Name: "Field Notes", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{farewell},
+		Scopes: []string{"openid", "profile", "email", "offline_access"}, ResponseTypes: []string{"code"},
+		GrantTypes: []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantClientCredentials}, AuthMethods: []string{idp.AuthClientSecretBasic},
+		Contract: idp.DefaultContract(), CreatedAt: now, UpdatedAt: now,
+		Secrets: []idp.ClientSecret{{ID: "1", Digest: s.keyring.KeyedDigest(clientauth.SecretPurpose, s.secret), CreatedAt: now}},
+	}
+	if o.client != nil {
+		o.client(client)
+	}
+	must(s.t, s.store.CreateClient(ctx, client))
+	row := s.op.Row("fake")
+	row.ClientSecret = ""
+	if o.provider != nil {
+		o.provider(&row)
+	}
+	sealed, err := s.keyring.Seal([]byte(s.op.ClientSecret), directory.ProviderBinding(row.ID))
+	must(s.t, err)
+	must(s.t, s.store.CreateProvider(ctx, &row, sealed))
+	s.providers.Forget()
+}
+
+func pathOf(t testing.TB, issuer string) string {
+	t.Helper()
+	u, err := url.Parse(issuer)
+	must(t, err)
+	return u.Path
+}
+
+// browser is a person's browser: cookies, redirects and the pages that go on by themselves.
+type browser struct {
+	s       *site
+	cookies map[string]*http.Cookie
+	agent   string
+	remote  string
+	header  http.Header
+}
+
+func (s *site) browser() *browser {
+	return &browser{s: s, cookies: map[string]*http.Cookie{}, agent: firefox, remote: "203.0.113.7:4711", header: http.Header{}}
+}
+
+// copy returns another browser with the same cookies.
+func (b *browser) copy() *browser {
+	other := b.s.browser()
+	for name, c := range b.cookies {
+		other.cookies[name] = c
+	}
+	return other
+}
+
+// page is an answer.
+type page struct {
+	b      *browser
+	url    *url.URL
+	status int
+	header http.Header
+	body   string
+	doc    *html.Node
+	left   string // not empty: the browser left the provider for here
+}
+
+// send sends one request and follows nothing.
+func (b *browser) send(method, address string, form url.Values) *page {
+	b.s.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r := httptest.NewRequestWithContext(b.s.t.Context(), method, address, body)
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return b.sendRequest(r)
+}
+
+func (b *browser) sendRequest(r *http.Request) *page {
+	b.s.t.Helper()
+	r.RemoteAddr = b.remote
+	r.Header.Set("User-Agent", b.agent)
+	for name, values := range b.header {
+		r.Header[name] = values
+	}
+	for _, c := range b.cookies {
+		r.AddCookie(c)
+	}
+	rec := httptest.NewRecorder()
+	b.s.handler.ServeHTTP(rec, r)
+	res := rec.Result()
+	for _, c := range res.Cookies() {
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+			continue
+		}
+		b.cookies[c.Name] = c
+	}
+	p := &page{b: b, url: r.URL, status: res.StatusCode, header: res.Header, body: rec.Body.String()}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+		doc, err := html.Parse(strings.NewReader(p.body))
+		must(b.s.t, err)
+		p.doc = doc
+	}
+	if len(res.Header.Values("Set-Cookie")) > 0 && !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
+		b.s.t.Errorf("%s %s sets a cookie without no-store (SEC-12)", r.Method, r.URL.Path)
+	}
+	return p
+}
+
+// get opens an address and follows.
+func (b *browser) get(address string) *page {
+	b.s.t.Helper()
+	return b.send(http.MethodGet, address, nil).follow()
+}
+
+// follow goes where the answer leads, within the server.
+func (p *page) follow() *page {
+	p.b.s.t.Helper()
+	for hop := range 20 {
+		to := p.header.Get("Location")
+		if to == "" {
+			to = p.refresh()
+		}
+		if to == "" {
+			return p
+		}
+		next, err := p.url.Parse(to)
+		must(p.b.s.t, err)
+		if !strings.HasPrefix(next.String(), p.b.s.issuer) {
+			p.left = to
+			return p
+		}
+		if hop == 19 {
+			p.b.s.t.Fatalf("the browser is sent in a circle, last to %s", to)
+		}
+		p = p.b.send(http.MethodGet, next.String(), nil)
+	}
+	return p
+}
+
+// refresh returns where a page goes on by itself.
+func (p *page) refresh() string {
+	for n := range p.nodes("meta") {
+		if strings.EqualFold(attribute(n, "http-equiv"), "refresh") {
+			_, to, _ := strings.Cut(attribute(n, "content"), "url=")
+			return to
+		}
+	}
+	return ""
+}
+
+func (p *page) nodes(tag string) func(func(*html.Node) bool) {
+	return func(yield func(*html.Node) bool) {
+		if p.doc == nil {
+			return
+		}
+		for n := range p.doc.Descendants() {
+			if n.Type == html.ElementNode && n.Data == tag && !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+func attribute(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func (p *page) element(id string) *html.Node {
+	if p.doc == nil {
+		return nil
+	}
+	for n := range p.doc.Descendants() {
+		if n.Type == html.ElementNode && attribute(n, "id") == id {
+			return n
+		}
+	}
+	return nil
+}
+
+// is reports whether the page has an element.
+func (p *page) is(id string) bool { return p.left == "" && p.element(id) != nil }
+
+// text returns what an element says.
+func (p *page) text(id string) string {
+	n := p.element(id)
+	if n == nil {
+		return ""
+	}
+	var text strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			text.WriteString(d.Data)
+		}
+	}
+	return strings.TrimSpace(text.String())
+}
+
+// form returns the address and fields of the form around a button.
+func (p *page) form(button string) (action string, fields url.Values) {
+	p.b.s.t.Helper()
+	n := p.element(button)
+	if n == nil {
+		p.b.s.t.Fatalf("want a page with #%s, got %s", button, p.describe())
+	}
+	f := n
+	for f.Data != "form" {
+		f = f.Parent
+	}
+	fields = url.Values{}
+	for d := range f.Descendants() {
+		if d.Type == html.ElementNode && d.Data == "input" && attribute(d, "type") != "checkbox" {
+			fields.Set(attribute(d, "name"), attribute(d, "value"))
+		}
+	}
+	if name := attribute(n, "name"); name != "" {
+		fields.Set(name, attribute(n, "value"))
+	}
+	to, err := p.url.Parse(attribute(f, "action"))
+	must(p.b.s.t, err)
+	return to.String(), fields
+}
+
+// push presses a button after filling in names and values, and does not follow.
+func (p *page) push(button string, pairs ...string) *page {
+	p.b.s.t.Helper()
+	action, fields := p.form(button)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fields.Set(pairs[i], pairs[i+1])
+	}
+	return p.b.send(http.MethodPost, action, fields)
+}
+
+// submit is push, followed.
+func (p *page) submit(button string, pairs ...string) *page {
+	p.b.s.t.Helper()
+	return p.push(button, pairs...).follow()
+}
+
+func (p *page) describe() string {
+	if p.left != "" {
+		return "the browser left for " + p.left
+	}
+	if p.is("error-code") {
+		return "the error page " + p.text("error-code") + ": " + p.text("error-sentence") + " " + p.text("error-detail")
+	}
+	return p.url.Path + " " + http.StatusText(p.status) + " " + p.text("title") + " " + p.text("error-summary")
+}
+
+// az returns the address of an authorization request.
+func (s *site) az(pairs ...string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	q := url.Values{
+		"client_id": {"app"}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid profile"}, "state": {"st-1"}, "nonce": {"n-1"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	return s.issuer + "/oauth2/authorize?" + q.Encode()
+}
+
+// signIn types name and password.
+func (p *page) signIn(pairs ...string) *page {
+	p.b.s.t.Helper()
+	return p.submit("submit-login", append([]string{"identifier", "ann@example.com", "password", goodPassword}, pairs...)...)
+}
+
+// want checks that the page has an element.
+func (p *page) want(id string) *page {
+	p.b.s.t.Helper()
+	if !p.is(id) {
+		p.b.s.t.Fatalf("want a page with #%s, got %s", id, p.describe())
+	}
+	return p
+}
+
+// wantStatus checks the status.
+func (p *page) wantStatus(want int) *page {
+	p.b.s.t.Helper()
+	if p.status != want {
+		p.b.s.t.Errorf("%s: status %d, want %d (%s)", p.url.Path, p.status, want, p.describe())
+	}
+	return p
+}
+
+// wantCode checks that the browser left for the application with a code, and returns the parameters.
+func (p *page) wantCode() url.Values {
+	p.b.s.t.Helper()
+	query, ok := strings.CutPrefix(p.left, callback+"?")
+	values, err := url.ParseQuery(query)
+	if !ok || err != nil || values.Get("code") == "" || values.Get("state") != "st-1" {
+		p.b.s.t.Fatalf("want a code and the state at %s, got %s", callback, p.describe())
+	}
+	return values
+}
+
+// wantError checks that the browser left for the application with an error.
+func (p *page) wantError(code string) {
+	p.b.s.t.Helper()
+	query, ok := strings.CutPrefix(p.left, callback+"?")
+	values, err := url.ParseQuery(query)
+	if !ok || err != nil || values.Get("error") != code {
+		p.b.s.t.Fatalf("want error=%s at %s, got %s", code, callback, p.describe())
+	}
+}
+
+// page400 is the error page of a request that belongs to nobody.
+func (p *page) page400() *page {
+	p.b.s.t.Helper()
+	return p.want("error-code").wantStatus(http.StatusBadRequest)
+}
+
+// signedIn reports whether home greets somebody.
+func (b *browser) signedIn() bool {
+	b.s.t.Helper()
+	return b.get(b.s.issuer + "/").is("sign-out")
+}
+
+// events returns the audit events of a type.
+func (s *site) events(kind audit.Type) []*idp.AuditEvent {
+	s.t.Helper()
+	all, err := s.store.AuditEvents(s.t.Context(), "", store.Page{Limit: 500})
+	must(s.t, err)
+	var list []*idp.AuditEvent
+	for _, e := range all {
+		if e.Type == string(kind) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+var _ = slog.LevelInfo
