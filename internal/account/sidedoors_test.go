@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"fmt"
 	"testing"
 
 	"idp/internal/account"
@@ -109,12 +110,13 @@ func refusedOr(out account.Outcome) (*idp.User, error) {
 
 func TestSideDoors_DisabledUserIsRefusedWhicheverWayTheyCome(t *testing.T) { // SEC-3, PS-24
 	t.Parallel()
-	for _, way := range ways() {
+	w := newWorld(t)
+	for i, way := range ways() {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
 			for _, disabled := range []bool{false, true} {
-				w := newWorld(t)
-				u := w.ursula(t)
+				name := fmt.Sprintf("ursula-%d-%v", i, disabled)
+				u := w.create(t, account.NewUser{Email: name + "@corp.example", EmailVerified: true, Username: name, Password: goodPassword})
 				enter := way.begin(t, w, u)
 				if disabled {
 					if err := w.accounts.Disable(t.Context(), u.ID); err != nil {
@@ -124,7 +126,7 @@ func TestSideDoors_DisabledUserIsRefusedWhicheverWayTheyCome(t *testing.T) { // 
 				got, err := enter()
 				switch {
 				case !disabled && (err != nil || got == nil || got.ID != u.ID):
-					t.Errorf("while active: got %v, %v, want ursula: the way itself is broken", got, err)
+					t.Errorf("while active: got %v, %v, want the user: the way itself is broken", got, err)
 				case disabled && err == nil:
 					t.Errorf("while disabled: got %v, want a refusal", got)
 				case disabled:
