@@ -111,7 +111,7 @@ func TestReplicas_ChangesArriveWithinASecond(t *testing.T) { // issue row "a cha
 	t.Parallel()
 	_, first, second := replicas(t)
 	second.token(t, basic(server.Service()), "grant_type", "client_credentials").tokens() // it is in memory there
-	first.Run(t, "client", "update", "service", "--disabled")
+	first.Run(t, "client", "update", "service", "--disabled", "--force")
 	eventually(t, 3*time.Second, "a disabled client refused at the other replica", func() bool {
 		return second.token(t, basic(server.Service()), "grant_type", "client_credentials").status == 401
 	})
