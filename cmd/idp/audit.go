@@ -22,7 +22,7 @@ func newAuditCmd(a *app) *cobra.Command {
 	cmd := a.withDatabase(&cobra.Command{
 		Use:   "audit",
 		Short: "The record of what people and operators did",
-		Long:  "The record of what people and operators did. Each event was written in the transaction of the fact itself. " + onlineHelp,
+		Long:  "The record of what people and operators did. Each event was written in the transaction of the fact itself." + onlineHelp,
 	})
 	cmd.AddCommand(newAuditTailCmd(a), newAuditExportCmd(a))
 	return cmd

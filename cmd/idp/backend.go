@@ -19,7 +19,9 @@ import (
 	"idp/internal/secret"
 )
 
-const onlineHelp = `With IDP_URL (the issuer) and IDP_TOKEN or IDP_TOKEN_FILE (an access token with the scope idp.admin of an administrator) the server
+const onlineHelp = `
+
+With IDP_URL (the issuer) and IDP_TOKEN or IDP_TOKEN_FILE (an access token with the scope idp.admin of an administrator) the server
 there is asked; otherwise the database that is configured here is worked on, also while a server runs on it.`
 
 const remoteTimeout = 60 * time.Second

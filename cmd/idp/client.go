@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"idp/internal/client"
 	"idp/internal/handlers/api"
 	"idp/internal/handlers/api/apiclient"
 	"idp/internal/idp"
@@ -17,7 +19,7 @@ func newClientCmd(a *app) *cobra.Command {
 	cmd := a.withDatabase(&cobra.Command{
 		Use:   "client",
 		Short: "The applications that people sign in to",
-		Long:  "The applications that people sign in to (clients, in the words of OAuth). " + onlineHelp,
+		Long:  "The applications that people sign in to (clients, in the words of OAuth)." + onlineHelp,
 	})
 	cmd.AddCommand(
 		newClientCreateCmd(a), newClientListCmd(a), newClientGetCmd(a), newClientUpdateCmd(a), newRotateSecretCmd(a), newClientDeleteCmd(a),
@@ -79,11 +81,13 @@ func clientState(c api.Client) string {
 }
 
 func newClientGetCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var asFile bool
+	cmd := &cobra.Command{
 		Use:   "get CLIENT_ID",
 		Short: "Show one client",
 		Example: `  idp client get web
-  idp client get web -o yaml`,
+  idp client get web -o json
+  idp client get web --as-file > clients/web.yaml`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.online(func(ctx context.Context, b *backend, args []string) error {
 			c, _, err := b.Client.Client(ctx, args[0])
@@ -91,15 +95,25 @@ func newClientGetCmd(a *app) *cobra.Command {
 				return err
 			}
 			o := a.output()
+			if asFile {
+				c.Registration.Contract = client.FromContract(c.Contract)
+				return o.yaml(c.Registration)
+			}
 			return o.object(c, func() { o.client(c) })
 		}),
 		ValidArgsFunction: a.complete(completeClients),
 	}
+	cmd.Flags().BoolVar(&asFile, "as-file", false, "print what idp client apply takes: all but the secrets, the times and where it is kept")
+	return cmd
 }
 
 // client shows one client, leaving out what is as usual.
 func (o *output) client(c api.Client) {
 	k := c.Contract
+	refresh := ""
+	if slices.Contains(c.GrantTypes, idp.GrantRefreshToken) {
+		refresh = fmt.Sprintf("%s, good for %s unused and %s in all", k.RefreshMode, showDuration(k.RefreshIdle.Duration()), showDuration(k.RefreshMax.Duration()))
+	}
 	o.fields(
 		[2]string{"client_id", c.ID}, [2]string{"name", c.Name}, [2]string{"kind", clientKind(c)}, [2]string{"state", clientState(c)},
 		[2]string{"kept in", c.ManagedBy},
@@ -107,9 +121,9 @@ func (o *output) client(c api.Client) {
 		[2]string{"origins", showList(c.AllowedOrigins)}, [2]string{"grants", showList(c.GrantTypes)}, [2]string{"scopes", showList(c.Scopes)},
 		[2]string{"authentication", showList(c.AuthMethods)}, [2]string{"audience", showList(c.Audience)}, [2]string{"PKCE required", showYes(c.RequirePKCE)},
 		[2]string{"secrets", showSecrets(c.Secrets)},
-		[2]string{"ID token", fmt.Sprintf("%s, good for %s", k.IDTokenAlg, k.IDTokenTTL.Duration())},
-		[2]string{"access token", fmt.Sprintf("%s %s, good for %s", k.AccessTokenAlg, k.AccessTokenFormat, k.AccessTokenTTL.Duration())},
-		[2]string{"refresh token", fmt.Sprintf("%s, idle %s, at most %s", k.RefreshMode, k.RefreshIdle.Duration(), k.RefreshMax.Duration())},
+		[2]string{"ID token", fmt.Sprintf("%s, good for %s", k.IDTokenAlg, showDuration(k.IDTokenTTL.Duration()))},
+		[2]string{"access token", fmt.Sprintf("%s %s, good for %s", k.AccessTokenAlg, k.AccessTokenFormat, showDuration(k.AccessTokenTTL.Duration()))},
+		[2]string{"refresh token", refresh},
 		[2]string{"created", showTime(c.CreatedAt)}, [2]string{"changed", showTime(c.UpdatedAt)},
 	)
 }

@@ -32,7 +32,7 @@ the same --source that the files no longer name; others are never touched. Secre
   secret_file: web.secret`,
 		Example: `  idp client apply -f clients/ --dry-run
   idp client apply -f clients/ --prune --yes
-  idp client get web -o yaml > web.yaml     # a start`,
+  idp client get web --as-file > clients/web.yaml`,
 		Args: cobra.NoArgs,
 		RunE: a.online(func(ctx context.Context, b *backend, _ []string) error {
 			if len(paths) == 0 {

@@ -18,7 +18,7 @@ func newProviderCmd(a *app) *cobra.Command {
 	cmd := a.withDatabase(&cobra.Command{
 		Use:   "provider",
 		Short: "Where else people can sign in: Google and others",
-		Long:  "Where else people can sign in: Google, and any provider with OpenID Connect discovery. docs/google.md says what to click there. " + onlineHelp,
+		Long:  "Where else people can sign in: Google, and any provider with OpenID Connect discovery. docs/google.md says what to click there." + onlineHelp,
 	})
 	cmd.AddCommand(
 		newProviderCreateCmd(a), newProviderListCmd(a), newProviderGetCmd(a), newProviderUpdateCmd(a), newProviderDeleteCmd(a), newProviderTestCmd(a),

@@ -25,6 +25,11 @@ func TestScripts(t *testing.T) {
 			"exits":   exits,
 			"healthy": healthy,
 			"withkid": withKID,
+
+			"apiserver": apiserver,
+			"signin":    signin,
+			"traced":    traced,
+			"upstream":  anotherProvider(t),
 		},
 	})
 }

@@ -13,7 +13,7 @@ func newSessionCmd(a *app) *cobra.Command {
 	cmd := a.withDatabase(&cobra.Command{
 		Use:   "session",
 		Short: "The browsers that are signed in",
-		Long:  "The browsers that are signed in. " + onlineHelp,
+		Long:  "The browsers that are signed in." + onlineHelp,
 	})
 	cmd.AddCommand(newSessionListCmd(a), newSessionEndCmd(a))
 	return cmd

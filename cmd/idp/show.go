@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -23,6 +24,22 @@ func showTimeIf(t *time.Time) string {
 
 // showList writes a list in one cell.
 func showList(list []string) string { return strings.Join(list, " ") }
+
+// showDuration writes a duration without zeros: 10m, 24h, 30d.
+func showDuration(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // showYes writes a mark that is either set or not worth a word.
 func showYes(set bool) string {

@@ -15,7 +15,7 @@ func newTraceCmd(a *app) *cobra.Command {
 		Short: "Explain why a request was answered as it was",
 		Long: `Explain why an authorization or token request was answered as it was: each check in its order, what was expected and what came, and how to mend
 it. The ID stands on the error page, in the log (trace_id), and in the answer's header. Traces hold no secret and are kept for a day
-(setting trace.retention). ` + onlineHelp,
+(setting trace.retention).` + onlineHelp,
 		Example: `  idp trace 06h0hamef9of18ts21693h2in8`,
 		Args:    cobra.ExactArgs(1),
 		RunE: a.online(func(ctx context.Context, b *backend, args []string) error {

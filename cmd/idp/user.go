@@ -15,7 +15,7 @@ func newUserCmd(a *app) *cobra.Command {
 	cmd := a.withDatabase(&cobra.Command{
 		Use:   "user",
 		Short: "The people who sign in",
-		Long:  "The people who sign in. USER is an id, an e-mail address or a username. " + onlineHelp,
+		Long:  "The people who sign in. USER is an id, an e-mail address or a username." + onlineHelp,
 	})
 	cmd.AddCommand(
 		newUserCreateCmd(a), newUserListCmd(a), newUserGetCmd(a), newUserUpdateCmd(a),
