@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/cases"
@@ -69,7 +70,7 @@ type Address struct {
 // we would take: no or several @, control characters, spaces, over 254 bytes.
 func CanonicalEmail(s string) (email string, ok bool) {
 	s = strings.TrimSpace(s)
-	if len(s) > 254 || strings.Count(s, "@") != 1 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"(),:;<>[\]`, r) }) {
+	if len(s) > 254 || !utf8.ValidString(s) || strings.Count(s, "@") != 1 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"(),:;<>[\]`, r) }) {
 		return "", false
 	}
 	local, domain, _ := strings.Cut(norm.NFC.String(s), "@")
@@ -85,6 +86,9 @@ func CanonicalEmail(s string) (email string, ok bool) {
 // underscores that begin with a letter or digit.
 func CanonicalUsername(s string) (name string, ok bool) {
 	name = cases.Fold().String(norm.NFKC.String(strings.TrimSpace(s)))
+	if !utf8.ValidString(s) {
+		return "", false
+	}
 	n := 0
 	for i, r := range name {
 		n++
