@@ -14,7 +14,7 @@ type variant struct {
 	callback      string // the path of its redirect URI
 	public        bool   // no secret
 	pkce          bool
-	noOpenID      bool   // plain OAuth: the application knows a person by UserInfo alone
+	idTokenAlg    string // "" for RS256
 	signatures    bool   // openid-client: verify the signature of an ID token, too
 	scope         string // "" for the usual one, "none" for none
 }
@@ -52,10 +52,18 @@ func all() []variant {
 			variant{library: library, name: "pkce", callback: "/callback", pkce: true},
 			variant{library: library, name: "public", callback: "/callback", pkce: true, public: true})
 	}
-	return append(list,
+	return append(append(list, es256()...),
 		variant{library: "openid-client", name: "signatures", callback: "/callback", pkce: true, signatures: true},
 		variant{library: "flask-dance", name: "order", callback: "/login/idp/authorized", scope: "profile offline_access email openid"},
 		variant{library: "flask-dance", name: "noscope", callback: "/login/idp/authorized", scope: "none"})
+}
+
+// es256 is who takes ID tokens that are signed with ES256 because the discovery document says so. social-core does not.
+func es256() []variant {
+	return []variant{
+		{library: "go-oidc", name: "es256", callback: "/callback", idTokenAlg: "ES256"},
+		{library: "authlib", name: "es256", callback: "/callback", idTokenAlg: "ES256"},
+	}
 }
 
 // forEach runs a story with the shared application of each variant.

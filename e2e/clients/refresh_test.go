@@ -39,9 +39,9 @@ func TestRefresh_GivesNewTokensEachTime(t *testing.T) { // RP-3, RP-10
 	})
 }
 
-// rotating is every library, and openid-client with signatures verified. They share a server that no other test rotates.
+// rotating is every library, both algorithms, and openid-client with signatures verified. They share a server that no other test rotates.
 func rotating() []variant {
-	return append(plain(), variant{library: "openid-client", name: "signatures", callback: "/callback", pkce: true, signatures: true})
+	return append(append(plain(), es256()...), variant{library: "openid-client", name: "signatures", callback: "/callback", pkce: true, signatures: true})
 }
 
 func TestRotation_NoApplicationIsStartedAgain(t *testing.T) { // RP-9, and the rotation test at the end of §7.6

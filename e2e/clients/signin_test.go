@@ -124,6 +124,25 @@ func TestFlaskSecurity_RedirectURIWithAQueryOfItsOwn(t *testing.T) { // RP-2: Fl
 	}
 }
 
+// The fresh view of a Flask-Login application (§7.6 e).
+func TestFresh_PasswordIsAskedAgain(t *testing.T) { // RP-12
+	t.Parallel()
+	a := suite.site.app(t, "authlib-plain")
+	p, u := visitor(t), someone(t)
+	first := p.signIn(a, u)
+	wantUser(t, a, first, u)
+	g := p.open(a.home + "/fresh")
+	if !g.is("submit-login") {
+		t.Fatalf("with prompt=login: %s, want the password asked again", g.describe())
+	}
+	again := p.through(g, a, u)
+	wantUser(t, a, again, u)
+	was, now := first.User["auth_time"], again.User["auth_time"]
+	if was, ok := was.(float64); !ok || now.(float64) < was {
+		t.Errorf("auth_time = %v after %v, want it to move on", now, was)
+	}
+}
+
 func TestDenial_ApplicationSaysSoItself(t *testing.T) { // RP-13
 	t.Parallel()
 	forEach(t, plain(), func(t *testing.T, a *app) {

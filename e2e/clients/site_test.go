@@ -73,6 +73,9 @@ func (s *site) seed() string {
 		if a.public {
 			auth = "token_endpoint_auth_methods: [none]"
 		}
+		if a.idTokenAlg != "" {
+			auth += ", contract: {id_token_alg: " + a.idTokenAlg + "}"
+		}
 		fmt.Fprintf(&b, "  - {client_id: %s, client_name: App of %s, %s, redirect_uris: [%s], post_logout_redirect_uris: [%s/bye],\n"+
 			"     grant_types: [authorization_code, refresh_token], scopes: [openid, profile, email, offline_access]}\n",
 			a.id(), a.library, auth, `"`+strings.Join(a.redirectURIs(), `", "`)+`"`, a.home)

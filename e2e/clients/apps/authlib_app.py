@@ -33,6 +33,12 @@ def login():
     return oauth.idp.authorize_redirect(url_for("callback", _external=True))
 
 
+@app.get("/fresh")
+def fresh():
+    """Before something that matters: the person proves again who they are. Look at auth_time afterwards."""
+    return oauth.idp.authorize_redirect(url_for("callback", _external=True), prompt="login")
+
+
 @app.get("/callback")
 def callback():
     try:
@@ -88,9 +94,10 @@ def logout():
     session.clear()
     server = oauth.idp.load_server_metadata()
     with oauth.idp._get_oauth_client(**server) as client:
-        client.revoke_token(server["revocation_endpoint"], token=token["refresh_token"], token_type_hint="refresh_token")
+        client.revoke_token(server["revocation_endpoint"], token=token["refresh_token"])
     back = url_for("bye", _external=True)
-    return redirect(server["end_session_endpoint"] + "?" + urlencode({"id_token_hint": token["id_token"], "post_logout_redirect_uri": back}))
+    hint = {"id_token_hint": token["id_token"], "post_logout_redirect_uri": back}
+    return redirect(server["end_session_endpoint"] + "?" + urlencode(hint))
 
 
 @app.get("/bye")

@@ -72,9 +72,11 @@ def refresh():
 def logout():
     token = idp.token
     session.clear()
-    requests.post(ISSUER + "/oauth2/revoke", auth=CLIENT, data={"token": token["refresh_token"]}).raise_for_status()
+    answer = requests.post(ISSUER + "/oauth2/revoke", auth=CLIENT, data={"token": token["refresh_token"]})
+    answer.raise_for_status()
     back = url_for("bye", _external=True)
-    return redirect(ISSUER + "/oauth2/logout?" + urlencode({"id_token_hint": token["id_token"], "post_logout_redirect_uri": back}))
+    hint = {"id_token_hint": token["id_token"], "post_logout_redirect_uri": back}
+    return redirect(ISSUER + "/oauth2/logout?" + urlencode(hint))
 
 
 @app.get("/bye")

@@ -79,11 +79,11 @@ def logout():
     token, oidc = social().extra_data, backend()
     session.clear()
     server = oidc.oidc_config()
-    requests.post(
-        server["revocation_endpoint"], auth=oidc.get_key_and_secret(), data={"token": token["refresh_token"]}
-    ).raise_for_status()
+    answer = requests.post(server["revocation_endpoint"], auth=oidc.get_key_and_secret(), data={"token": token["refresh_token"]})
+    answer.raise_for_status()
     back = url_for("bye", _external=True)
-    return redirect(server["end_session_endpoint"] + "?" + urlencode({"id_token_hint": token["id_token"], "post_logout_redirect_uri": back}))
+    hint = {"id_token_hint": token["id_token"], "post_logout_redirect_uri": back}
+    return redirect(server["end_session_endpoint"] + "?" + urlencode(hint))
 
 
 @app.get("/bye")
