@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -23,13 +24,16 @@ func Replicas(t testing.TB, n int, options ...Option) []*Server {
 	return all
 }
 
-// Transport returns a transport that takes every request to the servers in turn, whatever host the URL names. With https it
+// Transport returns a transport that takes every request but those to an OpsURL to the servers in turn, whatever host the URL names. With https it
 // plays the proxy that ends TLS: the servers are spoken to in plain HTTP.
 func Transport(servers ...*Server) *http.Transport {
 	var turn atomic.Uint32
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		s := servers[int(turn.Add(1)-1)%len(servers)]
-		return new(net.Dialer).DialContext(ctx, "tcp", s.Address)
+	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
+		operators := func(s *Server) bool { return s.OpsURL == "http://"+address }
+		if !slices.ContainsFunc(servers, operators) {
+			address = servers[int(turn.Add(1)-1)%len(servers)].Address
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
 	}
 	return &http.Transport{
 		DialContext: dial, DialTLSContext: dial,
