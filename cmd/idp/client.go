@@ -151,7 +151,7 @@ func newRotateSecretCmd(a *app) *cobra.Command {
   idp client rotate-secret web --overlap 0     # the old one leaked`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.online(func(ctx context.Context, b *backend, args []string) error {
-			if err := checkSecretFile(file); err != nil {
+			if err := a.checkSecretFile(file); err != nil {
 				return err
 			}
 			text, err := b.RotateClientSecret(ctx, args[0], overlap, apiclient.Change{Force: force})

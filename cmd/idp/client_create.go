@@ -50,12 +50,14 @@ needs, and every other flag is laid over that:
 				return err
 			}
 		}
-		if err := checkSecretFile(file); err != nil {
-			return err
-		}
 		var n api.NewClient
 		if err := through(doc, &n); err != nil {
 			return err
+		}
+		if n.Secret == "" && !n.Client().Public() {
+			if err := a.checkSecretFile(file); err != nil {
+				return err
+			}
 		}
 		made, err := b.CreateClient(ctx, n)
 		if err != nil {
@@ -215,9 +217,12 @@ func texts(list any) []string {
 	return out
 }
 
-// checkSecretFile finds out before anything is made whether a secret could be written: afterwards it would be lost.
-func checkSecretFile(file string) error {
+// checkSecretFile finds out before anything is made whether a secret could be handed over: afterwards it would be lost.
+func (a *app) checkSecretFile(file string) error {
 	if file == "" {
+		if a.output().format == formatName {
+			return usagef("only the id would be printed, and the secret would be lost: add --secret-file")
+		}
 		return nil
 	}
 	probe, err := os.CreateTemp(filepath.Dir(file), ".idp-*")

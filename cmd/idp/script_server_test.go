@@ -99,3 +99,9 @@ func anotherProvider(t *testing.T) func(*testscript.TestScript, bool, []string) 
 		ts.Setenv("UPSTREAM", upstreamtest.Start(t).Issuer)
 	}
 }
+
+// loadFor returns a configuration with a data folder of its own.
+func loadFor(t *testing.T) (*config.Config, error) {
+	t.Helper()
+	return config.Load(config.LoadOptions{SearchPaths: []string{}, Flags: []config.FlagValue{{Name: "--data-dir", Key: "data_dir", Value: t.TempDir()}}})
+}
