@@ -54,7 +54,7 @@ func TestKeys_RotateAndRetire(t *testing.T) {
 func TestProviders_Life(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	const corp = `{"id":"corp","type":"oidc","name":"Corp","issuer":"https://op.invalid","client_id":"x","client_secret":"one"}`
+	const corp = `{"id":"corp","type":"oidc","name":"Corp","issuer":"https://127.0.0.1:1","client_id":"x","client_secret":"one"}`
 	w.writes(t, audit.ProviderCreated, func() {
 		p := w.want(t, http.StatusCreated, "POST", "/providers", corp).json(t)
 		if p["callback_url"] != testIssuer+"/login/callback/corp" || p["linking"] != "prove" || p["client_auth_method"] != "client_secret_basic" {
@@ -76,7 +76,7 @@ func TestProviders_Life(t *testing.T) {
 	}
 	w.writes(t, audit.ProviderUpdated, func() {
 		p := w.want(t, http.StatusOK, "PATCH", "/providers/corp", `{"name":"Corporate","allowed_domains":["corp.example"]}`).json(t)
-		if p["name"] != "Corporate" || p["issuer"] != "https://op.invalid" || secret() != "one" {
+		if p["name"] != "Corporate" || p["issuer"] != "https://127.0.0.1:1" || secret() != "one" {
 			t.Errorf("patched: got %v, want the rest, and the secret, kept", p)
 		}
 	})
