@@ -33,8 +33,8 @@ type options struct {
 	Concurrency []int    `json:"concurrency"`
 	Seconds     float64  `json:"seconds"`
 	Unpinned    bool     `json:"unpinned"`
-	GoMaxProcs  int      `json:"gomaxprocs"` // 0: the server decides
-	Profile     string   `json:"-"`          // folder for perf's recordings
+	Environment []string `json:"environment"` // NAME=VALUE for the server: settings to be compared
+	Profile     string   `json:"-"`           // folder for perf's recordings
 	Folder      string   `json:"-"`
 	JSON        string   `json:"-"`
 }
@@ -108,7 +108,13 @@ func parseOptions(args []string, out io.Writer) (*options, error) {
 	flags.StringVar(&concurrency, "c", "1,16,64", "numbers of workers, parted by commas")
 	flags.Float64Var(&o.Seconds, "seconds", 2, "measured time of each cell")
 	flags.BoolVar(&o.Unpinned, "unpinned", false, "let server and generator share all cores")
-	flags.IntVar(&o.GoMaxProcs, "gomaxprocs", 0, "GOMAXPROCS of the server; 0 leaves it to the server")
+	flags.Func("env", "NAME=VALUE for the server, such as GOMAXPROCS=1; may be repeated", func(text string) error {
+		if !strings.Contains(text, "=") {
+			return errors.New("write NAME=VALUE")
+		}
+		o.Environment = append(o.Environment, text)
+		return nil
+	})
 	flags.StringVar(&o.Profile, "profile", "", "folder for a perf recording of the server in each cell at the goals' concurrency")
 	flags.StringVar(&o.Folder, "dir", os.TempDir(), "where the databases are put for the run: a real disk, or commits cost nothing")
 	flags.StringVar(&o.JSON, "json", "", "file for all figures")

@@ -63,6 +63,23 @@ type goal struct {
 func (g goal) share() float64    { return g.Rate / g.Limit }
 func (g goal) cpuShare() float64 { return g.LimitCPU / g.CPU }
 
+// quiet is the part of the core that bare signatures must have had for rates to mean something.
+const quiet = 0.9
+
+// ours returns which part of the core we had: bare signatures would take all of it. The rest went to other work on the machine.
+func (e *engineReport) ours() float64 {
+	c := e.Limits[partES256]
+	return c.Rate * c.CPU / 1e6
+}
+
+// reached says whether a goal is met: by rate, or by CPU where the core was not ours alone.
+func (e *engineReport) reached(g goal) bool {
+	if e.ours() < quiet {
+		return g.cpuShare() >= g.Least
+	}
+	return g.share() >= g.Least
+}
+
 // judge computes the shares at the goals' concurrency.
 func (e *engineReport) judge(concurrency int) {
 	for _, s := range scenarios() {
@@ -138,9 +155,12 @@ func (e *engineReport) print(out io.Writer, o *options) {
 		t = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(t, "operation\tper second\tlimit\tshare\tgoal\treached\tshare by CPU\tCPU µs/op\tlimit\t")
 		for _, g := range e.Goals {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", g.Scenario, figure(g.Rate), figure(g.Limit), percent(g.share()), goalText(g), yesNo(g.share() >= g.Least), percent(g.cpuShare()), figure(g.CPU), figure(g.LimitCPU))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", g.Scenario, figure(g.Rate), figure(g.Limit), percent(g.share()), goalText(g), yesNo(e.reached(g)), percent(g.cpuShare()), figure(g.CPU), figure(g.LimitCPU))
 		}
 		_ = t.Flush()
+	}
+	if e.ours() < quiet {
+		fmt.Fprintf(out, "\nThe core was busy with other work and ours for %s only: rates and latencies say little, so the goals are judged by CPU.\n", percent(e.ours()))
 	}
 	e.printRest(out)
 }

@@ -63,9 +63,7 @@ func newServer(o *options, folder, databaseURL string, users int) (*server, erro
 		"IDP_DATABASE_URL="+databaseURL, "IDP_KEYRING_FILE="+keyring, "IDP_LOG_FORMAT=json",
 		// Everybody signs in from one address here.
 		"IDP_THROTTLE__PER_ADDRESS=100000", "IDP_SHUTDOWN_DELAY=0s")
-	if o.GoMaxProcs > 0 {
-		s.env = append(s.env, "GOMAXPROCS="+strconv.Itoa(o.GoMaxProcs))
-	}
+	s.env = append(s.env, o.Environment...)
 	return s, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"idp/internal/idp"
 	"idp/internal/interaction"
@@ -115,7 +116,8 @@ func servePrepared(w http.ResponseWriter, r *http.Request, body []byte, etag, ca
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(body) // the client is gone if this fails
+	h["Content-Length"] = []string{strconv.Itoa(len(body))} // else net/http sends what is over 2 KB in chunks
+	_, _ = w.Write(body)                                    // the client is gone if this fails
 }
 
 var (
