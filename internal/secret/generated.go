@@ -14,7 +14,7 @@ const (
 	maxBroughtSecret  = 512
 	minBroughtBits    = 128
 	minDistinctLetter = 10
-	minGuessBits      = 100 // zxcvbn underestimates random hex a little
+	minGuessBits      = 90 // ten guesses a letter underestimate random ones
 )
 
 // NewClientSecret returns 256 random bits in 43 letters of A-Za-z0-9-_: it needs no escaping in any header, form or shell.
@@ -70,8 +70,8 @@ func distinct(s string) int {
 // repeats reports whether s is one part again and again: "abc123abc123abc123…" has good frequencies.
 func repeats(s string) bool { return strings.Contains((s + s)[1:2*len(s)-1], s) }
 
-// guessable reports whether dictionaries and sequences explain the first 72 letters too well; random letters are explained
-// by nothing but trying all.
+// guessable reports whether common passwords and sequences explain the first 72 letters too well, or whether it is all letters: words are,
+// and few secrets of 32 random letters and digits have no digit.
 func guessable(s string) bool {
-	return guess(toASCII(s), nil).Entropy < minGuessBits
+	return guessBits(s, nil) < minGuessBits || !strings.ContainsAny(s, "0123456789")
 }

@@ -6,10 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/nbutton23/zxcvbn-go"
-	"github.com/nbutton23/zxcvbn-go/matching"
-	"github.com/nbutton23/zxcvbn-go/scoring"
-
 	"idp/internal/idp"
 )
 
@@ -18,19 +14,23 @@ import (
 type Policy struct {
 	MinLength int // in code points; default 12
 	MaxLength int // in code points; default and bound MaxPasswordRunes
-	MinScore  int // of zxcvbn, 1 to 4; default 3; below 0 switches the estimate off
+	MinScore  int // how hard to guess, 1 to 4 (scoreBits); default 3; below 0 switches the estimate off
 }
 
 const (
 	defaultMinLength = 12
 	defaultMinScore  = 3
 
-	// strengthRunes bounds what zxcvbn reads: it is quadratic, and 200 letters take 59 ms. What is strong after 72 letters
-	// does not get weaker behind them.
+	// strengthRunes bounds what the estimate reads: it is quadratic, and what is strong after 72 letters does not get weaker
+	// behind them.
 	strengthRunes = 72
 	maxOwnStrings = 32
 	minOwnString  = 4 // shorter ones are part of too many good passwords
 )
+
+// scoreBits are the guesses, as powers of two, that a password of each score withstands: a thousand, a million, a hundred million,
+// ten thousand million, as is usual.
+var scoreBits = [5]float64{0, 10, 20, 26.6, 33.2}
 
 // commonPasswords holds widely used passwords of 8 letters and more that a strength estimate may rate too high, one a
 // line, sorted, in lower case. They come from the list that Django ships (BSD-3-Clause), made by Royce Williams.
@@ -60,7 +60,7 @@ func (p Policy) Check(password string, own ...string) error {
 	if madeOfOwn(folded, parts) {
 		return idp.Invalidf("password", "The password is made of your own name or address, which others know: choose one that has nothing to do with you.")
 	}
-	if score > 0 && strength(normalized, parts) < score {
+	if score > 0 && guessBits(normalized, parts) < scoreBits[score] {
 		return idp.Invalidf("password", "The password is easy to guess: add a few words that have nothing to do with each other or with you.")
 	}
 	return nil
@@ -140,53 +140,4 @@ func madeOfOwn(folded string, parts []string) bool {
 		rest = strings.ReplaceAll(rest, part, "")
 	}
 	return len(rest) < len(folded) && utf8.RuneCountInString(rest) < minOwnString+1
-}
-
-// strength is zxcvbn's score, 0 to 4: the lowest of the password's and those of its plain spellings.
-func strength(password string, own []string) int {
-	inputs := make([]string, len(own))
-	for i, s := range own {
-		inputs[i] = toASCII(s)
-	}
-	score := 4
-	for _, spelling := range plainSpellings(toASCII(password)) {
-		score = min(score, guess(spelling, inputs).Score)
-	}
-	return score
-}
-
-// guess leaves zxcvbn's own matcher for such spellings out: it tries all combinations of all signs, and 72 well chosen
-// letters kept it busy for 3.7 seconds.
-func guess(ascii string, own []string) scoring.MinEntropyMatch {
-	return zxcvbn.PasswordStrength(ascii, own, matching.FilterL33tMatcher)
-}
-
-// plainSpellings returns a password as it is and with the signs that people write for letters ("P@ssw0rd") read as these.
-func plainSpellings(s string) []string {
-	spellings := []string{s}
-	for _, one := range []string{"i", "l"} {
-		plain := strings.NewReplacer("4", "a", "@", "a", "8", "b", "(", "c", "3", "e", "6", "g", "9", "g", "1", one, "!", one, "|", one,
-			"0", "o", "$", "s", "5", "s", "+", "t", "7", "t", "%", "x", "2", "z").Replace(strings.ToLower(s))
-		if !slices.Contains(spellings, plain) {
-			spellings = append(spellings, plain)
-		}
-	}
-	return spellings
-}
-
-// toASCII cuts to what zxcvbn may read and gives every other letter an ASCII stand-in: the library mixes bytes and runes
-// and panics on letters whose lower case has another length. A letter always gets the same stand-in, so that repetitions
-// stay visible.
-func toASCII(s string) string {
-	out := make([]byte, 0, strengthRunes)
-	for _, r := range s {
-		if len(out) == strengthRunes {
-			break
-		}
-		if r < ' ' || r > '~' {
-			r = '!' + r%('~'-'!')
-		}
-		out = append(out, byte(r))
-	}
-	return string(out)
 }
