@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -74,11 +73,9 @@ type options struct {
 	issuer     string
 	proxies    []netip.Prefix
 	protection session.Protection
-	remember   time.Duration
 	routes     []handlers.Route
 	client     func(*idp.Client)
 	provider   func(*idp.Provider)
-	queue      int
 	failures   int
 }
 
@@ -121,12 +118,12 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	var err error
 	s.keyring, err = secret.NewKeyring(secret.GenerateKey())
 	must(t, err)
-	hasher, err := secret.NewHasher(secret.HasherConfig{Params: secret.Params{MemoryKiB: 7 << 10, Iterations: 5, Parallelism: 1}, Concurrency: max(1, o.queue)})
+	hasher, err := secret.NewHasher(secret.HasherConfig{Params: secret.Params{MemoryKiB: 7 << 10, Iterations: 5, Parallelism: 1}, Concurrency: 1})
 	must(t, err)
 	events := audit.New(audit.Config{Store: s.store, Logger: log})
 	traces := trace.New(trace.Config{Store: s.store, Logger: log, Retention: time.Hour})
 	s.sessions = session.New(session.Config{
-		Store: s.store, Keyring: s.keyring, Audit: events, Issuer: o.issuer, Protection: o.protection, Remember: o.remember, Logger: log,
+		Store: s.store, Keyring: s.keyring, Audit: events, Issuer: o.issuer, Protection: o.protection, Logger: log,
 	})
 	watcher := directory.NewWatcher(s.store, log)
 	s.clients, s.providers = directory.NewClients(s.store, watcher), directory.NewProviders(s.store, s.keyring, watcher, log)
@@ -512,5 +509,3 @@ func (s *site) events(kind audit.Type) []*idp.AuditEvent {
 	}
 	return list
 }
-
-var _ = slog.LevelInfo
