@@ -70,7 +70,7 @@ made here and now. Once there is an administrator, make others with ` + "`idp us
 	}
 	cmd.Flags().StringVar(&email, "email", "", "the administrator's address, which you vouch for")
 	cmd.Flags().StringVar(&username, "username", "", "the administrator's username")
-	cmd.Flags().StringVar(&passwordFile, "password-file", "", "file that holds the password; - is standard input")
+	cmd.Flags().StringVar(&passwordFile, "password-file", "", "`file` that holds the password; - is standard input")
 	return cmd
 }
 
@@ -92,6 +92,9 @@ func (a *app) bootstrapToken(ctx context.Context, s *services) error {
 // writeBootstrapToken makes a new one-time token for the first administrator and returns the private file that it is in.
 func (s *services) writeBootstrapToken(ctx context.Context) (path string, err error) {
 	if path, err = filepath.Abs(filepath.Join(s.config.DataDir, bootstrapFile)); err != nil {
+		return "", err
+	}
+	if err := makeDataDir(s.config); err != nil { // with PostgreSQL nothing else may be kept in it
 		return "", err
 	}
 	token, err := s.accounts.IssueBootstrapToken(ctx)
@@ -131,7 +134,7 @@ id, an e-mail address or a username.`,
 			return nil
 		}),
 	}
-	cmd.Flags().StringVar(&passwordFile, "password-file", "", "file that holds the new password; - is standard input")
+	cmd.Flags().StringVar(&passwordFile, "password-file", "", "`file` that holds the new password; - is standard input")
 	cmd.Flags().BoolVar(&grant, "grant", false, "make the user an administrator if they are none")
 	return cmd
 }

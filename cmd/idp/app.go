@@ -75,18 +75,27 @@ func (a *app) withDatabase(cmd *cobra.Command) *cobra.Command {
 
 func (a *app) withSettings(cmd *cobra.Command, flags *pflag.FlagSet, wanted func(config.Flag) bool) *cobra.Command {
 	for _, f := range config.Flags() {
-		switch {
+		switch usage := settingUsage(f); {
 		case !wanted(f):
 			continue
 		case f.Bool:
-			flags.Bool(f.Name, false, f.Usage)
+			flags.Bool(f.Name, false, usage)
 		default:
-			flags.String(f.Name, "", f.Usage)
+			flags.String(f.Name, "", usage)
 		}
 		must(flags.SetAnnotation(f.Name, settingFlag, []string{f.Key}))
 	}
-	flags.StringArrayVar(&a.flags.set, "set", nil, "any setting of docs/config.md, as key=value; may be repeated")
+	flags.StringArrayVar(&a.flags.set, "set", nil, "any setting of docs/config.md, as `key=value`; may be repeated")
 	return cmd
+}
+
+// settingUsage is a setting's sentence without the setting as its subject.
+func settingUsage(f config.Flag) string {
+	rest := strings.TrimPrefix(strings.TrimPrefix(f.Usage, f.Key+" is "), f.Key+" ")
+	if strings.HasPrefix(rest, "of ") {
+		rest = strings.ToUpper(f.Key[strings.LastIndexByte(f.Key, '.')+1:]) + " " + rest
+	}
+	return rest
 }
 
 // loadConfig reads the settings for cmd, which must have been through withConfig or withDatabase.

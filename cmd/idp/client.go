@@ -174,7 +174,7 @@ func newRotateSecretCmd(a *app) *cobra.Command {
 		ValidArgsFunction: a.complete(completeClients),
 	}
 	cmd.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "how long the old secrets stay good; 0 ends them at once")
-	cmd.Flags().StringVar(&file, "secret-file", "", "write the secret to this file, readable by you only, instead of showing it")
+	cmd.Flags().StringVar(&file, "secret-file", "", "write the secret to this `file`, readable by you only, instead of showing it")
 	forceFlag(cmd, &force)
 	return cmd
 }

@@ -57,7 +57,7 @@ the same --source that the files no longer name; others are never touched. Secre
 		}),
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&paths, "file", "f", nil, "file, folder, or - for standard input; may be repeated")
+	f.StringArrayVarP(&paths, "file", "f", nil, "`file`, folder, or - for standard input; may be repeated")
 	f.StringVar(&source, "source", client.DefaultSource, "name of this set of files")
 	f.BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	f.BoolVar(&prune, "prune", false, "delete the clients of this source that the files no longer name")

@@ -69,8 +69,8 @@ needs, and every other flag is laid over that:
 	f := cmd.Flags()
 	f.StringVar(&kind, "type", kinds[0], "kind of application: "+strings.Join(kinds, ", "))
 	f.BoolVar(&public, "public", false, "it can keep no secret; the same as --auth-method none")
-	f.StringVar(&file, "secret-file", "", "write the secret to this file, readable by you only, instead of showing it")
-	f.StringVar(&bring, "bring-secret", "", "take the secret that is in this file (- is standard input) instead of making one")
+	f.StringVar(&file, "secret-file", "", "write the secret to this `file`, readable by you only, instead of showing it")
+	f.StringVar(&bring, "bring-secret", "", "take the secret that is in this `file` (- is standard input) instead of making one")
 	must(cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
@@ -172,7 +172,7 @@ Patch (RFC 7396) for members that have no flag.`,
 	})
 	addFields(cmd, clientFields())
 	addListEdits(cmd, clientListEdits())
-	cmd.Flags().StringVar(&patchFile, "patch", "", "file that holds a JSON Merge Patch; - is standard input")
+	cmd.Flags().StringVar(&patchFile, "patch", "", "`file` that holds a JSON Merge Patch; - is standard input")
 	forceFlag(cmd, &force)
 	return cmd
 }

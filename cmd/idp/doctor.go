@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -50,6 +53,9 @@ func (a *app) examine(ctx context.Context, c *config.Config) []doctor.Finding {
 		Issuer: c.Issuer, Listen: c.Listen, TrustedProxies: c.TrustedProxies, DataDir: c.DataDir,
 		RotateEvery: c.Keys.RotateEvery, PublishBefore: c.Keys.PublishBefore,
 		Upstream: upstream.New(upstream.Config{}),
+	}
+	if _, err := os.Stat(c.DataDir); !c.SQLite() && errors.Is(err, fs.ErrNotExist) {
+		f.DataDir = "" // with PostgreSQL nothing need be kept in it
 	}
 	if c.KeyringFile != "" {
 		f.PrivateFiles = append(f.PrivateFiles, c.KeyringFile)

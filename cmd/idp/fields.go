@@ -144,8 +144,8 @@ type listEdit struct {
 
 func addListEdits(cmd *cobra.Command, edits []listEdit) {
 	for _, e := range edits {
-		cmd.Flags().StringArray("add-"+e.flag, nil, "add to the list; may be repeated")
-		cmd.Flags().StringArray("remove-"+e.flag, nil, "take from the list; may be repeated")
+		cmd.Flags().StringArray("add-"+e.flag, nil, "`value` to add to the list; may be repeated")
+		cmd.Flags().StringArray("remove-"+e.flag, nil, "`value` to take from the list; may be repeated")
 	}
 }
 

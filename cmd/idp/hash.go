@@ -50,7 +50,7 @@ func newHashGenerateCmd(a *app) *cobra.Command {
 			return a.print(hash + "\n")
 		},
 	})
-	cmd.Flags().StringVar(&file, "password-file", "", "file that holds the password; - is standard input")
+	cmd.Flags().StringVar(&file, "password-file", "", "`file` that holds the password; - is standard input")
 	return cmd
 }
 
@@ -99,8 +99,8 @@ import would say: imported (the default), or a name of docs/config.md such as dj
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&hashFile, "hash-file", "", "file that holds the hash")
-	cmd.Flags().StringVar(&file, "password-file", "", "file that holds the password; - is standard input")
+	cmd.Flags().StringVar(&hashFile, "hash-file", "", "`file` that holds the hash")
+	cmd.Flags().StringVar(&file, "password-file", "", "`file` that holds the password; - is standard input")
 	cmd.Flags().StringVar(&scheme, "scheme", string(secret.SchemeImported), "what made the hash")
 	must(cmd.RegisterFlagCompletionFunc("scheme", cobra.FixedCompletions(schemes(), cobra.ShellCompDirectiveNoFileComp)))
 	return cmd

@@ -52,9 +52,9 @@ func providerFields() []field {
 		{flag: "name", member: "name", usage: "text on the sign-in button"},
 		{flag: "issuer", member: "issuer", usage: "the provider's address, as its discovery document writes it"},
 		{flag: "client-id", member: "client_id", usage: "the id that this server has at the provider"},
-		{flag: "scope", member: "scopes", kind: fieldWords, usage: "scopes that are asked for (default openid,email,profile)"},
+		{flag: "scope", member: "scopes", kind: fieldWords, usage: "`scopes` that are asked for (default openid,email,profile)"},
 		{flag: "hosted-domain", member: "hosted_domain", usage: "accounts of this Google Workspace only; enforced in the signed claim"},
-		{flag: "allowed-domain", member: "allowed_domains", kind: fieldWords, usage: "verified addresses of this domain only; may be repeated"},
+		{flag: "allowed-domain", member: "allowed_domains", kind: fieldWords, usage: "verified addresses of this `domain` only; may be repeated"},
 		{flag: "trust-email", member: "trust_email", kind: fieldSwitch, usage: "this provider verifies every address"},
 		{flag: "linking", member: "linking", usage: "a new identity whose verified address is an account's: never, prove or automatic", values: []string{
 			string(idp.LinkNever), string(idp.LinkProve), string(idp.LinkAutomatic),
@@ -120,7 +120,7 @@ oidc. The client secret is read from a file, and encrypted in the database.`,
 }
 
 func secretFileFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVar(file, "client-secret-file", "", "file that holds the client secret; - is standard input")
+	cmd.Flags().StringVar(file, "client-secret-file", "", "`file` that holds the client secret; - is standard input")
 }
 
 func newProviderListCmd(a *app) *cobra.Command {

@@ -31,7 +31,7 @@ func userFields() []field {
 		{flag: "email", member: "email", usage: "e-mail address"},
 		{flag: "email-verified", member: "email_verified", kind: fieldSwitch, usage: "the address is known to be theirs"},
 		{flag: "username", member: "username", usage: "username"},
-		{flag: "role", member: "roles", kind: fieldWords, usage: "roles; admin administers this server", values: []string{idp.RoleAdmin}},
+		{flag: "role", member: "roles", kind: fieldWords, usage: "`roles`; admin administers this server", values: []string{idp.RoleAdmin}},
 		{flag: "name", member: "profile.name", usage: "full name"},
 		{flag: "given-name", member: "profile.given_name", usage: "given name"},
 		{flag: "family-name", member: "profile.family_name", usage: "family name"},
@@ -188,6 +188,6 @@ func newSetPasswordCmd(a *app) *cobra.Command {
 		}),
 		ValidArgsFunction: a.complete(completeUsers),
 	}
-	cmd.Flags().StringVar(&file, "password-file", "", "file that holds the password; - is standard input")
+	cmd.Flags().StringVar(&file, "password-file", "", "`file` that holds the password; - is standard input")
 	return cmd
 }

@@ -150,11 +150,11 @@ It works on the database itself.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVarP(&file, "file", "f", "", "file, or - for standard input")
+	f.StringVarP(&file, "file", "f", "", "`file`, or - for standard input")
 	f.BoolVar(&opts.DryRun, "dry-run", false, "check everything and write nothing")
 	f.StringVar(&opts.Format, "format", "", "ndjson or csv (default: by the first letter)")
 	f.StringVar(&opts.Scheme, "scheme", "", "what made password hashes that do not say so themselves")
-	f.StringArrayVar(&columns, "column", nil, "name in the file and ours, as THEIRS=OURS; - leaves it out; may be repeated")
+	f.StringArrayVar(&columns, "column", nil, "name in the file and ours, as `THEIRS=OURS`; - leaves it out; may be repeated")
 	f.StringVar(&errorsFile, "errors", "", "write what is wrong with which line to this file, as NDJSON, instead of showing it")
 	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{account.FormatNDJSON, account.FormatCSV}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("scheme", cobra.FixedCompletions(schemes(), cobra.ShellCompDirectiveNoFileComp)))

@@ -63,8 +63,8 @@ an upstream provider alone, until a password is set.`,
 	})
 	addFields(cmd, userFields())
 	f := cmd.Flags()
-	f.StringVar(&passwordFile, "password-file", "", "file that holds the password; - is standard input")
-	f.StringVar(&hashFile, "password-hash-file", "", "file that holds a hash from elsewhere, in place of a password")
+	f.StringVar(&passwordFile, "password-file", "", "`file` that holds the password; - is standard input")
+	f.StringVar(&hashFile, "password-hash-file", "", "`file` that holds a hash from elsewhere, in place of a password")
 	f.StringVar(&scheme, "password-scheme", "", "what made the hash, if it does not say so itself")
 	f.BoolVar(&without, "no-password", false, "make the account without a password")
 	must(cmd.RegisterFlagCompletionFunc("password-scheme", cobra.FixedCompletions(schemes(), cobra.ShellCompDirectiveNoFileComp)))
@@ -126,6 +126,6 @@ func newUserUpdateCmd(a *app) *cobra.Command {
 	})
 	addFields(cmd, userFields())
 	addListEdits(cmd, userListEdits())
-	cmd.Flags().StringVar(&patchFile, "patch", "", "file that holds a JSON Merge Patch; - is standard input")
+	cmd.Flags().StringVar(&patchFile, "patch", "", "`file` that holds a JSON Merge Patch; - is standard input")
 	return cmd
 }

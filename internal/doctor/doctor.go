@@ -36,7 +36,7 @@ type Facts struct {
 	Issuer         string
 	Listen         string
 	TrustedProxies []netip.Prefix
-	DataDir        string
+	DataDir        string   // empty if nothing is kept in one
 	PrivateFiles   []string // that only their owner should read
 	RotateEvery    time.Duration
 	PublishBefore  time.Duration

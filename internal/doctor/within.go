@@ -16,6 +16,7 @@ import (
 func (f Facts) files(r *report) {
 	info, err := os.Stat(f.DataDir)
 	switch {
+	case f.DataDir == "":
 	case errors.Is(err, fs.ErrNotExist):
 		r.warn("data_dir", fmt.Sprintf("The data folder %s is not there.", f.DataDir), "Start the server once, or run this where it runs, or name its folder with --data-dir.")
 	case err != nil:
