@@ -3,7 +3,12 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
+	"unicode/utf8"
+
+	"idp/internal/idp"
 )
 
 // ErrRetry says that the database gave up a transaction that may succeed if it is run again (serialisation failure, deadlock,
@@ -32,12 +37,27 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) Row
 }
 
+// retry marks err as ErrRetry, and as unavailable for whoever does not run it again.
+func retry(err error) error { return fmt.Errorf("%w: %w: %w", ErrRetry, idp.ErrUnavailable, err) }
+
+// checkText refuses bytes that PostgreSQL does not take as text, on both engines alike: they are an outsider's, and no row
+// has them.
+func checkText(args []any) error {
+	for i, a := range args {
+		if s, ok := a.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
+			return &idp.Error{Kind: idp.Invalid, Code: "invalid_text", Message: fmt.Sprintf("Value %d is not text: it holds a zero byte or is not UTF-8.", i+1)}
+		}
+	}
+	return nil
+}
+
 // Engine is a database. Two implementations: OpenPostgres, OpenSQLite. Safe for concurrent use. Errors are idp.ErrConflict for
-// a taken key, idp.ErrUnavailable if the database does not answer, ErrRetry as said there.
+// a taken key, idp.ErrNotFound for a row that refers to one that is gone, idp.ErrUnavailable if the database does not answer,
+// an *idp.Error of kind Invalid for text that is none, ErrRetry as said there.
 type Engine interface {
 	Querier
 	// InTx runs fn in a transaction, commits if it returns nil and rolls back otherwise. A nested call joins. fn may be
-	// run again after ErrRetry, so it must not change anything but the database.
+	// run again after ErrRetry, so it must not change anything but the database. A panic rolls back and goes on.
 	InTx(ctx context.Context, fn func(ctx context.Context) error) error
 	// Listen calls heard whenever some replica announced a topic, until ctx ends. It may miss announcements while the
 	// connection is away; the caller polls beside it. SQLite has nothing to listen to and returns at once.

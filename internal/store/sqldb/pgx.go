@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"idp/internal/idp"
@@ -48,6 +49,11 @@ func OpenPostgres(ctx context.Context, c PostgresConfig) (Engine, error) {
 	if conf.ConnConfig.RuntimeParams["application_name"] == "" {
 		conf.ConnConfig.RuntimeParams["application_name"] = "idp"
 	}
+	conf.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+		// Times come back in UTC, wherever the server runs.
+		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
@@ -69,12 +75,18 @@ func (p *postgres) on(ctx context.Context) pgQuerier {
 
 func (p *postgres) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
 	count(ctx)
+	if err := checkText(args); err != nil {
+		return 0, err
+	}
 	tag, err := p.on(ctx).Exec(ctx, sql, args...)
 	return tag.RowsAffected(), pgError(err)
 }
 
 func (p *postgres) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
 	count(ctx)
+	if err := checkText(args); err != nil {
+		return nil, err
+	}
 	rows, err := p.on(ctx).Query(ctx, sql, args...)
 	if err != nil {
 		return nil, pgError(err)
@@ -198,9 +210,13 @@ func pgError(err error) error {
 		switch {
 		case pe.Code == "23505":
 			return fmt.Errorf("%w: %s", idp.ErrConflict, pe.ConstraintName)
+		case pe.Code == "23503":
+			return fmt.Errorf("%w: the row that this one belongs to: %s", idp.ErrNotFound, pe.ConstraintName)
 		case pe.Code == "40001", pe.Code == "40P01":
-			return fmt.Errorf("%w: %w", ErrRetry, err)
-		case strings.HasPrefix(pe.Code, "08"), strings.HasPrefix(pe.Code, "57P"), strings.HasPrefix(pe.Code, "53"):
+			return retry(err)
+		// No connection, shutting down or starting, out of something, failed over to a replica that only reads, disk.
+		case strings.HasPrefix(pe.Code, "08"), strings.HasPrefix(pe.Code, "57P"), strings.HasPrefix(pe.Code, "53"), pe.Code == "25006",
+			strings.HasPrefix(pe.Code, "58"):
 			return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)
 		}
 		return err

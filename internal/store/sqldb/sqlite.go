@@ -50,7 +50,7 @@ func OpenSQLite(ctx context.Context, c SQLiteConfig) (Engine, error) {
 		_ = wdb.Close()
 		return nil, fmt.Errorf("open %s: %w", c.Path, err)
 	}
-	rdb, err := sql.Open("sqlite", dsn+"&_query_only=1")
+	rdb, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)") // a write that looks like a read fails instead of waiting for a lock
 	if err != nil {
 		_ = wdb.Close()
 		return nil, fmt.Errorf("open %s: %w", c.Path, err)
@@ -68,7 +68,10 @@ func reads(sql string) bool {
 
 func (d *sqliteDB) Exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
 	count(ctx)
-	err = d.onWriter(ctx, false, func(ctx context.Context, t *txn) error {
+	if err := checkText(args); err != nil {
+		return 0, err
+	}
+	err = d.onWriter(ctx, func(ctx context.Context, t *txn) error {
 		n, err = t.exec(ctx, sql, args)
 		return err
 	})
@@ -77,11 +80,14 @@ func (d *sqliteDB) Exec(ctx context.Context, sql string, args ...any) (n int64, 
 
 func (d *sqliteDB) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
 	count(ctx)
+	if err := checkText(args); err != nil {
+		return nil, err
+	}
 	if _, inTx := ctx.Value(sqliteTx{}).(*txn); reads(sql) && !inTx {
 		return d.queryReader(ctx, sql, args)
 	}
 	var rows *bufferedRows
-	err := d.onWriter(ctx, false, func(ctx context.Context, t *txn) (err error) {
+	err := d.onWriter(ctx, func(ctx context.Context, t *txn) (err error) {
 		rows, err = t.query(ctx, sql, args)
 		return err
 	})
@@ -118,23 +124,23 @@ func (d *sqliteDB) queryReader(ctx context.Context, text string, args []any) (Ro
 	return &sqlRows{rows: rows}, nil
 }
 
-// InTx runs fn on the writer's goroutine, in one transaction with its neighbours but undone alone if it fails.
+// InTx runs fn in one transaction with its neighbours, but undone alone if it fails.
 func (d *sqliteDB) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
 	if _, ok := ctx.Value(sqliteTx{}).(*txn); ok {
 		return fn(ctx)
 	}
 	count(ctx)
 	count(ctx)
-	return d.onWriter(ctx, true, func(ctx context.Context, t *txn) error {
+	return d.write.transact(ctx, func(t *txn) error {
 		return fn(context.WithValue(ctx, sqliteTx{}, t))
 	})
 }
 
-func (d *sqliteDB) onWriter(ctx context.Context, savepoint bool, fn func(ctx context.Context, t *txn) error) error {
+func (d *sqliteDB) onWriter(ctx context.Context, stmt func(ctx context.Context, t *txn) error) error {
 	if t, ok := ctx.Value(sqliteTx{}).(*txn); ok {
-		return fn(ctx, t)
+		return stmt(context.WithoutCancel(ctx), t) // an interrupt would hurt the neighbours
 	}
-	return d.write.do(ctx, savepoint, fn)
+	return d.write.do(ctx, stmt)
 }
 
 func (d *sqliteDB) Listen(context.Context, func(string))   {}
@@ -178,10 +184,13 @@ func sqliteError(err error) error {
 	if errors.As(err, &se) {
 		switch se.Code() & 0xff {
 		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
-			return fmt.Errorf("%w: %w", ErrRetry, err)
+			return retry(err)
 		case sqlitelib.SQLITE_CONSTRAINT:
 			if c := se.Code(); c == sqlitelib.SQLITE_CONSTRAINT_UNIQUE || c == sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY {
 				return fmt.Errorf("%w: %w", idp.ErrConflict, err)
+			}
+			if se.Code() == sqlitelib.SQLITE_CONSTRAINT_FOREIGNKEY {
+				return fmt.Errorf("%w: the row that this one belongs to: %w", idp.ErrNotFound, err)
 			}
 		case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_READONLY:
 			return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)

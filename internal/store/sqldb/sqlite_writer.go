@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"sync"
 	"time"
 
 	"idp/internal/idp"
@@ -24,17 +24,23 @@ type writer struct {
 	lends chan func()
 	quit  chan struct{}
 	ended chan struct{}
+
+	closing sync.Once
+	closed  error
 }
 
+// job is what one caller wants of the writer. A statement runs on the writer's goroutine. A transaction runs on the caller's own,
+// while the writer waits for it: so a panic in it, or runtime.Goexit, is the caller's and not everybody's.
 type job struct {
-	ctx       context.Context
-	savepoint bool // more than one statement: must be undone alone
-	fn        func(ctx context.Context, t *txn) error
-	err       error
-	done      chan struct{}
+	ctx  context.Context
+	stmt func(ctx context.Context, t *txn) error // one statement; nil for a transaction
+	turn chan *txn                               // for a transaction: the caller may begin
+	over chan error                              // for a transaction: the caller has ended
+	err  error
+	done chan struct{}
 }
 
-// txn is the open transaction, valid on the writer's goroutine while a job runs.
+// txn is the open transaction, valid for the job whose turn it is.
 type txn struct{ w *writer }
 
 func startWriter(db *sql.DB, conn *sql.Conn) *writer {
@@ -46,27 +52,70 @@ func startWriter(db *sql.DB, conn *sql.Conn) *writer {
 	return w
 }
 
-func (w *writer) do(ctx context.Context, savepoint bool, fn func(ctx context.Context, t *txn) error) error {
-	j := &job{ctx: ctx, savepoint: savepoint, fn: fn, done: make(chan struct{})}
-	select {
-	case w.jobs <- j:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.quit:
-		return fmt.Errorf("%w: the database is closed", idp.ErrUnavailable)
+// do runs one statement in a transaction that it may share with others.
+func (w *writer) do(ctx context.Context, stmt func(ctx context.Context, t *txn) error) error {
+	j := &job{ctx: ctx, stmt: stmt, done: make(chan struct{})}
+	if err := w.queue(j); err != nil {
+		return err
+	}
+	return w.answer(j)
+}
+
+// transact runs fn, which is undone alone if it fails, panics or does not return.
+func (w *writer) transact(ctx context.Context, fn func(t *txn) error) error {
+	j := &job{ctx: ctx, turn: make(chan *txn), over: make(chan error, 1), done: make(chan struct{})}
+	if err := w.queue(j); err != nil {
+		return err
 	}
 	select {
-	case <-j.done: // also when ctx has ended meanwhile: only the writer knows whether it was committed
+	case t := <-j.turn:
+		j.take(t, fn)
+	case <-j.done:
+	case <-w.ended:
+	}
+	return w.answer(j)
+}
+
+// take runs fn in the caller's turn and tells the writer how it ended, however it ends.
+func (j *job) take(t *txn, fn func(t *txn) error) {
+	err := errAbandoned
+	defer func() {
+		j.over <- err
+		<-j.done
+	}()
+	err = fn(t)
+}
+
+// errAbandoned is the outcome of a transaction whose function panicked; nobody sees it but the rollback.
+var errAbandoned = errors.New("transaction abandoned")
+
+func (w *writer) queue(j *job) error {
+	select {
+	case w.jobs <- j:
+		return nil
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	case <-w.quit:
+		return errClosed()
+	}
+}
+
+// answer waits for the commit, also when the caller's context has ended: only the writer knows whether the job was committed.
+func (w *writer) answer(j *job) error {
+	select {
+	case <-j.done:
 		return j.err
 	case <-w.ended:
 		select {
 		case <-j.done:
 			return j.err
 		default:
-			return fmt.Errorf("%w: the database is closed", idp.ErrUnavailable)
+			return errClosed()
 		}
 	}
 }
+
+func errClosed() error { return fmt.Errorf("%w: the database is closed", idp.ErrUnavailable) }
 
 func (w *writer) run() {
 	defer close(w.ended)
@@ -125,28 +174,23 @@ func (w *writer) begin(ctx context.Context) error {
 	return fmt.Errorf("%w: another process keeps the database file locked: %w", idp.ErrUnavailable, err)
 }
 
-func (w *writer) runJob(j *job) (err error) {
+func (w *writer) runJob(j *job) error {
 	if err := j.ctx.Err(); err != nil {
 		return err // nobody waits for it any more, and nothing was written
 	}
 	ctx := context.WithoutCancel(j.ctx) // an interrupt would hurt the neighbours
-	if j.savepoint {
-		if err := w.control(ctx, "SAVEPOINT job"); err != nil {
-			return err
-		}
-		defer func() {
-			if err != nil {
-				_ = w.control(ctx, "ROLLBACK TO job")
-			}
-			err = errors.Join(err, w.control(ctx, "RELEASE job"))
-		}()
+	if j.stmt != nil {
+		return j.stmt(ctx, &txn{w})
 	}
-	defer func() {
-		if r := recover(); r != nil { // the caller's bug must not take the writer with it
-			err = fmt.Errorf("panic in transaction: %v\n%s", r, debug.Stack())
-		}
-	}()
-	return j.fn(ctx, &txn{w})
+	if err := w.control(ctx, "SAVEPOINT job"); err != nil {
+		return err
+	}
+	j.turn <- &txn{w} // the caller waits for it, whatever became of its context
+	err := <-j.over
+	if err != nil {
+		err = errors.Join(err, w.control(ctx, "ROLLBACK TO job"))
+	}
+	return errors.Join(err, w.control(ctx, "RELEASE job"))
 }
 
 func (w *writer) control(ctx context.Context, text string) error {
@@ -221,17 +265,21 @@ func (w *writer) lend(fn func(db *sql.DB) error) error {
 		}
 	}:
 	case <-w.quit:
-		return fmt.Errorf("%w: the database is closed", idp.ErrUnavailable)
+		return errClosed()
 	}
 	<-done
 	return ferr
 }
 
+// close ends the writer when the commit that is under way is done. Whoever still waits hears that the database is closed.
 func (w *writer) close() error {
-	close(w.quit)
-	<-w.ended
-	for _, st := range w.stmts {
-		_ = st.Close()
-	}
-	return errors.Join(w.conn.Close(), w.db.Close())
+	w.closing.Do(func() {
+		close(w.quit)
+		<-w.ended
+		for _, st := range w.stmts {
+			_ = st.Close()
+		}
+		w.closed = errors.Join(w.conn.Close(), w.db.Close())
+	})
+	return w.closed
 }
