@@ -52,7 +52,7 @@ func TestLogout_EndsTheSessionAtTheProvider(t *testing.T) { // RP-15, FL-14, FD-
 	})
 }
 
-func TestDisabled_UserLosesEverythingAtOnce(t *testing.T) { // FS-8 of §7.6: refused after the user is disabled
+func TestDisabled_UserLosesEverythingAtOnce(t *testing.T) { // the last clause of §7.6; FL-15
 	t.Parallel()
 	forEach(t, plain(), func(t *testing.T, a *app) {
 		p, u := visitor(t), someone(t)

@@ -96,7 +96,8 @@ func (a *app) start(t testing.TB, l *net.TCPListener) {
 		return
 	}
 	files := map[string]string{"authlib": "authlib_app.py", "flask-dance": "flask_dance_app.py", "social-core": "social_core_app.py"}
-	command, arguments := "", []string{}
+	var command string
+	var arguments []string
 	if a.library == "openid-client" {
 		command, arguments = node(t), []string{filepath.Join("node", "app.mjs")}
 	} else {
