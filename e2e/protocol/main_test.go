@@ -109,8 +109,8 @@ func (s *site) endpoint(t testing.TB, name string) string {
 func (s *site) user(t testing.TB) server.User {
 	t.Helper()
 	n := s.next.Add(1)
-	if n > server.CrowdSize {
-		t.Fatalf("all %d users of seed.yaml are taken: add more", server.CrowdSize)
+	if int(n) > s.Crowd {
+		t.Fatalf("all %d users of this server are taken: add more to seed.yaml", s.Crowd)
 	}
 	return server.Crowd(int(n))
 }

@@ -32,6 +32,8 @@ type Server struct {
 	DataDir     string
 	DatabaseURL string
 
+	Crowd int // how many of the interchangeable users there are
+
 	keyring string
 	seed    string
 	set     map[string]string
@@ -103,14 +105,14 @@ func Shared(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	url := os.Getenv("IDP_E2E_URL")
 	if url == "" {
-		return Start(t, options...)
+		return Start(t, append([]Option{func(s *Server) { s.Crowd, s.seed = CrowdSize, seedText }}, options...)...)
 	}
-	return &Server{Issuer: url, out: &output{}}
+	return &Server{Issuer: url, Crowd: CrowdSize, out: &output{}}
 }
 
 func prepare(t testing.TB, options ...Option) *Server {
 	t.Helper()
-	s := &Server{Issuer: "http://localhost:PORT", DataDir: t.TempDir(), seed: seedText, set: map[string]string{}, out: &output{}}
+	s := &Server{Issuer: "http://localhost:PORT", DataDir: t.TempDir(), Crowd: ownCrowd, seed: withCrowd(ownCrowd), set: map[string]string{}, out: &output{}}
 	for _, option := range options {
 		option(s)
 	}
