@@ -14,8 +14,8 @@ import (
 	"idp/internal/idp"
 )
 
-// bootstrapFile holds the first administrator's one-time token, in the data folder.
-const bootstrapFile = "bootstrap-token"
+// setupFile holds the address with the first administrator's one-time token, in the data folder; the server writes it too.
+const setupFile = "setup-token"
 
 func newAdminCmd(a *app) *cobra.Command {
 	cmd := a.withDatabase(&cobra.Command{
@@ -32,9 +32,8 @@ func newBootstrapCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Make the first administrator, or a new one-time token for making one",
-		Long: `Make the first administrator. Without flags a new one-time token is written to the file bootstrap-token in the data folder, readable by
-its owner only; whoever types it at the page /setup within a day becomes the administrator. With --email or --username the administrator is
-made here and now. Once there is an administrator, make others with ` + "`idp user create --role admin`" + `.`,
+		Long: `Make the first administrator. Without flags a new one-time address is written to the file setup-token in the data folder, readable by its
+owner only; whoever opens it within a day becomes the administrator. With --email or --username the administrator is made here and now. Once there is an administrator, make others with ` + "`idp user create --role admin`" + `.`,
 		Example: `  idp admin bootstrap
   idp admin bootstrap --email ops@example.com --password-file password.txt`,
 		Args: cobra.NoArgs,
@@ -85,13 +84,13 @@ func (a *app) bootstrapToken(ctx context.Context, s *services) error {
 		File string `json:"file"`
 		URL  string `json:"url"`
 	}{path, s.config.Issuer + "/setup"}, func() { o.fields([2]string{"file", path}, [2]string{"page", s.config.Issuer + "/setup"}) })
-	a.say("Open the page and type the token that is in the file. It works once, within a day.")
+	a.say("Open the address that is in the file. It works once, within a day. Without JavaScript, open the page and type what stands behind the #.")
 	return err
 }
 
 // writeBootstrapToken makes a new one-time token for the first administrator and returns the private file that it is in.
 func (s *services) writeBootstrapToken(ctx context.Context) (path string, err error) {
-	if path, err = filepath.Abs(filepath.Join(s.config.DataDir, bootstrapFile)); err != nil {
+	if path, err = filepath.Abs(filepath.Join(s.config.DataDir, setupFile)); err != nil {
 		return "", err
 	}
 	if err := makeDataDir(s.config); err != nil { // with PostgreSQL nothing else may be kept in it
@@ -101,7 +100,7 @@ func (s *services) writeBootstrapToken(ctx context.Context) (path string, err er
 	if err != nil {
 		return "", err
 	}
-	return path, replacePrivate(path, token+"\n")
+	return path, replacePrivate(path, s.config.Issuer+"/setup#"+token+"\n")
 }
 
 func newRecoverCmd(a *app) *cobra.Command {

@@ -27,6 +27,21 @@ Results go to stdout, words for people to stderr. Every command takes these flag
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 not found, 4 conflict. Secrets and passwords are never arguments, because other users of a machine see those: they are
 typed, or read from a file or from standard input. What cannot be undone asks first, and needs ` + "`--yes`" + ` where nobody can be asked.
 
+Without more, commands work on the database that is configured, as the operator of this machine; a server that runs on it notices within a second. To administer a server from
+elsewhere, give a program the scope idp.admin once, where the server runs:
+
+    idp client create robot --type service --scope idp.admin --secret-file robot.secret
+
+and elsewhere let it fetch a token, which is good for ten minutes:
+
+    umask 077
+    export IDP_URL=https://id.example.com IDP_TOKEN_FILE=token
+    curl -s -u "robot:$(cat robot.secret)" -d grant_type=client_credentials -d scope=idp.admin \
+        $IDP_URL/oauth2/token | jq -r .access_token > token
+    idp client list
+
+` + "`migrate`, `key`, `admin`, `doctor` and `user import`" + ` always work on the database itself.
+
 The scripts in [cmd/idp/testdata](../cmd/idp/testdata) show each command at work, and are run as tests.
 `
 
