@@ -116,7 +116,11 @@ func checkSignature(key map[string]any, raw string) error {
 		public := &rsa.PublicKey{N: new(big.Int).SetBytes(member("n")), E: int(new(big.Int).SetBytes(member("e")).Int64())}
 		return errors.Join(err, rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], signature))
 	case "ES256":
-		public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(member("x")), Y: new(big.Int).SetBytes(member("y"))}
+		// RFC 7518 §6.2.1: coordinates have the full length of the field.
+		public, keyErr := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append([]byte{4}, append(member("x"), member("y")...)...))
+		if keyErr != nil {
+			return keyErr
+		}
 		if len(signature) != 64 || !ecdsa.Verify(public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 			return errors.New("ES256 does not verify")
 		}

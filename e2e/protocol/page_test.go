@@ -116,8 +116,11 @@ func (p *page) describe() string {
 		return "the browser sent to " + p.leave
 	}
 	for _, known := range []struct{ id, name string }{
-		{"submit-login", "the sign-in page"}, {"continue-account", "the account chooser"}, {"allow", "the consent page"},
-		{"confirm-logout", "the sign-out question"}, {"loop-count", "the loop page"},
+		{"submit-login", "the sign-in page"},
+		{"continue-account", "the account chooser"},
+		{"allow", "the consent page"},
+		{"confirm-logout", "the sign-out question"},
+		{"loop-count", "the loop page"},
 	} {
 		if p.is(known.id) {
 			return fmt.Sprintf("%s (%d) %q", known.name, p.status, p.text("error-summary"))
