@@ -47,7 +47,7 @@ func ReadSeedFile(r io.Reader) (*SeedFile, error) {
 	for i := range doc.Users {
 		n, err := seedUser(&doc.Users[i])
 		if err != nil {
-			faults = append(faults, fmt.Errorf("seed file, line %d: %w", doc.Users[i].Line, err))
+			faults = append(faults, placed(doc.Users[i].Line, err))
 			continue
 		}
 		seed.Users = append(seed.Users, n)
@@ -66,6 +66,20 @@ func ReadSeedFile(r io.Reader) (*SeedFile, error) {
 		return nil, err
 	}
 	return seed, nil
+}
+
+// placed puts the line, and the field if there is one, into the sentence itself: it is all that the person sees.
+func placed(line int, err error) error {
+	var e *idp.Error
+	if !errors.As(err, &e) {
+		return fmt.Errorf("seed file, line %d: %w", line, err)
+	}
+	at := *e
+	at.Message = fmt.Sprintf("Seed file, line %d: %s", line, e.Message)
+	if e.Field != "" {
+		at.Message = fmt.Sprintf("Seed file, line %d, %s: %s", line, e.Field, e.Message)
+	}
+	return &at
 }
 
 func seedUser(node *yaml.Node) (NewUser, error) {

@@ -105,3 +105,18 @@ func TestLoop_EndsWithAPage(t *testing.T) { // FD-3
 		}
 	}
 }
+
+// What one person read, another who signed in in a second tab meanwhile must not allow.
+func TestConsent_CountsForWhomItWasShown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	bob, err := s.accounts.Create(t.Context(), newUser("bob@example.com"))
+	must(t, err)
+	b := s.browser()
+	shown := b.get(s.az()).signIn().want("allow")
+	b.get(s.az("prompt", "login")).want("submit-login").submit("use-another-account").submit("submit-login", "identifier", "bob@example.com", "password", goodPassword).want("allow")
+	shown.submit("allow").want("allow")
+	if _, err := s.store.Grant(t.Context(), bob.ID, "app"); err == nil {
+		t.Error("Ann's page gave the application a grant of Bob's")
+	}
+}

@@ -36,8 +36,10 @@ func (m *Manager) create(ctx context.Context, alg string, active time.Time) (*id
 	return k, nil
 }
 
-// Rotate makes a new key of alg and says when the present one stops signing and leaves the JWKS. Unless now is set the new key is
-// only published at first, for PublishBefore. The old key stays published until its last token has expired.
+// Rotate gives alg a new signing key and says when the present one stops signing and leaves the JWKS. Unless now is set the new key is
+// made, and only published at first, for PublishBefore. With now the key that was published ahead starts to sign, so that whoever
+// keeps the JWKS for a while knows it already; if there is none, a new one is made. The old key stays published until its last
+// token has expired.
 func (m *Manager) Rotate(ctx context.Context, alg string, now bool) (*Info, error) {
 	if _, err := algorithmNamed(alg); err != nil {
 		return nil, idp.Invalidf("alg", "%s.", err)
@@ -48,6 +50,11 @@ func (m *Manager) Rotate(ctx context.Context, alg string, now bool) (*Info, erro
 	}
 	var made *idp.SigningKey
 	err := m.Store.InTx(ctx, func(ctx context.Context) (err error) {
+		if now {
+			if made, err = m.promote(ctx, alg, active); made != nil || err != nil {
+				return err
+			}
+		}
 		made, err = m.rotate(ctx, alg, active)
 		return err
 	})
@@ -59,6 +66,33 @@ func (m *Manager) Rotate(ctx context.Context, alg string, now bool) (*Info, erro
 	}
 	i := info(made, m.snapshot.Load(), time.Now())
 	return &i, nil
+}
+
+// promote lets the key of alg that was published ahead sign from now on; nil if there is none.
+func (m *Manager) promote(ctx context.Context, alg string, now time.Time) (*idp.SigningKey, error) {
+	rows, err := m.Store.SigningKeys(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, next := range rows {
+		if next.Algorithm != alg || next.RetiredAt != nil || !now.Before(next.ActiveAt) {
+			continue
+		}
+		if err := m.Store.ActivateSigningKey(ctx, next.ID, now); err != nil {
+			return nil, err
+		}
+		next.ActiveAt = now
+		for _, old := range rows {
+			if old.Algorithm == alg && old.ID != next.ID && (old.RetiredAt == nil || now.Before(*old.RetiredAt)) {
+				if err := m.Store.ReplaceRetirement(ctx, old.ID, now, now.Add(m.MaxTokenLife)); err != nil {
+					return nil, err
+				}
+			}
+		}
+		m.Logger.InfoContext(ctx, "signing key promoted", slog.String("kid", next.ID), slog.String("alg", alg))
+		return next.SigningKey, nil
+	}
+	return nil, nil
 }
 
 func (m *Manager) rotate(ctx context.Context, alg string, active time.Time) (*idp.SigningKey, error) {

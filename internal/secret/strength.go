@@ -11,7 +11,7 @@ import (
 // rest, ten guesses a letter, which is what people's letters are worth. own are folded strings (ownParts).
 //
 // It is our own because the estimator that Go has is frozen, takes 60 ms and 8 MB of every start, and reads some passwords
-// for seconds. It knows no dictionary of words: a length of twelve and more, which the policy asks for, makes up for that.
+// for seconds. It knows no dictionary of words; the length that the policy asks for makes up for that.
 func guessBits(password string, own []string) float64 {
 	bits := math.Inf(1)
 	for _, spelling := range plainSpellings(cutRunes(fold(password), strengthRunes)) {

@@ -50,6 +50,17 @@ func (s *Store) RetireSigningKey(ctx context.Context, id string, retired, expire
 	})
 }
 
+// ActivateSigningKey lets a key that is only published sign from a moment on; idp.ErrNotFound if it signs already or never will.
+func (s *Store) ActivateSigningKey(ctx context.Context, id string, at time.Time) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, `UPDATE signing_keys SET active_at = $2 WHERE id = $1 AND active_at > $2 AND retired_at IS NULL`, id, at)
+		if err := changedOne(n, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		return s.changed(ctx, TopicKeys)
+	})
+}
+
 // ResealSigningKey replaces the sealed private half, if nobody else did so first (key ring rotation).
 func (s *Store) ResealSigningKey(ctx context.Context, id, old, sealed string) error {
 	n, err := s.db.Exec(ctx, `UPDATE signing_keys SET private = $3 WHERE id = $1 AND private = $2`, id, old, sealed)

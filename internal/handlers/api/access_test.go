@@ -82,7 +82,6 @@ func TestRoutes_NoneIsAProblemToo(t *testing.T) {
 		{"DELETE", "/users/none/identities/none", 404},
 		{"POST", "/users/none/disable", 404},
 		{"POST", "/users/none/enable", 404},
-		{"POST", "/users/none/recovery", 404},
 		{"DELETE", "/users/none", 404},
 		{"GET", "/sessions/none", 404},
 		{"DELETE", "/sessions/none", 404},

@@ -155,7 +155,6 @@ func TestGet_GivesNoSecret(t *testing.T) {
 	secrets := []string{made["client_secret"].(string), goodPassword, "upstream-secret", "$argon2"}
 	secrets = append(secrets, w.want(t, http.StatusCreated, "POST", "/clients/app/secret", "").json(t)["client_secret"].(string))
 	userID := w.user(t, "u@corp.example")
-	secrets = append(secrets, w.want(t, http.StatusCreated, "POST", "/users/"+userID+"/recovery", "").json(t)["token"].(string))
 	sessionID := w.session(t, userID)
 	w.want(t, http.StatusCreated, "POST", "/providers", `{"id":"corp","type":"oidc","name":"Corp","issuer":"https://op.example","client_id":"x","client_secret":"upstream-secret"}`)
 	c, err := w.Clients.Get(t.Context(), "app")

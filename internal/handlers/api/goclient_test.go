@@ -103,11 +103,6 @@ func TestGoClient_EveryOperation(t *testing.T) {
 		t.Errorf("update: got %+v", u)
 	}
 	ok("SetPassword", c.SetPassword(ctx, u.ID, "amber lantern drifts south"))
-	token, err := c.RecoverUser(ctx, u.ID)
-	ok("RecoverUser", err)
-	if token == "" {
-		t.Error("recover: want a token")
-	}
 	identity := live.Give(t, u.ID, "app")
 	identities, err := c.Identities(ctx, u.ID)
 	ok("Identities", err)

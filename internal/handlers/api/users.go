@@ -76,14 +76,6 @@ func (s *server) users() {
 		func(ctx context.Context, in *setPasswordInput) (*nothing, error) {
 			return &nothing{}, s.Accounts.SetPassword(ctx, in.ID, in.Body.Password, "")
 		})
-	add(s, operation{id: "recover-user", method: http.MethodPost, path: "/users/{user_id}/recovery", summary: "Make a one-time token with which the user sets a new password", status: http.StatusCreated, tag: tagUsers},
-		func(ctx context.Context, in *UserIDInput) (*body[RecoveryToken], error) {
-			token, err := s.Accounts.Recover(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			return &body[RecoveryToken]{RecoveryToken{Token: token}}, nil
-		})
 }
 
 func (s *server) listUsers(ctx context.Context, in *listUsersInput) (*body[Page[User]], error) {

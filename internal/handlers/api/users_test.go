@@ -59,13 +59,11 @@ func TestUsers_Life(t *testing.T) { // FS-29
 			t.Errorf("disabled: got %v", u["state"])
 		}
 	})
-	w.want(t, http.StatusConflict, "POST", "/users/"+id+"/recovery", "")
 	w.writes(t, audit.UserEnabled, func() {
 		if u := w.want(t, http.StatusOK, "POST", "/users/"+id+"/enable", "").json(t); u["state"] != "active" {
 			t.Errorf("enabled: got %v", u["state"])
 		}
 	})
-	w.writes(t, audit.AdminRecovered, func() { w.want(t, http.StatusCreated, "POST", "/users/"+id+"/recovery", "") })
 	w.writes(t, audit.UserDeleted, func() { w.want(t, http.StatusNoContent, "DELETE", "/users/"+id, "") })
 	w.want(t, http.StatusNotFound, "GET", "/users/"+id, "")
 }

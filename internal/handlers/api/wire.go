@@ -137,11 +137,6 @@ type NewPassword struct {
 	Password string `json:"password" maxLength:"4096"`
 }
 
-// RecoveryToken lets a user set a new password once.
-type RecoveryToken struct {
-	Token string `json:"token" doc:"Told this once; good for an hour"`
-}
-
 // Identity is a link between a user and an account at a provider.
 type Identity struct {
 	ID         string    `json:"id"`

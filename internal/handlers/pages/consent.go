@@ -12,6 +12,7 @@ import (
 	"idp/internal/audit"
 	"idp/internal/handlers/ui"
 	"idp/internal/idp"
+	"idp/internal/interaction"
 	"idp/internal/session"
 )
 
@@ -33,7 +34,7 @@ func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) error {
 	if g != nil && err == nil {
 		granted = g.Scopes
 	}
-	view := ui.Consent{Form: v.form, Client: v.shown(), RedirectHost: redirectHost(v), Account: *accountOf(c.User)}
+	view := ui.Consent{Form: v.form, Client: v.shown(), RedirectHost: redirectHost(v), Account: *accountOf(c.User), UserID: c.User.ID}
 	for _, s := range scopes(v) {
 		view.Scopes = append(view.Scopes, ui.Scope{Name: s, Allowed: slices.Contains(granted, s)})
 	}
@@ -67,6 +68,11 @@ func (p *Pages) consent(w http.ResponseWriter, r *http.Request) error {
 	case actionAllow:
 		if c == nil { // it ended meanwhile: the authorization endpoint asks for a sign-in first
 			return p.leave(w, r, v)
+		}
+		if r.PostForm.Get("account") != c.User.ID {
+			// Somebody else signed in in another tab while the page was open: what one person read, another must not allow.
+			p.redirect(w, p.Interactions.PageURL(interaction.Consent, v.interaction.ID))
+			return nil
 		}
 		err = p.allow(r.Context(), v, c)
 	case actionDeny:

@@ -6,6 +6,7 @@ type Consent struct {
 	Client       *Client
 	RedirectHost string // where the answer goes, so that a borrowed name gives itself away
 	Account      Account
+	UserID       string // of the account; comes back with the answer, which counts for nobody else
 	Scopes       []Scope
 	Unverified   bool // registered by itself: nobody here has looked at it
 }

@@ -62,12 +62,6 @@ func (c *Client) SetPassword(ctx context.Context, id, password string) error {
 	return err
 }
 
-// RecoverUser makes a one-time token with which the user sets a new password.
-func (c *Client) RecoverUser(ctx context.Context, id string) (string, error) {
-	out, err := send[api.RecoveryToken](ctx, c, http.MethodPost, nil, "users", id, "recovery")
-	return out.Token, err
-}
-
 // Identities lists a user's accounts at providers.
 func (c *Client) Identities(ctx context.Context, userID string) ([]api.Identity, error) {
 	out, err := get[api.Page[api.Identity]](ctx, c, nil, "users", userID, "identities")
