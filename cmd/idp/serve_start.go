@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"idp/internal/account"
 	"idp/internal/client"
@@ -81,16 +80,9 @@ func (s *server) firstAdmin(ctx context.Context) error {
 	if err != nil || !needed || s.config.Dev {
 		return err
 	}
-	token, err := s.accounts.IssueBootstrapToken(ctx)
+	path, err := s.writeBootstrapToken(ctx)
 	if err != nil {
 		return err
-	}
-	if err := makeDataDir(s.config); err != nil {
-		return err
-	}
-	path := filepath.Join(s.config.DataDir, "setup-token")
-	if err := replacePrivate(path, s.config.Issuer+"/setup#"+token+"\n"); err != nil {
-		return fmt.Errorf("keep the setup token: %w", err)
 	}
 	s.logger.WarnContext(ctx, "there is no administrator yet: open the address that is in the file", slog.String("file", path), slog.String("page", s.config.Issuer+"/setup"))
 	return nil

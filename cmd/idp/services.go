@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"idp/internal/account"
 	"idp/internal/audit"
 	"idp/internal/client"
 	"idp/internal/config"
 	"idp/internal/directory"
+	"idp/internal/idp"
 	"idp/internal/keys"
 	"idp/internal/logctx"
 	"idp/internal/secret"
@@ -97,13 +97,9 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	if s.clients, err = client.New(client.Config{Store: s.store, Keyring: s.keyring, Audit: s.audit, Issuer: c.Issuer, Logger: o.logger}); err != nil {
 		return nil, err
 	}
-	longest, err := longestToken(ctx, s.store)
-	if err != nil {
-		return nil, err
-	}
 	s.keys, err = keys.New(ctx, keys.Config{
 		Store: s.store, Keyring: s.keyring, Logger: o.logger,
-		RotateEvery: c.Keys.RotateEvery, PublishBefore: c.Keys.PublishBefore, MaxTokenLife: longest,
+		RotateEvery: c.Keys.RotateEvery, PublishBefore: c.Keys.PublishBefore, MaxTokenLife: idp.MaxTokenTTL.Duration(),
 	})
 	if err != nil {
 		return nil, err
@@ -148,28 +144,6 @@ func newHasher(c *config.Config) (*secret.Hasher, error) {
 		Params:    secret.Params{MemoryKiB: uint32(p.Memory >> 10), Iterations: uint32(p.Iterations), Parallelism: uint8(p.Parallelism)},
 		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MemoryBudget: int64(p.HashMemoryBudget), Queue: p.Queue,
 	})
-}
-
-// leastTokenLife is how long a retired key stays published at least, whatever the clients are promised: relying parties look at tokens
-// somewhat later than we sign them.
-const leastTokenLife = 24 * time.Hour
-
-// longestToken returns the longest life of a signed token that some client has been promised.
-func longestToken(ctx context.Context, s *store.Store) (time.Duration, error) {
-	longest, page := leastTokenLife, store.Page{Limit: 500}
-	for {
-		list, err := s.Clients(ctx, page)
-		if err != nil {
-			return 0, fmt.Errorf("look for the longest token: %w", err)
-		}
-		for _, c := range list {
-			longest = max(longest, c.Contract.AccessTokenTTL.Duration(), c.Contract.IDTokenTTL.Duration())
-			page.After = c.ID
-		}
-		if len(list) < page.Limit {
-			return longest, nil
-		}
-	}
 }
 
 // commandLogger is for commands: people read their answers, so only what is wrong is logged.

@@ -102,6 +102,9 @@ const (
 	RefreshStatic = "static"
 )
 
+// MaxTokenTTL is the longest life that a contract may give a signed token. A key that stopped signing stays published that long.
+const MaxTokenTTL Seconds = 86400
+
 // Public reports whether the client has no credentials (RFC 6749 §2.1).
 func (c *Client) Public() bool { return len(c.AuthMethods) == 1 && c.AuthMethods[0] == AuthNone }
 

@@ -182,6 +182,7 @@ func (c *Client) checkFlows(f *faults) {
 		// RFC 9700 §2.1.1: without it whoever intercepts a public client's code can use it.
 		f.add("require_pkce", "A client without a secret must use PKCE. Set require_pkce to true.")
 	}
+	// RFC 6749 §3.1.2.2: of every client that uses the authorization endpoint, not only of public ones.
 	if code && len(c.RedirectURIs) == 0 {
 		f.add("redirect_uris", "The grant type %q needs at least one redirect URI.", GrantAuthorizationCode)
 	}

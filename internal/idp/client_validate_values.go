@@ -125,15 +125,14 @@ func (k *Contract) check(f *faults, public bool) {
 	if !isScopeToken(k.RolesClaim) || slices.Contains(reservedClaims(), k.RolesClaim) {
 		f.add("contract.roles_claim", "%s cannot be the claim of the roles: it is empty, odd, or the name of another claim. Use \"roles\" or a URI of yours.", quote(k.RolesClaim))
 	}
-	const day = 86400
 	for _, ttl := range []struct {
 		field    string
 		have     Seconds
 		min, max Seconds
 	}{
 		{"contract.code_ttl", k.CodeTTL, 5, 600}, // RFC 6749 §4.1.2: ten minutes at most
-		{"contract.access_token_ttl", k.AccessTokenTTL, 30, day},
-		{"contract.id_token_ttl", k.IDTokenTTL, 30, day},
+		{"contract.access_token_ttl", k.AccessTokenTTL, 30, MaxTokenTTL},
+		{"contract.id_token_ttl", k.IDTokenTTL, 30, MaxTokenTTL},
 		{"contract.refresh_grace", k.RefreshGrace, 0, 600},
 		{"contract.refresh_idle", k.RefreshIdle, 60, maxTTL},
 		{"contract.refresh_max", k.RefreshMax, 60, maxTTL},

@@ -14,7 +14,7 @@ const CodeRedirectURI = "redirect_uri_invalid"
 const maxURI = 2048
 
 // MatchRedirectURI reports whether got is one of the registered redirect URIs: the same bytes (OpenID Connect Core §3.1.2.1,
-// RFC 9700 §2.1), or a loopback address that differs in the port alone (RFC 8252 §7.3). Nothing is decoded, folded or
+// RFC 9700 §2.1, RFC 8252 §8.4), or a loopback address that differs in the port alone (RFC 8252 §7.3). Nothing is decoded, folded or
 // normalised, so that no two readers of a URI can disagree.
 func MatchRedirectURI(registered []string, got string) bool {
 	if got == "" || len(got) > maxURI {
@@ -99,7 +99,7 @@ func redirectURIFault(uri string) string {
 		return "has a dot segment (/./ or /../), which browsers resolve before they follow it. Write the path that is meant."
 	}
 	switch {
-	case scheme == "https" || scheme == "http":
+	case scheme == "https" || scheme == "http": // RFC 8252 §7.2: an app may claim an https address
 		if !hasAuthority || authority == "" {
 			return "has no host. Write it in full, such as https://app.example/callback."
 		}
