@@ -85,7 +85,7 @@ func (f *frame) around(m mounted) http.Handler {
 				f.Pages.Error(w, r, pages.Failure{Status: http.StatusRequestEntityTooLarge, Code: "too_large"})
 				return
 			}
-			// FS-47, SEC-5: a browser says where a form comes from. The token of the form is the second check.
+			// FS-47, SEC-5, RFC 6749 §10.12: a browser says where a form comes from. The token of the form is the second check.
 			if err := f.cross.Check(r); err != nil {
 				f.Pages.Error(w, r, pages.Failure{Status: http.StatusForbidden, Code: "cross_site"})
 				return

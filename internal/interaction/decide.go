@@ -128,7 +128,7 @@ func (f Facts) malformed() string {
 	return ""
 }
 
-// loginReason returns why the person must prove who they are, or "".
+// loginReason returns why the person must prove who they are (OpenID Connect Core §3.1.2.3), or "".
 func (f Facts) loginReason(now time.Time) string {
 	switch {
 	case f.Session == nil || f.User == nil || !f.Session.Live(now) || f.User.State != idp.UserActive || f.Session.UserID != f.User.ID:

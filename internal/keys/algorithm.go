@@ -21,6 +21,7 @@ const (
 	EdDSA = "EdDSA"
 )
 
+// rsaBits is the least that RFC 7518 §3.3 and RFC 8725 §3.5 let pass.
 const rsaBits = 2048 // 4096 costs six times as much a signature, and no client asks for it
 
 // algorithm is how one JWA name generates, signs and verifies.
@@ -32,7 +33,8 @@ type algorithm struct {
 	verify   func(key crypto.PublicKey, message, signature []byte) bool
 }
 
-// algorithms is the table of all that we know. Order: what is made at first start.
+// algorithms is the table of all that we know; RS256 must be among them (OpenID Connect Core §15.1, RFC 9068 §2.1). Order: what is made
+// at first start.
 var algorithms = []algorithm{
 	{RS256, crypto.SHA256, func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, rsaBits) }, signRSA, verifyRSA},
 	{ES256, crypto.SHA256, func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }, signECDSA, verifyECDSA},

@@ -39,7 +39,7 @@ func (m *Manager) create(ctx context.Context, alg string, active time.Time) (*id
 // Rotate gives alg a new signing key and says when the present one stops signing and leaves the JWKS. Unless now is set the new key is
 // made, and only published at first, for PublishBefore. With now the key that was published ahead starts to sign, so that whoever
 // keeps the JWKS for a while knows it already; if there is none, a new one is made. The old key stays published until its last
-// token has expired.
+// token has expired (OpenID Connect Core §10.1.1).
 func (m *Manager) Rotate(ctx context.Context, alg string, now bool) (*Info, error) {
 	if _, err := algorithmNamed(alg); err != nil {
 		return nil, idp.Invalidf("alg", "%s.", err)

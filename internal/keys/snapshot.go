@@ -66,7 +66,7 @@ func newSnapshot(sealed []*store.SealedKey, ring *secret.Keyring) (*snapshot, er
 		s.keys = append(s.keys, k)
 		s.byHeader[TypeIDToken+"."+k.idHeader] = k
 		s.byHeader[TypeAccessToken+"."+k.tokenHeader] = k
-		// RP-9: every key has kid, kty, use and alg.
+		// RP-9, RFC 7517 §4: every key has kid, kty, use and alg.
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private.Public(), KeyID: k.ID, Algorithm: k.Algorithm, Use: "sig"})
 	}
 	var err error

@@ -31,6 +31,7 @@ func (p *Provider) Administrator(r *http.Request) (idp.Actor, error) {
 		return idp.Actor{}, err
 	}
 	narrow := &idp.Error{Kind: idp.Forbidden, Code: "insufficient_scope", Message: "The access token needs the scope idp.admin, and the person behind it the role admin."}
+	// RFC 9068 §4: the token is meant for this server.
 	if !t.HasAudience(p.Issuer) || !slices.Contains(t.Scopes(), ScopeAdmin) {
 		return idp.Actor{}, narrow
 	}

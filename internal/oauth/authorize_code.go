@@ -60,9 +60,11 @@ func (h codeIssuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosit
 	}
 	now := time.Now()
 	id := idp.NewID()
-	code := h.p.Keyring.NewToken(secret.TokenCode, id)
+	code := h.p.Keyring.NewToken(secret.TokenCode, id) // RFC 6749 §10.10: 256 random bits
 	contract := &a.Client.Contract
+	// OpenID Connect Core §11: a refresh token for who asked for offline_access; it outlives the session unless the contract says otherwise.
 	refreshable := slices.Contains(a.Scopes, idp.ScopeOfflineAccess) && slices.Contains(a.Client.GrantTypes, idp.GrantRefreshToken)
+	// RFC 7636 §4.4: the challenge is kept in the row, and the code says nothing of it.
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{
 		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Client.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
 		Refreshable: refreshable, Offline: refreshable && !contract.EndWithSession, CodeChallenge: a.CodeChallenge,

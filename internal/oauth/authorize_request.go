@@ -121,6 +121,7 @@ func findRedirectURI(a *authorizeRequest) error {
 	case got == "":
 		// OpenID Connect Core §3.1.2.1: REQUIRED; and RFC 6749 §3.1.2.3: where several are registered.
 		fault.Description = "The application did not say where to continue (redirect_uri is missing)."
+	// RFC 6749 §3.1.2.4, §10.15, RFC 9700 §4.11.2: where it does not match, nobody is sent there, whatever else is wrong.
 	case idp.MatchRedirectURI(a.Client.RedirectURIs, got):
 		a.RedirectURI = got
 		return nil
@@ -182,6 +183,7 @@ func (a *authorizeRequest) fail(code, description, clause string) error {
 	return &redirectFault{code, description}
 }
 
+// checkResponseType takes what is registered and known (RFC 6749 §3.1.1).
 func checkResponseType(a *authorizeRequest) error {
 	switch a.Params.Get("response_type") {
 	case idp.ResponseTypeCode:
@@ -226,12 +228,12 @@ func checkPKCE(a *authorizeRequest) error {
 	switch {
 	case challenge == "" && method != "":
 		return a.fail("invalid_request", "There is a code_challenge_method but no code_challenge.", clause)
-	case challenge == "" && (a.Client.RequirePKCE || a.Client.Public()):
+	case challenge == "" && (a.Client.RequirePKCE || a.Client.Public()): // RFC 8252 §8.1
 		a.Trace.Fail(idp.Check{Name: "PKCE", Expected: "code_challenge with S256", Received: "none", Mend: "Switch PKCE on in the application (client libraries have an option for it).", Clause: clause})
 		return badRequest("This client must use PKCE: code_challenge is missing.")
 	case challenge == "":
 		return nil
-	case method != "S256":
+	case method != "S256": // RFC 7636 §4.2; a method that is missing means plain (§4.3)
 		return a.fail("invalid_request", "The code_challenge_method must be S256.", clause)
 	case len(challenge) != 43 || strings.ContainsFunc(challenge, notBase64URL):
 		return a.fail("invalid_request", "The code_challenge is not the base64url of a SHA-256 digest.", clause)
@@ -256,6 +258,7 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 	}
 	if hint := a.Params.Get("id_token_hint"); hint != "" {
 		h, ok := p.minter.ReadHint(hint)
+		// RFC 8725 §3.9: its audience is this client.
 		if len(hint) > hintMost || !ok || h.ClientID != a.Client.ID {
 			return a.fail("invalid_request", "The id_token_hint is not an ID token that this server made for this client.", "OpenID Connect Core §3.1.2.2")
 		}

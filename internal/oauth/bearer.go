@@ -32,7 +32,7 @@ func invalidToken() error {
 }
 
 // bearerToken finds the one access token of a request: in the Authorization header, or in the form body of a POST (RFC 6750 §2.1, §2.2).
-// One in the URL is refused: URLs end in logs (FL-6).
+// One in the URL is refused: URLs end in logs (FL-6, RFC 9700 §4.3.2).
 func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	invalid := func(description string) error {
 		return &bearerError{status: http.StatusBadRequest, code: "invalid_request", description: description}
@@ -58,6 +58,7 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 			return "", invalid(wireError(err).Description)
 		}
 		if inBody := form.Get("access_token"); inBody != "" {
+			// RFC 6750 §2: one way in each request.
 			if token != "" {
 				return "", invalid("The access token came twice: in the header and in the body.")
 			}
@@ -113,7 +114,7 @@ func (p *Provider) userOf(ctx context.Context, text string, now time.Time) (*use
 	return &userToken{AccessToken: t, authorization: v}, nil
 }
 
-// answerBearerError writes an error of a resource with its challenge (RFC 6750 §3).
+// answerBearerError writes an error of a resource with its challenge (RFC 6750 §3, OpenID Connect Core §5.3.3).
 func (p *Provider) answerBearerError(w http.ResponseWriter, r *http.Request, err error) {
 	var b *bearerError
 	if !errors.As(err, &b) {

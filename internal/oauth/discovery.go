@@ -20,7 +20,8 @@ type document struct {
 	etag string
 }
 
-// metadata is what discovery says (OpenID Connect Discovery §3, RFC 8414 §2): only registered names, only what is true.
+// metadata is what discovery says (OpenID Connect Discovery §3, RFC 8414 §2, RP-Initiated Logout §2.1): only registered names, only what
+// is true, nothing without a value (OpenID Connect Discovery §4.2, RFC 8414 §3.2).
 type metadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
@@ -55,7 +56,7 @@ type metadata struct {
 func (p *Provider) discovery() (document, error) {
 	secretMethods := []string{idp.AuthClientSecretBasic, idp.AuthClientSecretPost}
 	m := metadata{
-		Issuer:                p.Issuer,
+		Issuer:                p.Issuer, // RFC 8414 §3.3: to the letter what the address was made of
 		AuthorizationEndpoint: p.Issuer + pathAuthorize,
 		TokenEndpoint:         p.Issuer + pathToken,
 		UserInfoEndpoint:      p.Issuer + pathUserInfo,

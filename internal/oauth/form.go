@@ -70,7 +70,7 @@ type duplicate struct{ name string }
 // Error is the sentence for the client.
 func (d duplicate) Error() string { return "The parameter " + d.name + " came more than once." }
 
-// parseParams decodes form-encoded parameters strictly: well-formed escapes, valid UTF-8, no control characters, a bounded
+// parseParams decodes form-encoded parameters strictly (RFC 6749 §10.14): well-formed escapes, valid UTF-8, no control characters, a bounded
 // number, and none twice. A parameter without a value counts as not sent (RFC 6749 §3.1). On a duplicate the parameters are
 // returned beside the error, so that the error can be sent to where it belongs.
 func parseParams(encoded string) (url.Values, error) {

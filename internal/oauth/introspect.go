@@ -47,6 +47,7 @@ func (p *Provider) Introspect(w http.ResponseWriter, r *http.Request) {
 		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: "The parameter token is missing."}, "")
 		return
 	}
+	// RFC 7662 §2.1, §2.3: whoever cannot prove who they are may not ask.
 	if caller.Public() {
 		p.answerError(w, r, &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: "Introspection needs a client with a secret."}, "")
 		return
@@ -103,7 +104,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	return answer, nil
 }
 
-// maySee reports whether a token is the caller's business: its own, meant for it, or the caller is trusted with all.
+// maySee reports whether a token is the caller's business (RFC 7662 §4): its own, meant for it, or the caller is trusted with all.
 func maySee(caller *idp.Client, t *mint.AccessToken) bool {
 	return t.ClientID == caller.ID || t.HasAudience(caller.ID) || slices.Contains(caller.Scopes, ScopeIntrospect) ||
 		slices.ContainsFunc(caller.Audience, t.HasAudience)

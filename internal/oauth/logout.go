@@ -42,6 +42,7 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 	if l.client != nil {
 		logctx.Set(ctx, slog.String("client_id", l.client.ID))
 	}
+	// RP-Initiated Logout §2, §6: a link alone ends nothing; anybody can make one.
 	switch {
 	case current != nil && (!l.hinted || l.subject != current.User.ID):
 		p.confirmLogout(w, r, l, t.ID)
@@ -105,6 +106,7 @@ func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutReques
 	if target == "" || id == "" {
 		return l, nil // an address that nobody vouches for is left out: the person can still sign out
 	}
+	// RP-Initiated Logout §3, §3.1: what is registered, to the letter.
 	if l.client == nil || !slices.Contains(l.client.PostLogoutRedirectURIs, target) {
 		return nil, fault("The address that the application wants to continue at after signing out is not registered for it.")
 	}

@@ -130,7 +130,7 @@ func (p *Provider) grantTypes() []string {
 type Route struct {
 	Pattern string // of http.ServeMux, without method: wrong methods are answered here
 	Handler http.HandlerFunc
-	CORS    bool // browser applications of registered clients call it (FL-20)
+	CORS    bool // browser applications of registered clients call it (FL-20); never the authorization endpoint (RFC 9700 §2.6)
 }
 
 // Routes lists the endpoints. Paths are absolute: they begin with the issuer's path, except where RFC 8414 §3.1 puts the well-known
@@ -149,7 +149,7 @@ func (p *Provider) Routes() []Route {
 		{"/.well-known/oauth-authorization-server" + p.base, p.Discovery, true},
 	}
 	if p.base != "" {
-		// OpenID Connect Discovery appends to the issuer, RFC 8414 inserts; clients of either habit find us.
+		// OpenID Connect Discovery §4.1 appends to the issuer, RFC 8414 §3.1 inserts; clients of either habit find us.
 		routes = append(routes, Route{p.base + "/.well-known/oauth-authorization-server", p.Discovery, true},
 			Route{"/.well-known/openid-configuration" + p.base, p.Discovery, true})
 	}

@@ -2,7 +2,8 @@ package ui
 
 import "net/http"
 
-// The policies of a page: nothing inline, nothing from elsewhere but the logos of applications.
+// The policies of a page: nothing inline, nothing from elsewhere but the logos of applications, and no frame around it (RFC 6749 §10.13,
+// RFC 9700 §4.16).
 const (
 	policyFormPost = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; connect-src 'self'; " +
 		"base-uri 'none'; frame-ancestors 'none'"

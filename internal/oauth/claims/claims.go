@@ -17,7 +17,7 @@ func (s Set) put(name, value string) {
 	}
 }
 
-// For returns what the scopes release of a user, without sub. An address that is not verified is kept back unless the contract says
+// For returns what the scopes release of a user (OpenID Connect Core §5.4), without sub. An address that is not verified is kept back unless the contract says
 // otherwise: most applications never look at email_verified (RP-11).
 func For(scopes []string, u *idp.UserClaims, contract *idp.Contract) Set {
 	s := Set{}

@@ -64,6 +64,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 		})
 		return nil, unknown
 	}
+	// OpenID Connect Core §9, RFC 9700 §2.5: the methods that the client is registered for, and no others.
 	if !slices.Contains(client.AuthMethods, cred.method) {
 		t.Fail(idp.Check{
 			Name: "client authentication method", Expected: strings.Join(client.AuthMethods, " or "), Received: cred.method,

@@ -33,7 +33,7 @@ func (*Code) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessReq
 	return r.GetGrantTypes().ExactOne(idp.GrantAuthorizationCode)
 }
 
-// CanSkipClientAuth is false: a public client too must say who it is (RFC 6749 §4.1.3).
+// CanSkipClientAuth is false: a public client too must say who it is (RFC 6749 §3.2.1, §4.1.3).
 func (*Code) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
 
 // HandleTokenEndpointRequest spends the code, in the one statement that also installs the refresh token.
@@ -57,6 +57,8 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 	}
 	refresh := g.Keyring.NewToken(secret.TokenRefresh, code.ID)
 	contract := &s.Client.Contract
+	// OpenID Connect Core §3.1.3.2, §16.11: client, code and redirect URI belong together, in the statement itself. RFC 9700 §4.8.2: no
+	// verifier fits no challenge only, so that nobody can strip PKCE from a request.
 	v, err := g.Store.RedeemCode(ctx, store.Redemption{
 		ID: code.ID, CodeDigest: code.Digest, ClientID: s.Client.ID, RedirectURI: form.Get("redirect_uri"), CodeChallenge: challenge,
 		RefreshDigest: refresh.Digest, RefreshIdle: s.Now.Add(contract.RefreshIdle.Duration()), RefreshExpires: s.Now.Add(contract.RefreshMax.Duration()),

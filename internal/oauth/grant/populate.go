@@ -22,6 +22,7 @@ func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosit
 		resp.SetExtra("refresh_token", s.RefreshToken)
 	}
 	resp.SetExtra("scope", strings.Join(s.Scopes, " "))
+	// OpenID Connect Core §3.1.3.3: an ID token comes along if openid was granted, and only then.
 	if !slices.Contains(s.Scopes, idp.ScopeOpenID) {
 		return nil
 	}

@@ -50,6 +50,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 		})
 		return refuse(invalidGrant, "The refresh token is not valid.")
 	}
+	// OpenID Connect Core §12.1: the client that authenticated, in the statement itself. RFC 9700 §2.2.2: rotation, for public clients always.
 	contract := &s.Client.Contract
 	next := g.Keyring.NewToken(secret.TokenRefresh, old.ID)
 	rotation := store.Rotation{

@@ -83,18 +83,19 @@ func (t *AccessToken) Scopes() []string { return strings.Fields(t.Scope) }
 func (t *AccessToken) HasAudience(aud string) bool { return slices.Contains(t.Audience, aud) }
 
 // Access makes an access token for a client: on behalf of the user of a, or for itself if a is nil. scopes are those of this
-// token, which may be fewer than the authorization's. It returns the token and its life in seconds.
+// token, which may be fewer than the authorization's (RFC 9068 §2.2.3). It returns the token and its life in seconds, which is short and
+// says who the token is for (RFC 6750 §5.3, RFC 9700 §2.3).
 func (m *Minter) Access(ctx context.Context, c *idp.Client, a *store.AuthorizationUser, scopes []string, now time.Time) (string, int64, error) {
 	life := int64(c.Contract.AccessTokenTTL)
 	t := AccessToken{
 		Issuer: m.Issuer, Subject: c.ID, ClientID: c.ID, Scope: strings.Join(scopes, " "), JTI: rand.Text(),
 		IssuedAt: now.Unix(), Expires: now.Unix() + life, Audience: c.Audience,
 	}
-	if a != nil {
+	if a != nil { // RFC 9068 §2.2.1: when and how the person signed in, as the ID token says it
 		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = a.UserID, a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
 		t.Audience = a.Audience
 	}
-	if len(t.Audience) == 0 {
+	if len(t.Audience) == 0 { // RFC 9068 §3: a default, where nothing else is registered
 		t.Audience = audience{m.Issuer}
 	}
 	payload, err := json.Marshal(&t)
@@ -133,6 +134,7 @@ func (m *Minter) ReadAccess(ctx context.Context, text string, now time.Time) (*A
 	if t := m.seen.get(text, now); t != nil {
 		return t, nil
 	}
+	// RFC 9068 §4, RFC 8725 §3.8: typ, signature, issuer and time.
 	v, ok := m.Keys.Verify(text, keys.TypeAccessToken)
 	if !ok {
 		return nil, ErrNotOurs

@@ -24,6 +24,7 @@ func (m *Minter) ID(c *idp.Client, a *store.AuthorizationUser, scopes []string, 
 		return "", err
 	}
 	// Times are rounded down: social-core refuses an iat in the future (RP-6).
+	// OpenID Connect Core §8: the user's id is the public sub; it is the same for every client, and never given again.
 	set["iss"], set["sub"], set["aud"] = m.Issuer, a.UserID, c.ID
 	set["iat"], set["exp"] = now.Unix(), now.Unix()+int64(c.Contract.IDTokenTTL)
 	set["auth_time"], set["at_hash"] = a.AuthTime.Unix(), hash
