@@ -51,12 +51,9 @@ func (s *Store) PasswordLogin(ctx context.Context, canonical string) (*PasswordL
 	if err != nil {
 		return nil, err
 	}
-	u.State = idp.UserState(state)
-	var doc idp.UserClaims
-	if err := fromJSON(claims, &doc); err != nil {
+	if err := decodeUser(&u, state, claims); err != nil {
 		return nil, err
 	}
-	u.Username, u.Email, u.EmailVerified, u.Roles, u.Profile = doc.Username, doc.Email, doc.EmailVerified, doc.Roles, doc.Profile
 	l := &PasswordLogin{User: &u}
 	if c.ID != "" {
 		c.UserID, c.Kind = u.ID, idp.CredentialPassword

@@ -63,13 +63,7 @@ func scanSessionUser(r sqldb.Row) (*SessionUser, error) {
 		return nil, err
 	}
 	v.AMR, v.Remembered = split(amr), v.RememberExpiresAt != nil
-	u.State = idp.UserState(state)
-	var doc idp.UserClaims
-	if err := fromJSON(claims, &doc); err != nil {
-		return nil, err
-	}
-	u.Username, u.Email, u.EmailVerified, u.Roles, u.Profile = doc.Username, doc.Email, doc.EmailVerified, doc.Roles, doc.Profile
-	return &SessionUser{Session: &v, User: &u}, nil
+	return &SessionUser{Session: &v, User: &u}, decodeUser(&u, state, claims)
 }
 
 // LiveSession returns the session of a cookie, with its user, if it may be used at now and the user is active.

@@ -17,13 +17,18 @@ func scanUser(r sqldb.Row) (*idp.User, error) {
 	if err := r.Scan(&u.ID, &state, &claims, &u.CreatedAt, &u.UpdatedAt); err != nil {
 		return nil, err
 	}
-	u.State = idp.UserState(state)
+	return &u, decodeUser(&u, state, claims)
+}
+
+// decodeUser fills in what the state and claims columns hold.
+func decodeUser(u *idp.User, state, claims string) error {
 	var c idp.UserClaims
 	if err := fromJSON(claims, &c); err != nil {
-		return nil, err
+		return err
 	}
+	u.State = idp.UserState(state)
 	u.Username, u.Email, u.EmailVerified, u.Roles, u.Profile = c.Username, c.Email, c.EmailVerified, c.Roles, c.Profile
-	return &u, nil
+	return nil
 }
 
 // CreateUser inserts a user and the identifiers that find them. idp.ErrConflict says that one of these is taken.
