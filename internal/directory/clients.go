@@ -36,7 +36,7 @@ func NewClients(s *store.Store, w *Watcher) *Clients {
 
 // Get returns a client that may be used: idp.ErrNotFound if there is none or it is disabled.
 func (c *Clients) Get(ctx context.Context, id string) (*idp.Client, error) {
-	if id == "" || len(id) > 255 {
+	if !plausible(id) {
 		return nil, idp.ErrNotFound
 	}
 	c.mu.RLock()
@@ -58,6 +58,21 @@ func (c *Clients) Get(ctx context.Context, id string) (*idp.Client, error) {
 		return nil, idp.ErrNotFound
 	}
 	return client, nil
+}
+
+// plausible reports whether a registration may have the id (idp.Client.Validate). What cannot be one reaches neither the database,
+// which takes no zero byte for text, nor the memory.
+func plausible(id string) bool {
+	if id == "" || len(id) > 128 {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Clients) keep(id string, client *idp.Client, epoch int64) {

@@ -29,12 +29,21 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 		p.failPage(w, r, t, err)
 		return
 	}
+	if r.Method == http.MethodPost && r.Header.Get("Cookie") == "" {
+		if query := params.Encode(); len(query) <= queryMost {
+			// As at the authorization endpoint: the application's form came without our SameSite=Lax cookies, and a session that
+			// is not seen is not ended. A navigation brings them along.
+			redirect(w, p.Issuer+pathLogout+"?"+query)
+			return
+		}
+	}
 	l, err := p.readLogout(r, params)
 	if err != nil {
 		p.failPage(w, r, t, err)
 		return
 	}
-	current, err := p.Sessions.Current(ctx, r)
+	// A session that only the remember cookie knows counts too: else the next request of any application would bring it back.
+	here, err := p.Sessions.Here(ctx, r)
 	if err != nil {
 		p.failPage(w, r, t, err)
 		return
@@ -44,10 +53,10 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 	}
 	// RP-Initiated Logout §2, §6: a link alone ends nothing; anybody can make one.
 	switch {
-	case current != nil && (!l.hinted || l.subject != current.User.ID):
+	case here != nil && (!l.hinted || l.subject != here.UserID):
 		p.confirmLogout(w, r, l, t.ID)
 		return
-	case current != nil:
+	case here != nil:
 		if _, err := p.Sessions.End(ctx, w, r); err != nil {
 			p.failPage(w, r, t, err)
 			return

@@ -33,6 +33,20 @@ func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	return s, nil
 }
 
+// Here returns the session that End would end, or nil: one that lives, or that the remember cookie can bring back. Nothing is
+// brought back by asking, so that End still knows the cookies.
+func (m *Manager) Here(ctx context.Context, r *http.Request) (*idp.Session, error) {
+	s, err := m.previous(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("find session: %w", err)
+	}
+	now := time.Now()
+	if s == nil || !s.Live(now) && (s.RememberExpiresAt == nil || !now.Before(*s.RememberExpiresAt)) {
+		return nil, nil
+	}
+	return s, nil
+}
+
 // EndByID ends a session from outside its browser, in the caller's transaction; idp.ErrNotFound if there is none.
 func (m *Manager) EndByID(ctx context.Context, id string) error {
 	if err := m.end(ctx, id, audit.Event{Type: audit.SessionKilled}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"golang.org/x/time/rate"
 
@@ -104,7 +105,14 @@ func clean(v string) string {
 	if len(v) > valueMost {
 		v = v[:valueMost] + "…"
 	}
-	return strings.ToValidUTF8(v, "�")
+	// A zero byte would cost the whole batch, since no database takes it for text; an escape sequence would act on the terminal of
+	// whoever reads the trace.
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(v, "�"))
 }
 
 // Dropped returns how many traces were not kept.

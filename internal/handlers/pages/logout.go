@@ -15,7 +15,7 @@ func (p *Pages) showLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c, err := p.signedIn(w, r, v)
+	c, err := p.Sessions.Resume(r.Context(), w, r) // the remember cookie counts: without the question it would outlive the sign-out
 	if err != nil {
 		return err
 	}
