@@ -103,7 +103,7 @@ func rawLimits(costs map[part]cost) error {
 	for name, do := range map[part]func() error{
 		partES256: func() error {
 			d := sha256.Sum256(message)
-			_, _, err := ecdsa.Sign(rand.Reader, ec, d[:])
+			_, err := ec.Sign(nil, d[:], crypto.SHA256) // RFC 6979: the faster of the two ways
 			return err
 		},
 		partEdDSA: func() error { _, err := ed.Sign(nil, message, crypto.Hash(0)); return err },

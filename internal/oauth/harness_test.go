@@ -48,11 +48,11 @@ type world struct {
 	lastPage oauth.PageError
 }
 
-func newWorld(t *testing.T, change ...func(*idp.Client)) *world {
+func newWorld(t testing.TB, change ...func(*idp.Client)) *world {
 	return newWorldOn(t, storetest.New(t), change...)
 }
 
-func newWorldOn(t *testing.T, s *store.Store, change ...func(*idp.Client)) *world {
+func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *world {
 	t.Helper()
 	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Microsecond)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -103,7 +103,7 @@ func must(t testing.TB, err error) {
 }
 
 // signIn returns the cookies of a browser that is signed in.
-func (w *world) signIn(t *testing.T) []*http.Cookie {
+func (w *world) signIn(t testing.TB) []*http.Cookie {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, issuer+"/login", nil)
 	rec := httptest.NewRecorder()
@@ -129,13 +129,13 @@ func challenge() string {
 }
 
 // az sends an authorization request and returns the answer's redirect.
-func (w *world) az(t *testing.T, cookies []*http.Cookie, params ...string) url.Values {
+func (w *world) az(t testing.TB, cookies []*http.Cookie, params ...string) url.Values {
 	t.Helper()
 	_, q := w.azTrips(t, cookies, params...)
 	return q
 }
 
-func (w *world) azTrips(t *testing.T, cookies []*http.Cookie, params ...string) (int64, url.Values) {
+func (w *world) azTrips(t testing.TB, cookies []*http.Cookie, params ...string) (int64, url.Values) {
 	t.Helper()
 	q := url.Values{
 		"client_id": {"app"}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid profile email offline_access"}, "state": {"st-1"},
