@@ -97,6 +97,9 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	if err != nil {
 		return inactive, err
 	}
+	if _, err := p.Clients.Get(ctx, t.ClientID); err != nil { // switched off, or gone
+		return inactive, ignoreNotFound(err)
+	}
 	answer.Username = u.authorization.Claims.Username
 	if slices.Contains(t.Scopes(), idp.ScopeRoles) {
 		answer.Roles = u.authorization.Claims.Roles

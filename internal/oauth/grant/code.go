@@ -71,7 +71,7 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 		return err
 	}
 	s.Trace.Pass("code, redirect_uri and code_verifier")
-	s.Authorization, s.Scopes, s.Nonce = v, v.Scopes, v.Request.Nonce
+	s.Authorization, s.Scopes, s.Nonce = v, stillAllowed(v.Scopes, s.Client), v.Request.Nonce
 	if v.Refreshable {
 		s.RefreshToken = refresh.Text
 	}

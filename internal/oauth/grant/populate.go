@@ -34,6 +34,12 @@ func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosit
 	return nil
 }
 
+// stillAllowed leaves out what the client may not have any more: an operator who takes a scope away means the tokens to come too,
+// and not only the next authorization (RFC 6749 §6 lets the scope become narrower, and the answer tells it).
+func stillAllowed(granted []string, c *idp.Client) []string {
+	return slices.DeleteFunc(slices.Clone(granted), func(scope string) bool { return !slices.Contains(c.Scopes, scope) })
+}
+
 // answer sets what every answer holds: token_type is "Bearer" in just this spelling, expires_in a number (RP-5).
 func answer(resp fosite.AccessResponder, access string, life int64) {
 	resp.SetAccessToken(access)

@@ -76,7 +76,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 			return fmt.Errorf("open the successor of a refresh token: %w", err)
 		}
 	}
-	s.Authorization, s.Scopes = v.AuthorizationUser, v.Scopes
+	s.Authorization, s.Scopes = v.AuthorizationUser, stillAllowed(v.Scopes, s.Client)
 	if len(asked) > 0 {
 		if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(v.Scopes, sc) }); bad >= 0 {
 			return g.wider(s, asked[bad])
