@@ -63,7 +63,8 @@ docs: ## refresh the reference pages that are generated from the program
 
 .PHONY: schema
 schema: ## refresh the golden picture of both engines' tables
-	scripts/with-postgres go test ./internal/store/... -run Schema -update
+	go test ./internal/store -run Schema -update
+	scripts/with-postgres env IDP_TEST_ENGINE=postgres go test ./internal/store -run Schema
 
 .PHONY: openapi
 openapi: ## refresh the golden OpenAPI document

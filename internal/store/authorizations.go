@@ -80,7 +80,7 @@ type IssueConditions struct {
 	MinAuthTime    time.Time // the user must have signed in at this time or later
 	UserID         string    // if not empty, the session must be this user's (id_token_hint)
 	SkipGrant      bool      // a trusted client needs none
-	RequiredScopes []string  // what the grant must cover
+	RequiredScopes []string  // what the grant must cover; none need no grant
 }
 
 // IssueCode writes an authorization with its code, if the conditions hold, and returns it with the user, session, time and methods
@@ -101,7 +101,7 @@ func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []by
 		RETURNING `+authorizationCols,
 		a.ID, a.ClientID, a.Offline, a.Refreshable, words(a.Scopes), words(a.Audience),
 		a.RedirectURI, a.RedirectOmitted, a.CodeChallenge, request, now, digest, a.CodeExpires, a.BoundKey, a.ExpiresAt,
-		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant, scopePattern(c.RequiredScopes)))
+		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes)))
 }
 
 // Redemption is what a token request with a code presents.

@@ -143,7 +143,7 @@ CREATE TABLE interactions (
   created_at TIMESTAMPTZ NOT NULL,
   expires_at TIMESTAMPTZ NOT NULL
 );
-CREATE INDEX interactions_browser ON interactions (browser_digest);
+CREATE INDEX interactions_browser ON interactions (browser_digest, id);
 CREATE INDEX interactions_expires ON interactions (expires_at);
 
 CREATE TABLE upstream_logins (
@@ -230,6 +230,7 @@ CREATE TABLE once_tokens (
   expires_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX once_tokens_expires ON once_tokens (expires_at);
+CREATE INDEX once_tokens_subject ON once_tokens (purpose, subject);
 
 CREATE TABLE leases (
   name TEXT PRIMARY KEY,
