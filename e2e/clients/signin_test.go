@@ -30,7 +30,7 @@ func wantUser(t testing.TB, a *app, got answer, u server.User) {
 	}
 }
 
-func TestPassword_SignsIn(t *testing.T) { // RP-1, RP-2, RP-3, RP-4, RP-6, RP-7, RP-8, RP-14
+func TestPassword_SignsIn(t *testing.T) { // RP-1, RP-2, RP-3, RP-4, RP-6, RP-7, RP-8, RP-14; FD-1, FD-5, FD-9 for Flask-Dance
 	t.Parallel()
 	forEach(t, all(), func(t *testing.T, a *app) {
 		p, u := visitor(t), someone(t)

@@ -328,3 +328,21 @@ func TestSubject_IsOneForAllClients(t *testing.T) { // OIDC Core §8: public sub
 		t.Error("two people have one sub")
 	}
 }
+
+func TestStepUp_AnotherPersonsPasswordIsTheirOwn(t *testing.T) { // SEC-13: it signs them in, and makes nobody else fresh
+	t.Parallel()
+	s := shared(t)
+	in := s.signIn(t, server.Trusted())
+	mine := s.verify(t, in.id)
+	pause(t, 1100*time.Millisecond)
+	other := s.user(t)
+
+	g := in.b.az(server.Trusted(), "prompt", "login").login(other).wantCode()
+	theirs := s.verify(t, s.exchange(t, g).tokens().id)
+	if theirs.claims["sub"] == mine.claims["sub"] {
+		t.Fatal("somebody else's password answered the step-up for the person who was signed in")
+	}
+	// Asked about the first one, the same browser now knows nobody.
+	in.b.az(server.Trusted(), "prompt", "none", "id_token_hint", in.id).wantErr("login_required")
+	in.b.az(server.Trusted(), "id_token_hint", in.id).login(other).wantLogin()
+}

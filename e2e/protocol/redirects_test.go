@@ -55,7 +55,7 @@ func TestRedirect_LogoutGoesToTheRegisteredStringOnly(t *testing.T) { // SEC-1 a
 	}
 }
 
-func TestRedirect_NoReturnParameterAnywhere(t *testing.T) { // SEC-1, FL-5: as any return-like parameter of any page
+func TestRedirect_NoReturnParameterAnywhere(t *testing.T) { // SEC-1, FL-5, FD-10: as any return-like parameter of any page
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())

@@ -197,7 +197,7 @@ func TestAuthorize_MissingRedirectWithOneRegistered(t *testing.T) { // RFC 6749 
 	p.login(s.user(t)).wantCode()
 }
 
-func TestAuthorize_OtherErrorsAreRedirected(t *testing.T) { // RFC 6749 §4.1.2.1
+func TestAuthorize_OtherErrorsAreRedirected(t *testing.T) { // RFC 6749 §4.1.2.1, RP-13, protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
 	for name, test := range map[string]struct {

@@ -15,7 +15,7 @@ import (
 	"idp/e2e/server"
 )
 
-func TestToken_ClientAuthentication(t *testing.T) { // RFC 6749 §2.3.1, §5.2; RP-3; fosite D9, D18
+func TestToken_ClientAuthentication(t *testing.T) { // RFC 6749 §2.3.1, §5.2; RP-3, RP-13, FD-5; protocol.md §3.4; fosite D9, D18
 	t.Parallel()
 	s := shared(t)
 	web, service, native := server.Web(), server.Service(), server.Native()
@@ -206,7 +206,7 @@ func TestToken_ScopeIsWhatWasAsked(t *testing.T) { // RP-5: oauthlib raises on a
 	}
 }
 
-func TestToken_CodeIsSingleUse(t *testing.T) { // RFC 6749 §4.1.2, §10.5; SEC-21
+func TestToken_CodeIsSingleUse(t *testing.T) { // RFC 6749 §4.1.2, §10.5; SEC-21; protocol.md §3.1
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted(), "scope", "openid offline_access")

@@ -9,7 +9,7 @@ import (
 )
 
 // wantCode and wantErr look for iss in every answer of every test; here it is asked for where it is easily forgotten.
-func TestIssuer_IsInEveryAnswer(t *testing.T) { // RFC 9207 §2
+func TestIssuer_IsInEveryAnswer(t *testing.T) { // RFC 9207 §2, SEC-21, protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)

@@ -22,7 +22,7 @@ var oddValues = []string{
 	"a.b.c", "eyJhbGciOiJub25lIn0.e30.", "Bearer x", "https://rp.example/cb", "openid openid openid", "a\tb\nc",
 }
 
-func TestRobust_EveryFieldOfTheProtocolEndpoints(t *testing.T) {
+func TestRobust_EveryFieldOfTheProtocolEndpoints(t *testing.T) { // SEC-24
 	t.Parallel()
 	s := shared(t)
 	fields := map[string][]string{

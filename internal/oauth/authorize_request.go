@@ -233,7 +233,7 @@ func checkPKCE(a *authorizeRequest) error {
 		return badRequest("This client must use PKCE: code_challenge is missing.")
 	case challenge == "":
 		return nil
-	case method != "S256": // RFC 7636 §4.2; a method that is missing means plain (§4.3)
+	case method != "S256": // RFC 7636 §4.2, §4.3: a method that is missing means plain
 		return a.fail("invalid_request", "The code_challenge_method must be S256.", clause)
 	case len(challenge) != 43 || strings.ContainsFunc(challenge, notBase64URL):
 		return a.fail("invalid_request", "The code_challenge is not the base64url of a SHA-256 digest.", clause)

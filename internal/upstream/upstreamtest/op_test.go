@@ -13,7 +13,7 @@ import (
 )
 
 // TestOP_ABrowserCanGoThrough signs in over sockets: by itself, with "Continue" and with "Cancel".
-func TestOP_ABrowserCanGoThrough(t *testing.T) {
+func TestOP_ABrowserCanGoThrough(t *testing.T) { // FD-2, FD-18
 	t.Parallel()
 	for decision, want := range map[string]string{"": "code", "allow": "code", "deny": "error"} {
 		op := upstreamtest.Start(t)
