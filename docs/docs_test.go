@@ -298,11 +298,11 @@ func TestSettings_NamedInPagesExist(t *testing.T) {
 	}
 }
 
-// A file that a page names is there; x and N stand for what somebody will add.
+// A file that a page names is there; x and N stand for what somebody will add, and the secrets are made by a script.
 func TestPaths_NamedInPagesExist(t *testing.T) {
 	t.Parallel()
 	path := regexp.MustCompile("`((?:internal|cmd|e2e|deploy|docs|scripts)/[A-Za-z0-9_./-]+)(?::[A-Za-z]+)?`")
-	placeholder := regexp.MustCompile(`(?:^|/)x\.|NNNN|NOUN`)
+	placeholder := regexp.MustCompile(`(?:^|/)x\.|NNNN|NOUN|^deploy/secrets$`)
 	found := 0
 	for _, page := range pages(t) {
 		for _, m := range path.FindAllStringSubmatch(read(t, page), -1) {
