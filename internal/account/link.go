@@ -63,8 +63,9 @@ func (s *Service) Pending(userID, pending string) (Pending, error) {
 }
 
 // LinkIdentity links a pending upstream identity to the account that was just proved, by auth.Password.VerifyUser or by a fresh sign-in
-// with an identity it has already. If the upstream account is somebody else's already, nothing moves (FD-15, PS-6).
-func (s *Service) LinkIdentity(ctx context.Context, userID, pending string) error {
+// with an identity it has already. If the upstream account is somebody else's already, nothing moves (FD-15, PS-6). What together
+// names must hold in the same transaction, such as auth.Proof.Stands.
+func (s *Service) LinkIdentity(ctx context.Context, userID, pending string, together ...func(context.Context) error) error {
 	p, err := s.Pending(userID, pending)
 	if err != nil {
 		return err
@@ -72,6 +73,11 @@ func (s *Service) LinkIdentity(ctx context.Context, userID, pending string) erro
 	var refusal *idp.Error
 	for range attempts {
 		err = s.Store.InTx(ctx, func(ctx context.Context) (err error) {
+			for _, holds := range together {
+				if err := holds(ctx); err != nil {
+					return err
+				}
+			}
 			refusal, err = s.linkProved(ctx, p)
 			return err
 		})

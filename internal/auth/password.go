@@ -57,11 +57,20 @@ const (
 	notActive     = "not_active"
 )
 
-// Verify returns the user whose identifier and password these are. Every wrong cause is one *idp.Error of kind Unauthenticated
+// Verify is Prove for callers that make nothing lasting of the proof.
+func (p *Password) Verify(ctx context.Context, a Attempt) (*idp.User, error) {
+	proof, err := p.Prove(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return proof.User, nil
+}
+
+// Prove proves to be the user whose identifier and password these are. Every wrong cause is one *idp.Error of kind Unauthenticated
 // (Refused), after the same work: who does not exist, has no password or is disabled cannot be told from a wrong password
 // (FS-15, PS-24). A password that no hash may see is idp.Invalid before anything is looked up; others are Throttled and
-// Unavailable. The caller writes login.ok.
-func (p *Password) Verify(ctx context.Context, a Attempt) (*idp.User, error) {
+// Unavailable. The caller makes the session together with Proof.Stands, and writes login.ok.
+func (p *Password) Prove(ctx context.Context, a Attempt) (*Proof, error) {
 	// FB-3, FB-5: judged by what was typed alone, so the answer says nothing about anybody.
 	if _, err := secret.NormalizePassword(a.Password); err != nil {
 		return nil, err
@@ -80,21 +89,26 @@ func (p *Password) Verify(ctx context.Context, a Attempt) (*idp.User, error) {
 	return p.verify(ctx, login, try{account: "login:" + canonical, password: a.Password, known: known, purpose: "login"})
 }
 
-// VerifyUser proves again that somebody is user: before a sensitive step, or before an upstream identity is linked to their
-// account. It looks at the account as it is now, and answers as Verify does.
+// VerifyUser is ProveUser for callers that make nothing lasting of the proof.
 func (p *Password) VerifyUser(ctx context.Context, user *idp.User, password string) error {
+	_, err := p.ProveUser(ctx, user, password)
+	return err
+}
+
+// ProveUser proves again that somebody is user: before a sensitive step, or before an upstream identity is linked to their
+// account. It looks at the account as it is now, and answers as Prove does.
+func (p *Password) ProveUser(ctx context.Context, user *idp.User, password string) (*Proof, error) {
 	if _, err := secret.NormalizePassword(password); err != nil {
-		return err
+		return nil, err
 	}
 	login, err := p.Store.PasswordOf(ctx, user.ID)
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
-		return fmt.Errorf("find user %s to prove: %w", user.ID, err)
+		return nil, fmt.Errorf("find user %s to prove: %w", user.ID, err)
 	}
 	if err != nil {
 		login = nil
 	}
-	_, err = p.verify(ctx, login, try{account: "proof:" + user.ID, password: password, purpose: "proof"})
-	return err
+	return p.verify(ctx, login, try{account: "proof:" + user.ID, password: password, purpose: "proof"})
 }
 
 // try is one password to be judged.
@@ -105,7 +119,7 @@ type try struct {
 	purpose  string
 }
 
-func (p *Password) verify(ctx context.Context, login *store.PasswordLogin, t try) (*idp.User, error) {
+func (p *Password) verify(ctx context.Context, login *store.PasswordLogin, t try) (*Proof, error) {
 	address := idp.PeerOf(ctx).Address
 	if err := p.Throttle.Allow(ctx, t.account, address, t.known); err != nil {
 		return nil, p.slowedDown(ctx, login, t, err)
@@ -121,7 +135,7 @@ func (p *Password) verify(ctx context.Context, login *store.PasswordLogin, t try
 	if rehash {
 		p.rehash(ctx, login, t.password)
 	}
-	return login.User, nil
+	return &Proof{User: login.User, store: p.Store, secret: login.Credential.Secret}, nil
 }
 
 // judge does the work of one hash in every case and returns why the try is refused, or "".
@@ -199,6 +213,9 @@ func (p *Password) rehash(ctx context.Context, login *store.PasswordLogin, passw
 			}
 			return p.Audit.Write(ctx, event(audit.PasswordRehashed, login, map[string]string{"scheme": scheme}))
 		})
+	}
+	if err == nil {
+		login.Credential.Secret = hash // which is what the proof goes by
 	}
 	if err != nil && !errors.Is(err, idp.ErrConflict) { // a conflict: the password was changed meanwhile, or another tab was first
 		p.Logger.WarnContext(ctx, "a password hash was not renewed", slog.String("user_id", login.User.ID), slog.Any("error", err))

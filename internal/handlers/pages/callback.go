@@ -107,6 +107,7 @@ func (p *Pages) outcome(w http.ResponseWriter, r *http.Request, v *visit, provid
 	err = p.signIn(w, r, v, proof{
 		// FL-16: amr says what was used here; how the upstream did it is the upstream's word.
 		SignIn: session.SignIn{User: out.User, ProviderID: provider.ID, Remember: remember}, method: "upstream", before: before,
+		together: func(ctx context.Context) error { return p.stillActive(ctx, out.User.ID) },
 	})
 	if err != nil {
 		return err

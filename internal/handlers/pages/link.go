@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"idp/internal/account"
+	"idp/internal/auth"
 	"idp/internal/handlers/ui"
 	"idp/internal/idp"
 	"idp/internal/session"
@@ -93,10 +94,14 @@ func (p *Pages) link(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Password.VerifyUser(ctx, user, password); err != nil {
+	proved, err := p.Password.ProveUser(ctx, user, password)
+	if err != nil {
 		return p.refusedLink(w, v, view, err)
 	}
-	return p.linkProved(w, r, v, wait, user)
+	if err = p.linkProved(w, r, v, wait, proved); errors.Is(err, auth.ErrChanged) {
+		return p.refusedLink(w, v, view, auth.Refused(err))
+	}
+	return err
 }
 
 func (p *Pages) refusedLink(w http.ResponseWriter, v *visit, view ui.Link, err error) error {
@@ -112,9 +117,9 @@ func (p *Pages) refusedLink(w http.ResponseWriter, v *visit, view ui.Link, err e
 }
 
 // linkProved links, and then signs in. The link is a transaction of its own: its refusals are recorded even though nobody is signed in.
-func (p *Pages) linkProved(w http.ResponseWriter, r *http.Request, v *visit, wait *waiting, user *idp.User) error {
-	ctx := r.Context()
-	if err := p.Accounts.LinkIdentity(ctx, user.ID, wait.sealed); err != nil {
+func (p *Pages) linkProved(w http.ResponseWriter, r *http.Request, v *visit, wait *waiting, proved *auth.Proof) error {
+	ctx, user := r.Context(), proved.User
+	if err := p.Accounts.LinkIdentity(ctx, user.ID, wait.sealed, proved.Stands); err != nil {
 		if idp.KindOf(err) == idp.Internal || idp.KindOf(err) == idp.Gone {
 			return err
 		}
@@ -125,7 +130,7 @@ func (p *Pages) linkProved(w http.ResponseWriter, r *http.Request, v *visit, wai
 		return err
 	}
 	err = p.signIn(w, r, v, proof{
-		SignIn: session.SignIn{User: user, AMR: []string{"pwd"}, ProviderID: wait.provider.ID}, method: "upstream_and_password", before: before,
+		SignIn: session.SignIn{User: user, AMR: []string{"pwd"}, ProviderID: wait.provider.ID}, method: "upstream_and_password", before: before, together: proved.Stands,
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package pages
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -189,18 +190,25 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, v *visit) error
 	if view.Problems = missing(identifier, password); len(view.Problems) > 0 {
 		return p.showLoginView(w, r, v, view, http.StatusOK)
 	}
-	user, err := p.Password.Verify(ctx, auth.Attempt{
+	attempt := auth.Attempt{
 		Identifier: identifier, Password: password, KnownDevice: func(userID string) bool { return p.Sessions.KnownDevice(r, userID) },
-	})
-	if err != nil {
-		return p.refusedLogin(w, r, v, view, err)
 	}
-	// A step-up has no tick: what the person chose at sign-in stays.
-	remember := view.Remember || view.Step == ui.LoginReauth && c.User.ID == user.ID && c.Session.Remembered
-	err = p.signIn(w, r, v, proof{
-		SignIn: session.SignIn{User: user, AMR: []string{"pwd"}, Remember: remember}, method: "password", before: c,
-	})
-	if err != nil {
+	err = auth.ErrChanged
+	for try := 0; try < 2 && errors.Is(err, auth.ErrChanged); try++ { // a new hash may have taken the old one's place, for the same password
+		proved, refused := p.Password.Prove(ctx, attempt)
+		if refused != nil {
+			return p.refusedLogin(w, r, v, view, refused)
+		}
+		// A step-up has no tick: what the person chose at sign-in stays.
+		remember := view.Remember || view.Step == ui.LoginReauth && c.User.ID == proved.User.ID && c.Session.Remembered
+		err = p.signIn(w, r, v, proof{
+			SignIn: session.SignIn{User: proved.User, AMR: []string{"pwd"}, Remember: remember}, method: "password", before: c, together: proved.Stands,
+		})
+	}
+	switch {
+	case errors.Is(err, auth.ErrChanged):
+		return p.refusedLogin(w, r, v, view, auth.Refused(err))
+	case err != nil:
 		return err
 	}
 	return p.leave(w, r, v)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"idp/internal/audit"
+	"idp/internal/auth"
 	"idp/internal/idp"
 	"idp/internal/logctx"
 	"idp/internal/session"
@@ -48,6 +49,16 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request, v *visit, by proo
 	setCookies(w)
 	logctx.Set(r.Context(), slog.String("user_id", by.User.ID), slog.String("outcome", "signed_in"))
 	return nil
+}
+
+// stillActive returns an error unless the user may sign in at this moment, and keeps them from being disabled until the
+// transaction ends: a session that is made just after all others were ended would wake up when the user is enabled again.
+func (p *Pages) stillActive(ctx context.Context, id string) error {
+	u, err := p.Store.LockUser(ctx, id)
+	if errors.Is(err, idp.ErrNotFound) || err == nil && u.State != idp.UserActive {
+		return auth.Refused(err)
+	}
+	return err
 }
 
 // recordSignIn writes the step down for the authorization endpoint, or ends a sign-in that nobody waits for.
