@@ -109,13 +109,7 @@ func (a *app) build(ctx context.Context, c *config.Config, logger *slog.Logger) 
 	if err := s.buildFront(); err != nil {
 		return nil, err
 	}
-	s.watcher.Subscribe(store.TopicKeys, func(ctx context.Context) {
-		if err := s.keys.Reload(ctx); err != nil {
-			logger.ErrorContext(ctx, "signing keys not reloaded", slog.Any("error", err))
-			return
-		}
-		s.protocol.ForgetVerified()
-	})
+	s.watcher.Subscribe(store.TopicKeys, s.keys.Reload)
 	return s, nil
 }
 

@@ -30,7 +30,7 @@ type Clients struct {
 // NewClients returns an empty memory that forgets when w says so.
 func NewClients(s *store.Store, w *Watcher) *Clients {
 	c := &Clients{store: s, entries: map[string]*idp.Client{}}
-	w.Subscribe(store.TopicClients, func(context.Context) { c.Forget() })
+	w.Subscribe(store.TopicClients, func(context.Context) error { c.Forget(); return nil })
 	return c
 }
 

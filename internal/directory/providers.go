@@ -30,7 +30,7 @@ func ProviderBinding(id string) secret.Binding {
 // NewProviders returns an empty memory that forgets when w says so.
 func NewProviders(s *store.Store, ring *secret.Keyring, w *Watcher, logger *slog.Logger) *Providers {
 	p := &Providers{store: s, keyring: ring, logger: logger}
-	w.Subscribe(store.TopicProviders, func(context.Context) { p.Forget() })
+	w.Subscribe(store.TopicProviders, func(context.Context) error { p.Forget(); return nil })
 	return p
 }
 

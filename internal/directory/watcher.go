@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -15,18 +16,18 @@ const pollEvery = 500 * time.Millisecond
 type Watcher struct {
 	store  *store.Store
 	logger *slog.Logger
-	subs   map[string][]func(context.Context)
+	subs   map[string][]func(context.Context) error
 	seen   map[string]int64
 	wake   chan struct{}
 }
 
 // NewWatcher returns a watcher that has seen nothing.
 func NewWatcher(s *store.Store, logger *slog.Logger) *Watcher {
-	return &Watcher{store: s, logger: logger, subs: map[string][]func(context.Context){}, seen: map[string]int64{}, wake: make(chan struct{}, 1)}
+	return &Watcher{store: s, logger: logger, subs: map[string][]func(context.Context) error{}, seen: map[string]int64{}, wake: make(chan struct{}, 1)}
 }
 
-// Subscribe calls changed, from Run's goroutine, after each change of the topic.
-func (w *Watcher) Subscribe(topic string, changed func(context.Context)) {
+// Subscribe calls changed, from Run's goroutine, after each change of the topic, and again until it succeeds.
+func (w *Watcher) Subscribe(topic string, changed func(context.Context) error) {
 	w.subs[topic] = append(w.subs[topic], changed)
 }
 
@@ -49,6 +50,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		if (err != nil) != away { // say it once, not twice a second
 			away = err != nil
 			if away {
+				clear(w.seen) // whatever was thought to be committed when the database went away may not be
 				w.logger.WarnContext(ctx, "cannot see whether settings changed", slog.Any("error", err))
 			} else {
 				w.logger.InfoContext(ctx, "settings are watched again")
@@ -72,10 +74,12 @@ func (w *Watcher) look(ctx context.Context) error {
 		if w.seen[topic] == v {
 			continue
 		}
-		w.seen[topic] = v
 		for _, changed := range w.subs[topic] {
-			changed(ctx)
+			if err := changed(ctx); err != nil {
+				return fmt.Errorf("read %s again: %w", topic, err)
+			}
 		}
+		w.seen[topic] = v
 	}
 	return nil
 }

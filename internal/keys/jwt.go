@@ -48,7 +48,7 @@ type Verified struct {
 // expired token too: whoever calls decides about times. The header must be, byte for byte, one that Sign writes: nothing in
 // it is parsed, so alg, jwk, jku, x5u or crit of an attacker's making have nobody to talk to (RFC 8725 §3.1, §3.3, §3.10).
 func (m *Manager) Verify(token, typ string) (*Verified, bool) {
-	if len(token) > maxToken {
+	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") { // the decoder would skip them: each token has one spelling
 		return nil, false
 	}
 	header, rest, ok := strings.Cut(token, ".")

@@ -105,6 +105,9 @@ func (m *Manager) JWKS() (body []byte, etag string) {
 	return s.jwks, s.etag
 }
 
+// Published reports whether a key is in the JWKS, so that what it signed still counts.
+func (m *Manager) Published(kid string) bool { return m.snapshot.Load().published(kid) }
+
 // Ready reports whether every algorithm has a key that signs now.
 func (m *Manager) Ready() error {
 	if missing := m.missing(time.Now()); len(missing) > 0 {

@@ -41,6 +41,11 @@ type snapshot struct {
 	etag     string
 }
 
+// published reports whether a key is in the JWKS.
+func (s *snapshot) published(id string) bool {
+	return slices.ContainsFunc(s.keys, func(k *liveKey) bool { return k.ID == id })
+}
+
 // signing returns the key of alg that signs at now: the youngest that has become active and is not retired.
 func (s *snapshot) signing(alg string, now time.Time) *liveKey {
 	for _, k := range slices.Backward(s.keys) {

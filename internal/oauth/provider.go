@@ -101,9 +101,6 @@ func New(c Config) (*Provider, error) {
 	return p, err
 }
 
-// ForgetVerified drops what is remembered of verified tokens: the keys have changed.
-func (p *Provider) ForgetVerified() { p.minter.Forget() }
-
 // Minter reads access tokens for the admin API's own protection.
 func (p *Provider) Minter() *mint.Minter { return p.minter }
 

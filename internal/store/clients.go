@@ -22,16 +22,18 @@ func scanClient(r sqldb.Row) (*idp.Client, error) {
 	return &c, nil
 }
 
-// CreateClient inserts a client; idp.ErrConflict if its id is taken.
+// CreateClient inserts a client; idp.ErrConflict if its id is taken, also by a user: a client's own access token has the client's id as
+// its sub, and no resource server may take it for a person's (RFC 9700 §4.15.1).
 func (s *Store) CreateClient(ctx context.Context, c *idp.Client) error {
 	document, err := toJSON(c)
 	if err != nil {
 		return err
 	}
 	return s.InTx(ctx, func(ctx context.Context) error {
-		_, err := s.db.Exec(ctx, `INSERT INTO clients (id, document, disabled, managed_by, created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, 1)`,
+		n, err := s.db.Exec(ctx, `INSERT INTO clients (id, document, disabled, managed_by, created_at, updated_at, version)
+			SELECT $1, $2, $3, $4, $5, $6, 1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = $1)`,
 			c.ID, document, c.Disabled, c.ManagedBy, c.CreatedAt, c.UpdatedAt)
-		if err != nil {
+		if err := changedOne(n, err, idp.ErrConflict); err != nil {
 			return err
 		}
 		return s.changed(ctx, TopicClients)

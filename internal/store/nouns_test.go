@@ -398,9 +398,18 @@ func TestPurge_BoundedAndJust(t *testing.T) {
 		}
 	}
 	purge(end.Add(-time.Microsecond), w.now, 0)
+	keysVersion := func() int64 {
+		v, err := w.Versions(ctx)
+		must(t, err)
+		return v[store.TopicKeys]
+	}
+	before := keysVersion()
 	purge(end, w.now.Add(time.Microsecond), 3)
 	purge(end, w.now.Add(time.Microsecond), 2)
 	purge(end, w.now.Add(time.Microsecond), 0)
+	if got := keysVersion() - before; got != 2 {
+		t.Errorf("replicas were told %d times that keys are gone, want 2", got)
+	}
 
 	// The code was spent long ago, the session is over: reuse must still be seen, and the remembered browser come back.
 	day := w.now.Add(23 * time.Hour)

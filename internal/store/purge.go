@@ -18,8 +18,9 @@ var purges = []struct{ table, sql string }{
 	{"traces", `DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE expires_at <= $1 LIMIT $2)`},
 	{"throttles", `DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)`},
 	{"once_tokens", `DELETE FROM once_tokens WHERE digest IN (SELECT digest FROM once_tokens WHERE expires_at <= $1 LIMIT $2)`},
-	{"signing_keys", `DELETE FROM signing_keys WHERE id IN (SELECT id FROM signing_keys WHERE expires_at <= $1 LIMIT $2)`},
 }
+
+const purgeSigningKeys = `DELETE FROM signing_keys WHERE id IN (SELECT id FROM signing_keys WHERE expires_at <= $1 LIMIT $2)`
 
 // Purge deletes at most batch expired rows of each table and returns how many of each went. What it costs depends on what
 // expired, not on what lives. Rows that are needed to notice reuse live until the last token they could recognise has expired.
@@ -31,6 +32,17 @@ func (s *Store) Purge(ctx context.Context, batch int, now, auditFrom time.Time) 
 			return gone, fmt.Errorf("purge %s: %w", p.table, err)
 		}
 		gone[p.table] = n
+	}
+	err := s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, purgeSigningKeys, now, batch)
+		gone["signing_keys"] = n
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.changed(ctx, TopicKeys) // every replica takes them out of its JWKS
+	})
+	if err != nil {
+		return gone, fmt.Errorf("purge signing_keys: %w", err)
 	}
 	n, err := s.db.Exec(ctx, `DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < $1 LIMIT $2)`, auditFrom, batch)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode"
-
 	"golang.org/x/time/rate"
 
 	"idp/internal/idp"

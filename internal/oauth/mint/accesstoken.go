@@ -94,6 +94,9 @@ func (m *Minter) Access(ctx context.Context, c *idp.Client, a *store.Authorizati
 	if a != nil { // RFC 9068 §2.2.1: when and how the person signed in, as the ID token says it
 		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = a.UserID, a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
 		t.Audience = a.Audience
+		if len(a.Audience) > 0 && slices.Contains(scopes, idp.ScopeOpenID) && !slices.Contains(a.Audience, m.Issuer) {
+			t.Audience = append(slices.Clone(a.Audience), m.Issuer) // UserInfo is ours
+		}
 	}
 	if len(t.Audience) == 0 { // RFC 9068 §3: a default, where nothing else is registered
 		t.Audience = audience{m.Issuer}
@@ -131,7 +134,7 @@ func (m *Minter) ReadAccess(ctx context.Context, text string, now time.Time) (*A
 	if strings.HasPrefix(text, "idp_") {
 		return m.readOpaque(ctx, text, now)
 	}
-	if t := m.seen.get(text, now); t != nil {
+	if t := m.seen.get(text, now, m.Keys.Published); t != nil {
 		return t, nil
 	}
 	// RFC 9068 §4, RFC 8725 §3.8: typ, signature, issuer and time.
@@ -143,7 +146,7 @@ func (m *Minter) ReadAccess(ctx context.Context, text string, now time.Time) (*A
 	if err := json.Unmarshal(v.Payload, t); err != nil || t.Issuer != m.Issuer || now.Unix() >= t.Expires {
 		return nil, ErrNotOurs
 	}
-	m.seen.put(text, t)
+	m.seen.put(text, v.KeyID, t)
 	return t, nil
 }
 
@@ -165,7 +168,3 @@ func (m *Minter) readOpaque(ctx context.Context, text string, now time.Time) (*A
 	}
 	return t, nil
 }
-
-// Forget drops what was remembered of verified signatures. It is called when the keys change, so that a withdrawn key's tokens
-// are refused at once.
-func (m *Minter) Forget() { m.seen.clear() }

@@ -1,0 +1,158 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"idp/internal/directory"
+	"idp/internal/idp"
+	"idp/internal/secret"
+	"idp/internal/store"
+	"idp/internal/store/sqldb"
+	"idp/internal/store/storetest"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newClient(id string) *idp.Client {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	return &idp.Client{ID: id, Name: "before", RedirectURIs: []string{"https://" + id + ".example/cb"}, CreatedAt: now, UpdatedAt: now}
+}
+
+func TestClients_AreReadOnceAndAgainAfterAChange(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	c := newClient("app")
+	must(t, s.CreateClient(t.Context(), c))
+	w := directory.NewWatcher(s, quiet)
+	clients := directory.NewClients(s, w)
+	get := func(id string) (*idp.Client, int64, error) {
+		ctx, n := sqldb.WithCounter(t.Context())
+		got, err := clients.Get(ctx, id)
+		return got, n.Trips(), err
+	}
+	for _, c := range []struct {
+		id    string
+		trips int64
+		err   error
+	}{
+		{"app", 1, nil},
+		{"app", 0, nil},
+		{"unknown", 1, idp.ErrNotFound},
+		{"unknown", 0, idp.ErrNotFound},
+		{"a\x00", 0, idp.ErrNotFound},
+		{"\xff", 0, idp.ErrNotFound},
+		{"", 0, idp.ErrNotFound},
+	} {
+		if _, n, err := get(c.id); n != c.trips || !errors.Is(err, c.err) {
+			t.Errorf("%q: got %v in %d trips, want %v in %d", c.id, err, n, c.err, c.trips)
+		}
+	}
+	told := make(chan struct{}, 8)
+	w.Subscribe(store.TopicClients, func(context.Context) error { told <- struct{}{}; return nil })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	<-told
+	changed := *c
+	changed.Disabled, changed.UpdatedAt = true, c.UpdatedAt.Add(time.Second)
+	must(t, s.UpdateClient(t.Context(), &changed, c.UpdatedAt))
+	<-told
+	if _, _, err := get("app"); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("disabled: got %v, want not found", err)
+	}
+	must(t, s.CreateClient(t.Context(), newClient("unknown")))
+	<-told
+	if _, _, err := get("unknown"); err != nil {
+		t.Errorf("made meanwhile: %v", err)
+	}
+}
+
+// Whoever could not read what changed is told again, and after the database was away everybody is.
+func TestWatcher_TellsUntilItIsHeard(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	must(t, s.CreateClient(t.Context(), newClient("app")))
+	w := directory.NewWatcher(s, quiet)
+	var calls atomic.Int64
+	heard := make(chan struct{})
+	w.Subscribe(store.TopicClients, func(context.Context) error {
+		switch calls.Add(1) {
+		case 1:
+			return idp.ErrUnavailable
+		case 2:
+			close(heard)
+		}
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.Run(ctx) }()
+	select {
+	case <-heard:
+	case <-time.After(10 * time.Second):
+		t.Errorf("told %d times, want again after the failure", calls.Load())
+	}
+	cancel()
+	<-done
+}
+
+func TestClients_OriginsAreOfEnabledClients(t *testing.T) { // FL-20
+	t.Parallel()
+	s := storetest.New(t)
+	on, off := newClient("on"), newClient("off")
+	off.Disabled = true
+	must(t, s.CreateClient(t.Context(), on))
+	must(t, s.CreateClient(t.Context(), off))
+	clients := directory.NewClients(s, directory.NewWatcher(s, quiet))
+	for origin, want := range map[string]bool{"https://on.example": true, "https://off.example": false, "https://on.example:444": false, "null": false, "": false} {
+		if got, err := clients.AllowsOrigin(t.Context(), origin); err != nil || got != want {
+			t.Errorf("%q: got %v %v, want %v", origin, got, err, want)
+		}
+	}
+	ctx, n := sqldb.WithCounter(t.Context())
+	if _, err := clients.AllowsOrigin(ctx, "https://made-up.example"); err != nil || n.Trips() != 0 {
+		t.Errorf("a made-up origin: %v in %d trips, want none", err, n.Trips())
+	}
+}
+
+func TestProviders_OneBrokenLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	ring, err := secret.NewKeyring(secret.GenerateKey())
+	must(t, err)
+	now := time.Now()
+	for _, p := range []*idp.Provider{{ID: "broken"}, {ID: "good"}, {ID: "off", Disabled: true}} {
+		sealed, err := ring.Seal([]byte("secret of "+p.ID), directory.ProviderBinding("good"))
+		must(t, err)
+		p.CreatedAt, p.UpdatedAt = now, now
+		must(t, s.CreateProvider(t.Context(), p, sealed))
+	}
+	providers := directory.NewProviders(s, ring, directory.NewWatcher(s, quiet), quiet)
+	list, err := providers.Enabled(t.Context())
+	if err != nil || len(list) != 1 || list[0].ID != "good" || list[0].ClientSecret != "secret of good" {
+		t.Errorf("got %d providers, %v, want the good one alone", len(list), err)
+	}
+	for _, id := range []string{"broken", "off", "unknown"} {
+		if _, err := providers.Get(t.Context(), id); !errors.Is(err, idp.ErrNotFound) {
+			t.Errorf("%s: got %v, want not found", id, err)
+		}
+	}
+	ctx, n := sqldb.WithCounter(t.Context())
+	if _, err := providers.Get(ctx, "good"); err != nil || n.Trips() != 0 {
+		t.Errorf("again: %v in %d trips, want none", err, n.Trips())
+	}
+}
