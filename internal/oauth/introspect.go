@@ -73,7 +73,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	if err != nil {
 		return inactive, err
 	}
-	if !maySee(caller, t) {
+	if !p.maySee(caller, t) {
 		return inactive, nil
 	}
 	answer := introspection{
@@ -108,9 +108,9 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 }
 
 // maySee reports whether a token is the caller's business (RFC 7662 §4): its own, meant for it, or the caller is trusted with all.
-func maySee(caller *idp.Client, t *mint.AccessToken) bool {
+func (p *Provider) maySee(caller *idp.Client, t *mint.AccessToken) bool {
 	return t.ClientID == caller.ID || t.HasAudience(caller.ID) || slices.Contains(caller.Scopes, ScopeIntrospect) ||
-		slices.ContainsFunc(caller.Audience, t.HasAudience)
+		slices.ContainsFunc(caller.Audience, func(aud string) bool { return aud != p.Issuer && t.HasAudience(aud) }) // most tokens have this server's
 }
 
 func (p *Provider) introspectRefresh(ctx context.Context, caller *idp.Client, t secret.Token, now time.Time) (introspection, error) {

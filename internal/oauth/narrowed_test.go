@@ -73,3 +73,19 @@ func TestIntrospect_TokenOfADisabledClientIsInactive(t *testing.T) {
 		t.Errorf("after: got %s, want it inactive and nothing else", got)
 	}
 }
+
+// D7: a client whose tokens name this server as audience, such as one for the admin API, is not thereby told of everybody's.
+func TestIntrospect_ThisServersAudienceIsNoReasonToSee(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	curious := *w.client
+	curious.ID, curious.Audience = "curious", []string{issuer}
+	must(t, w.store.CreateClient(t.Context(), &curious))
+	_, _, tokens := w.exchange(t, w.az(t, w.signIn(t)).Get("code"))
+	r := httptest.NewRequest(http.MethodPost, issuer+"/oauth2/introspect", strings.NewReader(url.Values{"token": {tokens["access_token"].(string)}}.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth("curious", w.secret)
+	if got := w.do(t, r).Body.String(); got != `{"active":false}` {
+		t.Errorf("got %s, want what garbage gets", got)
+	}
+}
