@@ -346,3 +346,35 @@ func TestStepUp_AnotherPersonsPasswordIsTheirOwn(t *testing.T) { // SEC-13: it s
 	in.b.az(server.Trusted(), "prompt", "none", "id_token_hint", in.id).wantErr("login_required")
 	in.b.az(server.Trusted(), "id_token_hint", in.id).login(other).wantLogin()
 }
+
+func TestUserInfo_IsInTheAudience(t *testing.T) { // RFC 9068 §4: what is meant for an API alone opens nothing here
+	t.Parallel()
+	s, ann := peculiar(t, `
+  - {client_id: web, secret_file: secrets/web, trusted: true, redirect_uris: [https://rp.example/cb], grant_types: [authorization_code, client_credentials], scopes: [openid, email, api.read], audience: [https://api.example]}
+`)
+	signIn := func(scope string) tokens {
+		t.Helper()
+		return s.exchange(t, s.browser(t).az(server.Web(), "scope", scope).through(ann).wantCode()).tokens()
+	}
+	in := signIn("openid email")
+	if got := audience(s.verify(t, in.access)); !slices.Equal(got, []string{"https://api.example", s.Issuer}) {
+		t.Errorf("aud = %v, want the API and this server", got)
+	}
+	s.userInfo(t, in.access).want(http.StatusOK)
+	in = signIn("api.read")
+	if got := audience(s.verify(t, in.access)); !slices.Equal(got, []string{"https://api.example"}) {
+		t.Errorf("aud without openid = %v, want the API alone", got)
+	}
+	s.userInfo(t, in.access).want(http.StatusUnauthorized)
+}
+
+func TestNative_IsAllowedEachTime(t *testing.T) { // RFC 8252 §8.6: any application of the machine could be the one that asks
+	t.Parallel()
+	s, u := peculiar(t, `
+  - {client_id: native, token_endpoint_auth_methods: [none], redirect_uris: ["http://127.0.0.1/cb"], grant_types: [authorization_code], scopes: [openid, email, profile]}
+`)
+	b := s.browser(t)
+	b.az(server.Native()).login(u).wantConsent().submit("allow").wantCode()
+	b.az(server.Native(), "prompt", "none").wantErr("consent_required")
+	b.az(server.Native()).wantConsent().submit("allow").wantCode()
+}

@@ -38,6 +38,7 @@ const (
 	ReasonSelectAccount        = "select_account"
 	ReasonPromptConsent        = "prompt_consent"
 	ReasonNewScopes            = "new_scopes"
+	ReasonUnassured            = "unassured_client"
 	ReasonDenied               = "denied"
 	ReasonPromptUnknown        = "prompt_unknown"
 	ReasonPromptNoneWithOthers = "prompt_none_with_others"
@@ -67,6 +68,7 @@ type Facts struct {
 	Session   *idp.Session // nil: nobody is signed in
 	User      *idp.User    // of the session
 	Granted   []string     // what the user allowed this client before
+	Unassured bool         // anybody could be this client (idp.Client.Assured)
 	Steps     idp.Steps    // what the person did in this interaction
 }
 
@@ -213,7 +215,12 @@ func (f Facts) consentReason() string {
 	case slices.Contains(f.Prompts, PromptConsent):
 		// Even a trusted client's: it asked for the page itself.
 		return ReasonPromptConsent
-	case f.Client.Trusted || covers(f.Granted, f.Scopes):
+	case f.Client.Trusted:
+		return ""
+	case f.Unassured:
+		// RFC 8252 §8.6: what was allowed before may have been allowed to another application under the same client_id.
+		return ReasonUnassured
+	case covers(f.Granted, f.Scopes):
 		return ""
 	}
 	return ReasonNewScopes

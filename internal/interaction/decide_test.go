@@ -236,3 +236,29 @@ func TestMinAuthTime_AgreesWithDecide(t *testing.T) {
 		}
 	}
 }
+
+// RFC 8252 §8.6: what was allowed before is no answer for a client that anybody could be.
+func TestDecide_UnassuredClientIsAllowedEachTime(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	f := interaction.Facts{
+		Client: &idp.Client{}, Scopes: []string{"openid"}, RequestedAt: now, Unassured: true, Granted: []string{"openid"},
+		User: &idp.User{ID: "u", State: idp.UserActive}, Session: &idp.Session{UserID: "u", AuthTime: now, IdleExpiresAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
+	}
+	if got := interaction.Decide(f, now); got.Step != interaction.Consent || got.Reason != interaction.ReasonUnassured {
+		t.Errorf("with a grant: got %+v, want consent", got)
+	}
+	f.Steps = idp.Steps{ConsentUserID: "u", ConsentedScopes: []string{"openid"}}
+	if got := interaction.Decide(f, now); got.Step != interaction.Done {
+		t.Errorf("allowed just now: got %+v, want done", got)
+	}
+	f.Steps = idp.Steps{}
+	f.Prompts = []string{interaction.PromptNone}
+	if got := interaction.Decide(f, now); got.Error != interaction.ErrorConsentRequired {
+		t.Errorf("silently: got %+v, want %s", got, interaction.ErrorConsentRequired)
+	}
+	f.Prompts, f.Client = nil, &idp.Client{Trusted: true}
+	if got := interaction.Decide(f, now); got.Step != interaction.Done {
+		t.Errorf("trusted by the operator: got %+v, want done", got)
+	}
+}

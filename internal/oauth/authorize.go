@@ -84,7 +84,7 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 		return false
 	}
 	oldest, ok := a.facts().MinAuthTime()
-	if !ok || p.AskSessions || len(a.Prompts) > 1 {
+	if !ok || p.AskSessions || len(a.Prompts) > 1 || !a.Client.Trusted && !a.Client.Assured(a.RedirectURI) {
 		return false
 	}
 	a.conditions = issueConditions{IssueConditions: store.IssueConditions{

@@ -271,6 +271,6 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 func (a *authorizeRequest) facts() interaction.Facts {
 	return interaction.Facts{
 		Client: a.Client, Scopes: a.Scopes, Prompts: a.Prompts, MaxAge: a.MaxAge, RequestedAt: a.RequestedAt,
-		HintUserID: a.HintUserID, ACRValues: strings.Fields(a.Params.Get("acr_values")),
+		HintUserID: a.HintUserID, ACRValues: strings.Fields(a.Params.Get("acr_values")), Unassured: !a.Client.Assured(a.RedirectURI),
 	}
 }

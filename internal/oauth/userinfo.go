@@ -25,7 +25,12 @@ func (p *Provider) UserInfo(w http.ResponseWriter, r *http.Request) {
 		p.answerBearerError(w, r, err)
 		return
 	}
-	// OpenID Connect Core §5.3.1: a token for another resource, or from plain OAuth, opens nothing here.
+	// RFC 9068 §4: a token that is meant for other resources alone opens nothing here.
+	if !t.HasAudience(p.Issuer) {
+		p.answerBearerError(w, r, invalidToken())
+		return
+	}
+	// OpenID Connect Core §5.3.1: nor does one from plain OAuth.
 	if !slices.Contains(t.Scopes(), idp.ScopeOpenID) {
 		p.answerBearerError(w, r, &bearerError{status: http.StatusForbidden, code: "insufficient_scope", description: "UserInfo needs the scope openid.", scope: idp.ScopeOpenID})
 		return
