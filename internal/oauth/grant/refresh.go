@@ -58,10 +58,20 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 		Idle: s.Now.Add(contract.RefreshIdle.Duration()), GraceFrom: s.Now.Add(-contract.RefreshGrace.Duration()),
 		Static: contract.RefreshMode == idp.RefreshStatic,
 	}
-	// A scope that was never granted must not cost the client its refresh token, so it is judged first (D4, RFC 6749 §6).
+	// A scope that was never granted must not cost the client its refresh token, so it is judged before anything is spent (D4, RFC
+	// 6749 §6). Only who asks for a scope pays the read; what was granted does not change.
 	asked := strings.Fields(form.Get("scope"))
-	if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(s.Client.Scopes, sc) }); bad >= 0 {
-		return g.wider(s, asked[bad])
+	if len(asked) > 0 {
+		was, _, err := g.Store.AuthorizationNow(ctx, old.ID, "")
+		if err != nil && !errors.Is(err, idp.ErrNotFound) {
+			return err
+		}
+		if was != nil && was.ClientID == s.Client.ID {
+			allowed := stillAllowed(was.Scopes, s.Client)
+			if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(allowed, sc) }); bad >= 0 {
+				return g.wider(s, asked[bad])
+			}
+		}
 	}
 	v, err := g.Store.RotateRefreshToken(ctx, rotation, s.Now)
 	if errors.Is(err, idp.ErrNotFound) {
@@ -78,9 +88,6 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	}
 	s.Authorization, s.Scopes = v.AuthorizationUser, stillAllowed(v.Scopes, s.Client)
 	if len(asked) > 0 {
-		if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(v.Scopes, sc) }); bad >= 0 {
-			return g.wider(s, asked[bad])
-		}
 		s.Scopes = asked
 	}
 	s.Trace.Pass("refresh token")
