@@ -16,8 +16,8 @@ import (
 func (s *server) buildFront() error {
 	c := s.config
 	look, err := ui.New(ui.Config{
-		Brand: ui.Brand{Name: c.Brand.Name, Accent: c.Brand.Accent, LogoURL: c.Brand.Logo},
-		Dev:   c.Dev, TemplateDir: c.Brand.ThemeDir, AssetPrefix: "/static/", BasePath: issuerPath(c.Issuer), Log: s.logger,
+		Brand: ui.Brand{Name: c.Brand.Name, Accent: c.Brand.Accent}, LogoFile: c.Brand.Logo, TemplateDir: c.Brand.ThemeDir,
+		Dev: c.Dev, BasePath: issuerPath(c.Issuer), Log: s.logger,
 	})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type frame struct {
 // frame puts the page into what surrounds it.
 func (u *UI) frame(s *state, p Page) *frame {
 	return &frame{
-		Lang: p.Locale.Tag(), Dir: p.Locale.Dir(), Brand: u.config.Brand, Dev: u.config.Dev, View: p.View, Name: p.Name(),
+		Lang: p.Locale.Tag(), Dir: p.Locale.Dir(), Brand: s.brand, Dev: u.config.Dev, View: p.View, Name: p.Name(),
 		ui: u, state: s, words: s.catalogue.words(p.Locale),
 	}
 }

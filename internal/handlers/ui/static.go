@@ -95,7 +95,7 @@ func kindOf(ext string) string {
 	return "application/octet-stream"
 }
 
-// Static serves the style sheet, scripts and pictures below Config.AssetPrefix. A hashed name never changes its content and is
+// Static serves the style sheet, scripts and pictures below Config.BasePath + "/static/". A hashed name never changes its content and is
 // kept for a year; a plain name is asked for each time.
 func (u *UI) Static() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

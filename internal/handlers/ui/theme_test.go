@@ -110,7 +110,7 @@ func TestTheme_IsReadAnewInDevelopmentOnly(t *testing.T) {
 
 func TestStatic_HashedNamesAreKeptForEver(t *testing.T) {
 	t.Parallel()
-	u := newUI(t, func(c *ui.Config) { c.AssetPrefix = "/assets/" })
+	u := newUI(t, func(c *ui.Config) { c.BasePath = "/auth" })
 	get := func(method, path, tag string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 		r.Header.Set("If-None-Match", tag)
@@ -120,7 +120,7 @@ func TestStatic_HashedNamesAreKeptForEver(t *testing.T) {
 	}
 	body := render(u, ui.Page{View: ui.Setup{Form: ui.Form{CSRF: "x"}}}).Body.String()
 	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-	found := regexp.MustCompile(`"(/assets/[^"]+)"`).FindAllStringSubmatch(body, -1)
+	found := regexp.MustCompile(`"(/auth/static/[^"]+)"`).FindAllStringSubmatch(body, -1)
 	if len(found) < 4 {
 		t.Fatalf("assets: got %v, want style, brand, mark, script", found)
 	}
@@ -136,15 +136,15 @@ func TestStatic_HashedNamesAreKeptForEver(t *testing.T) {
 			t.Errorf("HEAD %s: got %d with %d bytes, want 200 with none", m[1], head.Code, head.Body.Len())
 		}
 	}
-	if w := get(http.MethodGet, "/assets/style.css", ""); w.Header().Get("Cache-Control") != "no-cache" {
+	if w := get(http.MethodGet, "/auth/static/style.css", ""); w.Header().Get("Cache-Control") != "no-cache" {
 		t.Errorf("plain name: got %q, want no-cache", w.Header().Get("Cache-Control"))
 	}
-	for _, path := range []string{"/assets/", "/assets/../ui.go", "/assets/templates/login.html", "/static/style.css", "/assets/style.0000000000000000.css"} {
+	for _, path := range []string{"/auth/static/", "/auth/static/../ui.go", "/auth/static/templates/login.html", "/static/style.css", "/auth/static/style.0000000000000000.css"} {
 		if w := get(http.MethodGet, path, ""); w.Code != http.StatusNotFound {
 			t.Errorf("%s: got %d, want 404", path, w.Code)
 		}
 	}
-	if w := get(http.MethodPost, "/assets/style.css", ""); w.Code != http.StatusMethodNotAllowed {
+	if w := get(http.MethodPost, "/auth/static/style.css", ""); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: got %d, want 405", w.Code)
 	}
 }

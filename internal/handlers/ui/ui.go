@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,8 +25,8 @@ type Config struct {
 	Brand       Brand
 	Dev         bool   // the banner, and a theme that is read anew on each request
 	TemplateDir string // a theme: a folder with any of templates/, static/ and locales/, each file replacing ours of the same name
-	AssetPrefix string // where Static is mounted; BasePath + "/static/" when empty
-	BasePath    string // path of the issuer, without the slash at the end
+	LogoFile    string // an image, in place of Brand.LogoURL
+	BasePath    string // path of the issuer, without the slash at the end; Static is mounted at /static/ below it
 	Log         *slog.Logger
 }
 
@@ -38,6 +39,7 @@ type UI struct {
 
 // state is everything that a theme can change.
 type state struct {
+	brand     Brand
 	pages     map[string]*template.Template
 	assets    *assets
 	catalogue *catalogue
@@ -54,14 +56,7 @@ func New(config Config) (*UI, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	prefix := config.AssetPrefix
-	if prefix == "" {
-		prefix = config.BasePath + "/static/"
-	}
-	if !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") {
-		return nil, fmt.Errorf("asset prefix %q: write a path that begins and ends with a slash", prefix)
-	}
-	u := &UI{config: config, prefix: prefix}
+	u := &UI{config: config, prefix: config.BasePath + "/static/"}
 	if u.fixed, err = u.load(); err != nil {
 		return nil, err
 	}
@@ -97,9 +92,20 @@ func (u *UI) load() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &state{}
-	if s.assets, err = newAssets(map[string][]byte{"brand.css": sheet, "mark.svg": mark}, sources...); err != nil {
+	made := map[string][]byte{"brand.css": sheet, "mark.svg": mark}
+	logo := ""
+	if u.config.LogoFile != "" {
+		logo = "brand-logo" + strings.ToLower(filepath.Ext(u.config.LogoFile))
+		if made[logo], err = os.ReadFile(u.config.LogoFile); err != nil {
+			return nil, fmt.Errorf("read the logo: %w", err)
+		}
+	}
+	s := &state{brand: u.config.Brand}
+	if s.assets, err = newAssets(made, sources...); err != nil {
 		return nil, err
+	}
+	if logo != "" {
+		s.brand.LogoURL = u.prefix + s.assets.plain[logo].hashed
 	}
 	if s.catalogue, err = newCatalogue(sources...); err != nil {
 		return nil, err
