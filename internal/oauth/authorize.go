@@ -227,7 +227,7 @@ func (p *Provider) toPage(w http.ResponseWriter, r *http.Request, a *authorizeRe
 	var err error
 	if i == nil {
 		i, err = p.Interactions.Begin(ctx, interaction.Begin{
-			Kind: idp.InteractionAuthorize, ClientID: a.Client.ID, Params: a.Params.Encode(), Browser: p.Sessions.Browser(w, r), TraceID: a.Trace.ID,
+			Kind: idp.InteractionAuthorize, ClientID: a.Client.ID, Params: a.kept().Encode(), Browser: p.Sessions.Browser(w, r), TraceID: a.Trace.ID,
 			Steps: idp.Steps{Reason: next.Reason},
 		})
 	} else if i.Steps.Reason != next.Reason {
