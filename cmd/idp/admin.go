@@ -84,7 +84,7 @@ func (a *app) bootstrapToken(ctx context.Context, s *services) error {
 		File string `json:"file"`
 		URL  string `json:"url"`
 	}{path, s.config.Issuer + "/setup"}, func() { o.fields([2]string{"file", path}, [2]string{"page", s.config.Issuer + "/setup"}) })
-	a.say("Open the address that is in the file. It works once, within a day. Without JavaScript, open the page and type what stands behind the #.")
+	a.say("Open the address that is in the file. It works once, within a day. Without JavaScript, open the page and type what stands behind token=.")
 	return err
 }
 
@@ -100,7 +100,7 @@ func (s *services) writeBootstrapToken(ctx context.Context) (path string, err er
 	if err != nil {
 		return "", err
 	}
-	return path, replacePrivate(path, s.config.Issuer+"/setup#"+token+"\n")
+	return path, replacePrivate(path, s.config.Issuer+"/setup#token="+token+"\n") // setup.js reads it
 }
 
 func newRecoverCmd(a *app) *cobra.Command {
