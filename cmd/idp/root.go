@@ -51,6 +51,14 @@ func newRootCmd(a *app) *cobra.Command {
 func (a *app) frame(c *cobra.Command) {
 	switch {
 	case c.RunE != nil:
+		if judge := c.Args; judge != nil {
+			c.Args = func(cmd *cobra.Command, args []string) error {
+				if err := judge(cmd, args); err != nil { // cobra's own words count arguments, and name none
+					return usagef("%v: the command is `%s`", err, cmd.UseLine())
+				}
+				return nil
+			}
+		}
 		inner := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			a.started = true
