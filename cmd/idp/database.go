@@ -29,15 +29,27 @@ func openDatabase(ctx context.Context, c *config.Config, create bool) (sqldb.Eng
 		// SQLite would let the whole machine read it; its journals take the mode of the file.
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
-			return nil, fmt.Errorf("create the database: %w", err)
+			return nil, fmt.Errorf("open the database: %w%s", err, mendPermission(err))
 		}
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("create the database: %w", err)
 		}
-	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	} else if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil { // SQLite's own words would not say why
+		_ = f.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open the database: %w%s", err, mendPermission(err))
+	} else {
 		return nil, fmt.Errorf("there is no database at %s: run this in the folder where the server runs, name its folder with --data-dir, or make a new one with `idp migrate up`", path)
 	}
 	return sqldb.OpenSQLite(ctx, sqldb.SQLiteConfig{Path: path})
+}
+
+// mendPermission says what to do about a file of another user.
+func mendPermission(err error) string {
+	if !errors.Is(err, fs.ErrPermission) {
+		return ""
+	}
+	return ": run this as the user that the server runs as, or name another folder with --data-dir"
 }
 
 // sqlitePath returns where the SQLite file is.
@@ -53,7 +65,7 @@ func makeDataDir(c *config.Config) error {
 	}
 	for _, folder := range folders {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
-			return fmt.Errorf("make the data folder: %w; name another one with data_dir", err)
+			return fmt.Errorf("make the data folder: %w: name another one with --data-dir", err)
 		}
 	}
 	return nil

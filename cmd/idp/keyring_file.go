@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
+	"time"
 
 	"idp/internal/config"
 	"idp/internal/secret"
@@ -38,10 +40,27 @@ func loadKeyring(c *config.Config, logger *slog.Logger) (*secret.Keyring, error)
 	return readKeyring(c.KeyringFile)
 }
 
+// refuseNewRing keeps a new key ring from being made beside a database whose secrets another one encrypted: it opens none of them, and
+// hides that the right one is missing.
+func (s *services) refuseNewRing(ctx context.Context) error {
+	missing := func() bool {
+		_, err := os.Stat(s.config.KeyringFile)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	if !s.config.CreateKeyring() || !missing() {
+		return nil
+	}
+	sealed, err := s.store.SigningKeys(ctx, time.Now())
+	if err != nil || len(sealed) == 0 || !missing() { // another process made ring and keys just now
+		return err
+	}
+	return fmt.Errorf("the key ring %s is not there, but the database has keys that it encrypted: put it back from its backup, or set keyring_file to where it is", s.config.KeyringFile)
+}
+
 func readKeyring(path string) (*secret.Keyring, error) {
 	text, err := readBounded(path, maxKeyringFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the key ring: %w", err)
+		return nil, fmt.Errorf("read the key ring: %w%s", err, mendPermission(err))
 	}
 	ring, err := secret.ParseKeyring(text)
 	if err != nil {

@@ -67,7 +67,7 @@ func (a *app) serve(ctx context.Context, c *config.Config) (err error) {
 	logger := logctx.New(logctx.Options{Output: a.err, Level: c.Log.Level, Format: c.Log.Format, TTY: isTerminal(a.err)})
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen: %w: choose another address with --listen", err)
+		return fmt.Errorf("%w: stop the program that has this address, or choose another one with --listen", err)
 	}
 	defer func() { _ = listener.Close() }()
 	c.Issuer = c.IssuerAt(listener.Addr())
@@ -154,7 +154,7 @@ func (s *server) listenAll(c *config.Config, public net.Listener) ([]listening, 
 	if c.OpsListen != "" {
 		l, err := net.Listen("tcp", c.OpsListen)
 		if err != nil {
-			return nil, fmt.Errorf("listen for operators: %w: choose another address with --ops-listen, or \"\" for none", err)
+			return nil, fmt.Errorf("for metrics and health: %w: choose another address with --ops-listen, or \"off\" for none", err)
 		}
 		front = append(front, listening{s.httpServer(s.ops), l})
 	}

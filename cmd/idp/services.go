@@ -63,7 +63,13 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 		}
 	}()
 	s.store = store.New(s.engine)
+	if err := s.engine.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("the database does not answer: check database.url, and that the database runs and lets this machine in: %w", err)
+	}
 	if err := s.schema(ctx, o.migrate); err != nil {
+		return nil, err
+	}
+	if err := s.refuseNewRing(ctx); err != nil {
 		return nil, err
 	}
 	if s.keyring, err = loadKeyring(c, o.logger); err != nil {
