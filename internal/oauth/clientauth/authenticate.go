@@ -68,7 +68,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 	if !slices.Contains(client.AuthMethods, cred.method) {
 		t.Fail(idp.Check{
 			Name: "client authentication method", Expected: strings.Join(client.AuthMethods, " or "), Received: cred.method,
-			Mend: "Change the application's setting, or allow the method: `idp client update " + client.ID + " --auth-method " + cred.method + "`.", Clause: "RFC 6749 §2.3",
+			Mend: mendMethod(client, cred.method), Clause: "RFC 6749 §2.3",
 		})
 		return nil, unknown
 	}
@@ -81,6 +81,17 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 	}
 	t.Pass("client authentication")
 	return client, nil
+}
+
+// mendMethod never advises to make a client with a secret public, or the other way round: that is another kind of application.
+func mendMethod(client *idp.Client, method string) string {
+	switch {
+	case method == idp.AuthNone:
+		return "Send the client's secret with the request: the application has none in its settings, or keeps it back."
+	case client.Public():
+		return "Take the secret out of the application's settings: this client is registered as one that can keep none."
+	}
+	return "Change the application's setting, or allow the method: `idp client update " + client.ID + " --auth-method " + strings.Join(append(slices.Clone(client.AuthMethods), method), ",") + "`."
 }
 
 // read finds the one method that the request uses.
