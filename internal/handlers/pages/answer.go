@@ -195,7 +195,7 @@ func (p *Pages) Error(w http.ResponseWriter, r *http.Request, f Failure) {
 	}
 	view.Detail, view.TraceID, view.RedirectURI, view.ClientID = bounded(f.Description), f.TraceID, bounded(f.RedirectURI), bounded(f.ClientID)
 	if view.TraceID == "" {
-		view.TraceID = idp.PeerOf(ctx).RequestID
+		view.TraceID, view.Untraced = idp.PeerOf(ctx).RequestID, true
 	}
 	if f.ClientID != "" {
 		// An unknown client, or a database that is away: the page shows what was received.

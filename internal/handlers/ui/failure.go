@@ -10,6 +10,7 @@ type Failure struct {
 	Mend        Message
 	Detail      string // technical words, English only, safe to show
 	TraceID     string
+	Untraced    bool   // TraceID is the request's own id: it is in the log, and there is nothing more to see
 	RedirectURI string // as received, where it is the matter; shown as text
 	ClientID    string // as received
 	Client      *Client
