@@ -91,7 +91,7 @@ func csvTargets(header []string, columns map[string]string) ([]string, error) {
 		switch {
 		case target == ignored:
 		case !knownColumn(target) || target == "address" || target == "custom":
-			faults = append(faults, idp.Invalidf("columns", "The column %.80q is no field of a user. Map it to one, or to - to leave it out.", name))
+			faults = append(faults, idp.Invalidf("columns", "The column %.80q is no field of a user. Map it to one, as in --column mail=email, or leave it out, as in --column mail=-.", name))
 		case seen[target] != "":
 			faults = append(faults, idp.Invalidf("columns", "The columns %.80q and %.80q both go to %s. Map one of them to - to leave it out.", seen[target], name, target))
 		default:

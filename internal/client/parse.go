@@ -131,7 +131,11 @@ func (p *parser) mapping(node *yaml.Node, prefix string, into reflect.Value, lin
 		switch {
 		case !ok && other != nil && other(key, value):
 		case !ok:
-			p.fault(name.Line, prefix+key, "There is no key %q here. The keys are %s.", name.Value, strings.Join(namesOf(known), ", "))
+			names := namesOf(known)
+			if other != nil {
+				names = append(names, "secret_file", "secret_env", "secret_digest")
+			}
+			p.fault(name.Line, prefix+key, "There is no key %q here. The keys are %s.", name.Value, strings.Join(names, ", "))
 		case value.Tag == "!!null":
 			p.fault(name.Line, prefix+key, "The key %q has no value. Give it one, or remove the line.", name.Value)
 		case field.Kind() == reflect.Struct:

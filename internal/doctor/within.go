@@ -212,7 +212,7 @@ func days(d time.Duration) string {
 func sentence(err error) string { return strings.TrimSuffix(err.Error(), ".") + "." }
 
 func capital(s string) string {
-	if s == "" {
+	if s == "" || strings.HasPrefix(s, "http") { // an address is no word
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
