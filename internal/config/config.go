@@ -107,11 +107,11 @@ type Password struct {
 	// Algorithm for new hashes. Others are verified too, and replaced at the next sign-in.
 	Algorithm string `key:"algorithm" default:"argon2id" enum:"argon2id,bcrypt"`
 	// Memory that one Argon2id hash takes.
-	Memory Size `key:"memory" default:"19MiB" max:"1GiB"`
+	Memory Size `key:"memory" default:"19MiB" max:"256MiB"`
 	// Iterations of Argon2id. The pair of memory and iterations must not be weaker than OWASP's: 46MiB×1, 19MiB×2, 12MiB×3, 9MiB×4, 7MiB×5.
-	Iterations int `key:"iterations" default:"2" min:"1" max:"100"`
+	Iterations int `key:"iterations" default:"2" min:"1" max:"10"`
 	// Parallelism of Argon2id.
-	Parallelism int `key:"parallelism" default:"1" min:"1" max:"64"`
+	Parallelism int `key:"parallelism" default:"1" min:"1" max:"16"`
 	// BcryptCost is used with algorithm bcrypt only.
 	BcryptCost int `key:"bcrypt_cost" default:"12" min:"10" max:"16"`
 	// MinLength of a new password, in characters. There are no rules about kinds of characters, and never will be (NIST SP 800-63B-4 §3.1.1.2).

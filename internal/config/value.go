@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -203,8 +202,6 @@ func format(v any) string {
 			texts[i] = p.String()
 		}
 		return strings.Join(texts, ", ")
-	case json.Number:
-		return v.String()
 	}
 	return fmt.Sprint(v)
 }
