@@ -22,18 +22,13 @@ type Job struct {
 	Every   time.Duration
 	Timeout time.Duration // of one run; Every if 0
 	Lease   *Lease        // nil: each replica does it for itself
-	AtEnd   bool          // once more when the server stops, for queues that must not be lost
-	Quiet   bool          // a run that did something is told at debug level: for what happens each second
 	Logger  *slog.Logger
 	// Do does the work once. It may be cut short by ctx at any point and is then tried again.
 	Do func(ctx context.Context, now time.Time) (Counts, error)
 }
 
-// endGrace bounds the last runs when the server stops.
-const endGrace = 5 * time.Second
-
-// Run runs the jobs until ctx ends, then those that ask for it once more, and returns when none is running. A job never
-// overlaps itself: a tick that comes while it runs is dropped. An error, or a panic, ends one run, never the job.
+// Run runs the jobs until ctx ends, and returns when none is running. A job never overlaps itself: a tick that comes while it runs is
+// dropped. An error, or a panic, ends one run, never the job.
 func Run(ctx context.Context, list []Job) {
 	var running sync.WaitGroup
 	for _, j := range list {
@@ -48,11 +43,8 @@ func (j Job) loop(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
-			j.once(ctx, j.timeout())
+			j.once(ctx)
 		case <-ctx.Done():
-			if j.AtEnd {
-				j.once(context.WithoutCancel(ctx), endGrace)
-			}
 			return
 		}
 	}
@@ -66,8 +58,8 @@ func (j Job) timeout() time.Duration {
 }
 
 // once makes one run and its one line in the log.
-func (j Job) once(ctx context.Context, timeout time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (j Job) once(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, j.timeout())
 	defer cancel()
 	began := time.Now()
 	held, err := j.Lease.take(ctx, j.Name, began, j.Every)
@@ -83,10 +75,8 @@ func (j Job) once(ctx context.Context, timeout time.Duration) {
 		j.Logger.LogAttrs(ctx, slog.LevelWarn, "job put off", append(attrs, slog.Any("error", err))...)
 	case err != nil:
 		j.Logger.LogAttrs(ctx, slog.LevelError, "job failed", append(attrs, slog.Any("error", err))...)
-	case len(attrs) > 2 && !j.Quiet:
-		j.Logger.LogAttrs(ctx, slog.LevelInfo, "job done", attrs...)
 	case len(attrs) > 2:
-		j.Logger.LogAttrs(ctx, slog.LevelDebug, "job done", attrs...)
+		j.Logger.LogAttrs(ctx, slog.LevelInfo, "job done", attrs...)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode"
+
 	"golang.org/x/time/rate"
 
 	"idp/internal/idp"
@@ -55,6 +56,13 @@ func (r *Recorder) Begin(id, endpoint string, now time.Time) *T {
 		id = idp.NewID()
 	}
 	return &T{Trace: idp.Trace{ID: id, At: now, Endpoint: endpoint, ExpiresAt: now.Add(r.Retention)}, recorder: r}
+}
+
+// SetClient notes which client the request claims to come from.
+func (t *T) SetClient(id string) {
+	if t != nil {
+		t.ClientID = clean(id)
+	}
 }
 
 // Pass records a check that was made and held.
@@ -157,11 +165,4 @@ func (r *Recorder) flush(ctx context.Context) bool {
 		return false
 	}
 	return len(batch) == batchMost
-}
-
-// SetClient notes which client the request claims to come from.
-func (t *T) SetClient(id string) {
-	if t != nil {
-		t.ClientID = clean(id)
-	}
 }
