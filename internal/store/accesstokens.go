@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"time"
-
-	"idp/internal/idp"
 )
 
 // RevokeAccessToken remembers until it expires that one access token is no longer good.
@@ -31,10 +29,4 @@ func (s *Store) PutOpaqueToken(ctx context.Context, digest []byte, authorization
 func (s *Store) OpaqueToken(ctx context.Context, digest []byte, now time.Time) (claims string, err error) {
 	err = s.db.QueryRow(ctx, `SELECT claims FROM access_tokens WHERE digest = $1 AND expires_at > $2`, digest, now).Scan(&claims)
 	return claims, err
-}
-
-// DeleteOpaqueToken forgets an opaque access token.
-func (s *Store) DeleteOpaqueToken(ctx context.Context, digest []byte) error {
-	n, err := s.db.Exec(ctx, `DELETE FROM access_tokens WHERE digest = $1`, digest)
-	return changedOne(n, err, idp.ErrNotFound)
 }

@@ -70,7 +70,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string, now time.Time) erro
 	})
 }
 
-// Client returns one client from the database. Requests use package registry's memory instead.
+// Client returns one client from the database. Requests use package directory's memory instead.
 func (s *Store) Client(ctx context.Context, id string) (*idp.Client, error) {
 	return scanClient(s.db.QueryRow(ctx, `SELECT id, document, created_at, updated_at FROM clients WHERE id = $1`, id))
 }
@@ -84,5 +84,5 @@ func (s *Store) Clients(ctx context.Context, p Page) ([]*idp.Client, error) {
 // ClientsManagedBy lists the clients that are kept in files of a given name.
 func (s *Store) ClientsManagedBy(ctx context.Context, source string) ([]*idp.Client, error) {
 	rows, err := s.db.Query(ctx, `SELECT id, document, created_at, updated_at FROM clients WHERE managed_by = $1 ORDER BY id`, source)
-	return collect(rows, err, func(r sqldb.Row) (*idp.Client, error) { return scanClient(r) })
+	return collect(rows, err, scanClient)
 }

@@ -62,6 +62,25 @@ func (s *Store) PasswordLogin(ctx context.Context, canonical string) (*PasswordL
 	return l, nil
 }
 
+// PasswordOf returns a user as they are now and their password, for whoever is known already and must prove it again.
+func (s *Store) PasswordOf(ctx context.Context, userID string) (*PasswordLogin, error) {
+	var l PasswordLogin
+	u, err := s.User(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	l.User = u
+	rows, err := s.db.Query(ctx, `SELECT `+credentialCols+` FROM credentials WHERE user_id = $1 AND kind = 'password'`, userID)
+	list, err := collect(rows, err, scanCredential)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > 0 {
+		l.Credential = list[0]
+	}
+	return &l, nil
+}
+
 // DeleteCredentials removes every credential of a user.
 func (s *Store) DeleteCredentials(ctx context.Context, userID string) error {
 	_, err := s.db.Exec(ctx, `DELETE FROM credentials WHERE user_id = $1`, userID)

@@ -275,15 +275,14 @@ func TestOnceTokens_AreUsedOnce(t *testing.T) {
 	if won := race(t, 16, idp.ErrNotFound, func(int) error { return take("new", "reset", end.Add(-time.Microsecond)) }); won != 1 {
 		t.Errorf("got %d winners, want 1", won)
 	}
-	for at, want := range map[time.Time]bool{end.Add(-time.Microsecond): true, end: false} {
-		if got, err := w.OnceTokenWaits(ctx, "reset", at); err != nil || got != want {
-			t.Errorf("waits at %v: got %v %v, want %v", at, got, err, want)
-		}
+	if _, err := w.OnceTokenSubject(ctx, []byte("bob"), "reset", end.Add(-time.Microsecond)); err != nil {
+		t.Errorf("just before its end: got %v, want the token of bob", err)
 	}
+	_, err := w.OnceTokenSubject(ctx, []byte("bob"), "reset", end)
+	wantKind(t, "a look at its end", err, idp.NotFound)
 	must(t, w.DropOnceTokens(ctx, "reset", "bob"))
-	if got, err := w.OnceTokenWaits(ctx, "reset", w.now); err != nil || got {
-		t.Errorf("after the drop: got %v %v, want none", got, err)
-	}
+	_, err = w.OnceTokenSubject(ctx, []byte("bob"), "reset", w.now)
+	wantKind(t, "after the drop", err, idp.NotFound)
 }
 
 func TestOpaqueTokens_EndAtTheirTime(t *testing.T) {
@@ -298,8 +297,6 @@ func TestOpaqueTokens_EndAtTheirTime(t *testing.T) {
 	}
 	_, err := w.OpaqueToken(ctx, []byte("d"), end)
 	wantKind(t, "at its end", err, idp.NotFound)
-	must(t, w.DeleteOpaqueToken(ctx, []byte("d")))
-	wantKind(t, "deleted again", w.DeleteOpaqueToken(ctx, []byte("d")), idp.NotFound)
 }
 
 func TestThrottles_CountEachFailure(t *testing.T) {

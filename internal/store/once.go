@@ -17,11 +17,10 @@ func (s *Store) PutOnceToken(ctx context.Context, digest []byte, purpose, subjec
 	})
 }
 
-// OnceTokenWaits reports whether an unexpired token of the purpose is waiting to be used.
-func (s *Store) OnceTokenWaits(ctx context.Context, purpose string, now time.Time) (bool, error) {
-	var waits bool
-	err := s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM once_tokens WHERE purpose = $1 AND expires_at > $2)`, purpose, now).Scan(&waits)
-	return waits, err
+// OnceTokenSubject returns whom an unexpired token is for, without spending it.
+func (s *Store) OnceTokenSubject(ctx context.Context, digest []byte, purpose string, now time.Time) (subject string, err error) {
+	err = s.db.QueryRow(ctx, `SELECT subject FROM once_tokens WHERE digest = $1 AND purpose = $2 AND expires_at > $3`, digest, purpose, now).Scan(&subject)
+	return subject, err
 }
 
 // TakeOnceToken spends a token; idp.ErrNotFound if it is unknown, spent or expired.
@@ -29,4 +28,10 @@ func (s *Store) TakeOnceToken(ctx context.Context, digest []byte, purpose string
 	err = s.db.QueryRow(ctx, `DELETE FROM once_tokens WHERE digest = $1 AND purpose = $2 AND expires_at > $3 RETURNING subject`,
 		digest, purpose, now).Scan(&subject)
 	return subject, err
+}
+
+// DropOnceTokens forgets the tokens of a purpose that wait for a subject.
+func (s *Store) DropOnceTokens(ctx context.Context, purpose, subject string) error {
+	_, err := s.db.Exec(ctx, `DELETE FROM once_tokens WHERE purpose = $1 AND subject = $2`, purpose, subject)
+	return err
 }

@@ -102,6 +102,12 @@ func (s *Store) User(ctx context.Context, id string) (*idp.User, error) {
 	return scanUser(s.db.QueryRow(ctx, `SELECT `+userCols+` FROM users WHERE id = $1`, id))
 }
 
+// LockUser returns a user and, inside a transaction, keeps everybody else from changing the row until it ends: what is read
+// here, changed and written by UpdateUser cannot undo another's change.
+func (s *Store) LockUser(ctx context.Context, id string) (*idp.User, error) {
+	return scanUser(s.db.QueryRow(ctx, `UPDATE users SET updated_at = updated_at WHERE id = $1 RETURNING `+userCols, id))
+}
+
 // UserByIdentifier returns the user whose canonical address or username this is.
 func (s *Store) UserByIdentifier(ctx context.Context, canonical string) (*idp.User, error) {
 	return scanUser(s.db.QueryRow(ctx, `SELECT `+userCols+` FROM users

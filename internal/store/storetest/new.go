@@ -12,10 +12,10 @@ import (
 )
 
 // New returns a store over a fresh, migrated database that goes away with the test. The engine is the one that
-// IDP_TEST_ENGINE names; SQLite without it. maxConnections is the size of the pool, 0 for the default.
+// IDP_TEST_ENGINE names; SQLite without it.
 func New(t testing.TB) *store.Store { return NewSized(t, 0) }
 
-// NewSized is New with a pool of a given size (PostgreSQL).
+// NewSized is New with a pool of maxConnections (PostgreSQL), 0 for the default.
 func NewSized(t testing.TB, maxConnections int32) *store.Store {
 	t.Helper()
 	db := Open(t, maxConnections)
