@@ -60,12 +60,8 @@ func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error)
 		}
 		return parseParams(r.URL.RawQuery)
 	case http.MethodPost:
-		r.URL.RawQuery = "" // OpenID Connect Core §3.1.2.1: a POST has its parameters in the body
-		form, err := readForm(w, r)
-		if d := (duplicate{}); err != nil && form == nil && !errors.As(err, &d) {
-			return nil, err
-		}
-		return form, err
+		// OpenID Connect Core §3.1.2.1: a POST has its parameters in the body.
+		return readBody(w, r)
 	}
 	w.Header().Set("Allow", "GET, POST")
 	return nil, &pageFault{PageError{Status: http.StatusMethodNotAllowed, Code: "invalid_request", Description: "This address takes GET and POST only."}}

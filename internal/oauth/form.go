@@ -17,37 +17,46 @@ const (
 // readForm reads the body of a back-channel request: form-encoded (a charset may follow, RP-3), bounded, each parameter once
 // (RFC 6749 §3.2), none of ours in the query, where it would end in logs.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	invalid := func(description string) error {
-		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
+	form, err := readBody(w, r)
+	if own := (*Error)(nil); errors.As(err, &own) {
+		return nil, err
 	}
+	if err != nil {
+		return nil, invalidForm(err.Error())
+	}
+	if r.URL.RawQuery != "" {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return nil, invalidForm("The query is malformed.")
+		}
+		for name := range query {
+			if secretParams[name] || form.Has(name) {
+				return nil, invalidForm("Parameters belong into the body, not into the URL.")
+			}
+		}
+	}
+	r.Form, r.PostForm = form, form
+	return form, nil
+}
+
+func invalidForm(description string) error {
+	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
+}
+
+// readBody reads the parameters of a form. Its errors are an *Error, or those of parseParams.
+func readBody(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, invalid("The Content-Type must be application/x-www-form-urlencoded.")
+		return nil, invalidForm("The Content-Type must be application/x-www-form-urlencoded.")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMost))
 	if err != nil {
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The body is larger than 64 KiB."}
 		}
-		return nil, invalid("The body could not be read.")
+		return nil, invalidForm("The body could not be read.")
 	}
-	form, err := parseParams(string(body))
-	if err != nil {
-		return nil, invalid(err.Error())
-	}
-	if r.URL.RawQuery != "" {
-		query, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil {
-			return nil, invalid("The query is malformed.")
-		}
-		for name := range query {
-			if secretParams[name] || form.Has(name) {
-				return nil, invalid("Parameters belong into the body, not into the URL.")
-			}
-		}
-	}
-	r.Form, r.PostForm = form, form
-	return form, nil
+	return parseParams(string(body))
 }
 
 // secretParams must never stand in a URL.
