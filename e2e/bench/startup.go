@@ -27,6 +27,9 @@ func (b *bench) startup(ctx context.Context, e *engineReport, s *server) error {
 			if e.Idle, err = memory(s.pid(), "VmRSS"); err != nil {
 				return err
 			}
+			if e.IdleOwn, err = memory(s.pid(), "RssAnon"); err != nil {
+				return err
+			}
 		}
 		s.end()
 	}

@@ -36,9 +36,13 @@ func BenchmarkOperations(b *testing.B) {
 		do   func(b *testing.B)
 	}{
 		{"discovery", func(b *testing.B) { send(b, http.MethodGet, "/.well-known/openid-configuration", "") }},
-		{"client_credentials", func(b *testing.B) { send(b, http.MethodPost, "/oauth2/token", "grant_type=client_credentials&scope=api") }},
+		{"client_credentials", func(b *testing.B) {
+			send(b, http.MethodPost, "/oauth2/token", "grant_type=client_credentials&scope=api")
+		}},
 		{"userinfo", func(b *testing.B) { send(b, http.MethodGet, "/oauth2/userinfo", "") }},
-		{"introspect", func(b *testing.B) { send(b, http.MethodPost, "/oauth2/introspect", url.Values{"token": {access}}.Encode()) }},
+		{"introspect", func(b *testing.B) {
+			send(b, http.MethodPost, "/oauth2/introspect", url.Values{"token": {access}}.Encode())
+		}},
 		{"refresh", func(b *testing.B) {
 			_, _, answer := w.token(b, "grant_type", "refresh_token", "refresh_token", refresh, "scope", "offline_access")
 			refresh = answer["refresh_token"].(string)
