@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"slices"
 	"sync"
 
 	"idp/internal/idp"
@@ -36,7 +34,7 @@ func NewClients(s *store.Store, w *Watcher) *Clients {
 
 // Get returns a client that may be used: idp.ErrNotFound if there is none or it is disabled.
 func (c *Clients) Get(ctx context.Context, id string) (*idp.Client, error) {
-	if !plausible(id) {
+	if !idp.ValidClientID(id) { // what cannot be one reaches neither the database, which takes no zero byte for text, nor the memory
 		return nil, idp.ErrNotFound
 	}
 	c.mu.RLock()
@@ -58,21 +56,6 @@ func (c *Clients) Get(ctx context.Context, id string) (*idp.Client, error) {
 		return nil, idp.ErrNotFound
 	}
 	return client, nil
-}
-
-// plausible reports whether a registration may have the id (idp.Client.Validate). What cannot be one reaches neither the database,
-// which takes no zero byte for text, nor the memory.
-func plausible(id string) bool {
-	if id == "" || len(id) > 128 {
-		return false
-	}
-	for i := range len(id) {
-		c := id[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
-			return false
-		}
-	}
-	return true
 }
 
 func (c *Clients) keep(id string, client *idp.Client, epoch int64) {
@@ -134,10 +117,11 @@ func (c *Clients) readOrigins(ctx context.Context) (map[string]struct{}, error) 
 			return nil, fmt.Errorf("read the origins of clients: %w", err)
 		}
 		for _, client := range list {
-			for _, origin := range candidates(client) {
-				if !client.Disabled && client.AllowsOrigin(origin) { // which alone decides
-					origins[origin] = struct{}{}
-				}
+			if client.Disabled {
+				continue
+			}
+			for _, origin := range client.Origins() {
+				origins[origin] = struct{}{}
 			}
 		}
 		if len(list) < batch {
@@ -145,15 +129,4 @@ func (c *Clients) readOrigins(ctx context.Context) (map[string]struct{}, error) 
 		}
 		after = list[len(list)-1].ID
 	}
-}
-
-// candidates lists the origins that may be a client's.
-func candidates(c *idp.Client) []string {
-	list := slices.Clone(c.AllowedOrigins)
-	for _, uri := range c.RedirectURIs {
-		if u, err := url.Parse(uri); err == nil && u.Host != "" {
-			list = append(list, u.Scheme+"://"+u.Host)
-		}
-	}
-	return list
 }

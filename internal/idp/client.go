@@ -18,7 +18,7 @@ type Client struct {
 
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
-	AllowedOrigins         []string `json:"allowed_origins,omitempty"` // CORS; empty = the origins of the redirect URIs
+	AllowedOrigins         []string `json:"allowed_origins,omitempty"` // CORS; empty = the origins of the redirect URIs (Origins)
 	GrantTypes             []string `json:"grant_types"`
 	ResponseTypes          []string `json:"response_types,omitempty"`
 	Scopes                 []string `json:"scopes"`

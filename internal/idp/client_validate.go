@@ -16,6 +16,8 @@ const (
 	maxName    = 100 // characters of a name
 	maxSecrets = 5
 	maxTTL     = 10 * 365 * 86400 // seconds
+
+	maxClientID = 128 // bytes
 )
 
 // SupportedGrantTypes, SupportedAuthMethods, SupportedSigningAlgs and the like are what registrations may name. Token endpoint and
@@ -109,17 +111,28 @@ func (f *faults) add(field, format string, args ...any) {
 	f.list = append(f.list, Invalidf(field, format, args...))
 }
 
-func (c *Client) checkIdentity(f *faults) {
-	// RP-3: several libraries send the id raw in HTTP Basic, so it may hold nothing that form encoding would change. It is also part
-	// of the API's paths, so it begins with a letter or digit.
-	bad := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
+// ValidClientID reports whether a client may have the id. RP-3: several libraries send it raw in HTTP Basic, so it may hold nothing that
+// form encoding would change. It is also part of the API's paths, so it begins with a letter or digit.
+func ValidClientID(id string) bool {
+	if id == "" || len(id) > maxClientID {
+		return false
 	}
+	for i := range len(id) {
+		c := id[i]
+		alnum := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !alnum && (i == 0 || c != '-' && c != '_' && c != '.') {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Client) checkIdentity(f *faults) {
 	switch {
 	case c.ID == "":
 		f.add("client_id", "The client id is missing.")
-	case len(c.ID) > 128 || strings.ContainsFunc(c.ID, bad) || strings.IndexByte("-_.", c.ID[0]) >= 0:
-		f.add("client_id", "The client id %s is not made of at most 128 letters, digits, dashes, underscores and dots with a letter or digit first.", quote(c.ID))
+	case !ValidClientID(c.ID):
+		f.add("client_id", "The client id %s is not made of at most %d letters, digits, dashes, underscores and dots with a letter or digit first.", quote(c.ID), maxClientID)
 	}
 	if utf8.RuneCountInString(c.Name) > maxName || !shownText(c.Name) {
 		// Bidirectional and invisible characters would let one application look like another on the consent page.

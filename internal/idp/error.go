@@ -82,6 +82,23 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
+// Faults lists every *Error in the tree of err in their order: what errors.Join put together and fmt.Errorf wrapped.
+func Faults(err error) []*Error {
+	switch e := err.(type) { // the recursion is the unwrapping
+	case *Error:
+		return []*Error{e}
+	case interface{ Unwrap() error }:
+		return Faults(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var all []*Error
+		for _, one := range e.Unwrap() {
+			all = append(all, Faults(one)...)
+		}
+		return all
+	}
+	return nil
+}
+
 // Invalidf returns an error of kind Invalid about one field.
 func Invalidf(field, format string, args ...any) *Error {
 	return &Error{Kind: Invalid, Code: "invalid", Field: field, Message: fmt.Sprintf(format, args...)}

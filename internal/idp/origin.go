@@ -2,7 +2,6 @@ package idp
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -13,17 +12,17 @@ func (c *Client) Assured(redirectURI string) bool {
 	return !c.Public() || strings.HasPrefix(redirectURI, "https://")
 }
 
-// AllowsOrigin reports whether a browser application at origin may call the token and UserInfo endpoints for this client: its
-// AllowedOrigins, or, where it has none, the origins of its https redirect URIs.
-func (c *Client) AllowsOrigin(origin string) bool {
+// Origins returns where browser applications of this client may call the token and UserInfo endpoints from: its AllowedOrigins, or,
+// where it has none, the origins of its redirect URIs.
+func (c *Client) Origins() []string {
 	if len(c.AllowedOrigins) > 0 {
-		return slices.Contains(c.AllowedOrigins, origin)
+		return c.AllowedOrigins
 	}
+	var origins []string
 	for _, uri := range c.RedirectURIs {
-		u, err := url.Parse(uri)
-		if err == nil && u.Host != "" && u.Scheme+"://"+u.Host == origin {
-			return true
+		if u, err := url.Parse(uri); err == nil && u.Host != "" {
+			origins = append(origins, u.Scheme+"://"+u.Host)
 		}
 	}
-	return false
+	return origins
 }

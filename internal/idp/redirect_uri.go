@@ -60,14 +60,6 @@ func cutLoopbackPort(uri string) (rest string, ok bool) {
 	return "", false
 }
 
-// CheckRedirectURI returns why a URI may not be registered as a redirect URI, or nil. It is an *Error with CodeRedirectURI.
-func CheckRedirectURI(uri string) error {
-	if why := redirectURIFault(uri); why != "" {
-		return &Error{Kind: Invalid, Code: CodeRedirectURI, Field: "redirect_uris", Message: "The redirect URI " + quote(uri) + " " + why}
-	}
-	return nil
-}
-
 // redirectURIFault says what is wrong with a redirect URI, as the rest of a sentence that begins with it. It takes only
 // spellings that every parser reads alike: the attack is a URI whose host is one thing here and another in a browser (SEC-1).
 func redirectURIFault(uri string) string {

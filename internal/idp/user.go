@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -92,7 +93,7 @@ func CanonicalUsername(s string) (name string, ok bool) {
 	n := 0
 	for i, r := range name {
 		n++
-		alnum := r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 0x7f && isLetterOrDigit(r)
+		alnum := r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 0x7f && (unicode.IsLetter(r) || unicode.IsNumber(r)) // of any script
 		if !alnum && (i == 0 || r != '.' && r != '-' && r != '_') {
 			return "", false
 		}

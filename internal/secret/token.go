@@ -5,11 +5,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base32"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"idp/internal/idp"
 )
 
 // TokenKind is the readable part of a token. It is under the MAC: a token of one kind is never taken for another.
@@ -35,9 +36,6 @@ const (
 	tokenPrefix     = "idp_"
 )
 
-// idEncoding is that of idp.NewID.
-var idEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
-
 // Token is an opaque token: "idp_<kind>_" and base64url of the row's id, 32 random bytes and a MAC. Only ID and Digest
 // are stored.
 type Token struct {
@@ -61,10 +59,12 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // NewToken returns a fresh token for the row id, which must come from idp.NewID: anything else is a fault of the program,
 // and panics.
 func (k *Keyring) NewToken(kind TokenKind, id string) Token {
-	var raw [tokenRawSize]byte
-	if !decodeID(raw[:tokenIDSize], id) {
+	row, ok := idp.DecodeID(id)
+	if !ok {
 		panic(fmt.Sprintf("secret: token for %q, which is no idp id", id))
 	}
+	var raw [tokenRawSize]byte
+	copy(raw[:], row[:])
 	rand.Read(raw[tokenIDSize : tokenIDSize+tokenRandomSize])
 	mac := k.tokens[0].sum(string(kind), ":", string(raw[:tokenIDSize+tokenRandomSize]))
 	copy(raw[tokenIDSize+tokenRandomSize:], mac[:tokenMACSize])
@@ -102,16 +102,7 @@ func (k *Keyring) ParseToken(kind TokenKind, text string) (Token, bool) {
 	if match != 1 {
 		return Token{}, false
 	}
-	return Token{Text: text, ID: idEncoding.EncodeToString(raw[:tokenIDSize]), Digest: Digest(text)}, true
-}
-
-func decodeID(dst []byte, id string) bool {
-	if len(id) != idEncoding.EncodedLen(tokenIDSize) {
-		return false
-	}
-	n, err := idEncoding.Decode(dst, []byte(id))
-	// The last letter carries two spare bits: only the canonical spelling is the id of a row.
-	return err == nil && n == tokenIDSize && idEncoding.EncodeToString(dst) == id
+	return Token{Text: text, ID: idp.EncodeID(raw[:tokenIDSize]), Digest: Digest(text)}, true
 }
 
 // SealSuccessor encrypts the token that replaces oldToken so that only a holder of oldToken can read it. It lets a client

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base32"
 	"encoding/binary"
 	"net/http"
 	"time"
@@ -75,5 +74,5 @@ func (s *server) listAudit(ctx context.Context, in *auditInput) (*body[AuditPage
 func firstID(at time.Time) string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(max(0, at.UnixMilli()))<<16)
-	return base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding).EncodeToString(b[:6])
+	return idp.EncodeID(b[:6])
 }
