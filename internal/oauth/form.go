@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -106,7 +107,9 @@ func parseParams(encoded string) (url.Values, error) {
 			}
 			all[name] = values[:1]
 		}
-		if values[0] == "" {
+		if sent := slices.DeleteFunc(all[name], func(v string) bool { return v == "" }); len(sent) > 0 {
+			all[name] = sent
+		} else {
 			delete(all, name)
 		}
 	}
