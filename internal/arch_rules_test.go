@@ -24,7 +24,7 @@ func TestRules_CheckImport(t *testing.T) {
 		{"internal/account", "internal/session", true, false, ""},
 		{"internal/session", "internal/oauth", true, false, "floor 2 may not import floor 3"},
 		{"internal/oauth", "internal/handlers/pages", true, false, "floor 3 may not import floor 4"},
-		{"internal/oauth", "internal/oauth/fstore", true, false, ""},
+		{"internal/oauth", "internal/oauth/grant", true, false, ""},
 		{"internal/jobs", "internal/oauth", true, false, "sideways"},
 		{"internal/handlers", "internal/oauth", true, false, ""},
 		{"internal/handlers/pages", "internal/oauth", true, false, "can issue nothing"},

@@ -21,7 +21,7 @@ var floors = []floor{
 	{0, []string{"internal/idp", "internal/secret", "internal/config", "internal/logctx"}, "F0 is vocabulary: it knows nobody"},
 	{1, []string{"internal/store", "internal/store/sqldb", "internal/store/migrations"}, "F1 is the database"},
 	{2, []string{
-		"internal/keys", "internal/audit", "internal/mail", "internal/throttle", "internal/session", "internal/auth",
+		"internal/keys", "internal/audit", "internal/throttle", "internal/session", "internal/auth",
 		"internal/upstream", "internal/account", "internal/interaction", "internal/trace", "internal/directory",
 		"internal/client",
 	}, "F2 are the services: they know no protocol and no pages"},
@@ -33,21 +33,16 @@ var floors = []floor{
 // sideways lists the imports allowed between packages of one floor; "x/..." stands for x and everything below.
 var sideways = []struct{ from, to, because string }{
 	{"internal/...", "internal/idp", "the nouns are for everyone"},
-	{"internal/config", "internal/secret", "secrets in the configuration print as [redacted]"},
 	{"internal/store", "internal/store/sqldb", "the store's statements run on an engine"},
 	{"internal/store", "internal/store/migrations", "the store brings its schema up to date"},
 	{"internal/auth", "internal/throttle", "a wrong password counts"},
 	{"internal/auth", "internal/audit", "a sign-in is an event"},
-	{"internal/auth", "internal/mail", "a code goes by mail"},
 	{"internal/account", "internal/auth", "changing a password asks for the old one"},
-	{"internal/account", "internal/mail", "an address is confirmed by mail"},
 	{"internal/account", "internal/audit", "a changed account is an event"},
 	{"internal/account", "internal/session", "a changed password ends the other sessions"},
-	{"internal/interaction", "internal/session", "an interaction asks who is signed in"},
 	{"internal/account", "internal/upstream", "what an upstream says becomes an account, a link or a refusal"},
 	{"internal/client", "internal/audit", "a changed client is an event"},
 	{"internal/session", "internal/audit", "an ended session is an event"},
-	{"internal/upstream", "internal/audit", "an upstream sign-in is an event"},
 	{"internal/oauth/...", "internal/oauth/...", "the wall has rooms"},
 	{"internal/handlers/...", "internal/handlers/...", "the table of routes mounts pages and api; both render by ui"},
 }
@@ -78,7 +73,6 @@ var confined = []struct {
 	{"database/sql", []string{"internal/store/sqldb"}, true, "statements go through sqldb.Querier"},
 	{"github.com/pressly/goose/v3/...", []string{"internal/store/sqldb"}, true, "migrations run in one place"},
 	{"github.com/spf13/...", []string{"cmd/idp"}, false, "only the command line reads flags"},
-	{"github.com/knadh/koanf/...", []string{"internal/config"}, false, "configuration is read in one place"},
 	{"github.com/danielgtaylor/huma/v2/...", []string{"internal/handlers/api/..."}, false, "the API's framework stays in the API"},
 	{"github.com/go-crypt/...", []string{"internal/secret"}, true, "password hashes are verified in one place"},
 	{"golang.org/x/crypto/argon2", []string{"internal/secret"}, true, "password hashes are made in one place"},
@@ -213,6 +207,40 @@ func TestFloors_EveryPackageIsOnOne(t *testing.T) {
 		seen[f.pkg] = true
 		if _, known := floorOf(f.pkg); !known {
 			t.Errorf("%s:1: package %s is on no floor: add it to the table in internal/arch_test.go and to docs/ARCHITECTURE.md", f.path, f.pkg)
+		}
+	}
+}
+
+// TestFloors_EveryEntryIsUsed keeps the tables true: a package that is gone, and an edge that nobody takes, go.
+func TestFloors_EveryEntryIsUsed(t *testing.T) {
+	t.Parallel()
+	packages, taken := map[string]bool{}, map[int]bool{}
+	for _, f := range sources(t) {
+		packages[f.pkg] = true
+		for _, spec := range f.syntax.Imports {
+			to, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), "idp/")
+			here, _ := floorOf(f.pkg)
+			there, known := floorOf(to)
+			if !ours || f.isTest || isSupport(f.pkg) || !known || here.number != there.number {
+				continue
+			}
+			for i, edge := range sideways {
+				if matches(edge.from, f.pkg) && matches(edge.to, to) {
+					taken[i] = true
+				}
+			}
+		}
+	}
+	for _, f := range floors {
+		for _, name := range f.packages {
+			if !packages[strings.TrimSuffix(name, "/...")] {
+				t.Errorf("floor %d names %s, which does not exist: remove it from the table in internal/arch_test.go", f.number, name)
+			}
+		}
+	}
+	for i, edge := range sideways {
+		if !taken[i] {
+			t.Errorf("no file takes the sideways edge from %s to %s: remove it from the table in internal/arch_test.go", edge.from, edge.to)
 		}
 	}
 }
