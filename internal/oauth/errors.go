@@ -71,6 +71,9 @@ func wireError(err error) *Error {
 		}
 		return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "The server cannot reach its database. Try again in a moment.", RetryAfter: retry, Err: err}
 	}
+	if known := new(idp.Error); errors.As(err, &known) && known.Kind == idp.Invalid {
+		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: known.Message, Err: err}
+	}
 	var engine *fosite.RFC6749Error
 	if errors.As(err, &engine) && !errors.Is(err, fosite.ErrServerError) {
 		e := &Error{Status: http.StatusBadRequest, Code: engine.ErrorField, Description: engine.DescriptionField, Err: err}

@@ -36,7 +36,7 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(_ context.Context, r fosi
 	if s.Client.Public() {
 		return refuse("unauthorized_client", "A public client cannot use the grant client_credentials.")
 	}
-	asked := strings.Fields(r.GetRequestForm().Get("scope"))
+	asked := scopesOf(r.GetRequestForm())
 	for _, scope := range asked {
 		if !slices.Contains(s.Client.Scopes, scope) || slices.Contains(userScopes, scope) {
 			s.Trace.Fail(idp.Check{

@@ -2,6 +2,7 @@ package grant
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -38,6 +39,17 @@ func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosit
 // and not only the next authorization (RFC 6749 §6 lets the scope become narrower, and the answer tells it).
 func stillAllowed(granted []string, c *idp.Client) []string {
 	return slices.DeleteFunc(slices.Clone(granted), func(scope string) bool { return !slices.Contains(c.Scopes, scope) })
+}
+
+// scopesOf returns the scopes that a request asks for, each once.
+func scopesOf(form url.Values) []string {
+	var scopes []string
+	for _, scope := range strings.Fields(form.Get("scope")) {
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
 }
 
 // answer sets what every answer holds: token_type is "Bearer" in just this spelling, expires_in a number (RP-5).

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/ory/fosite"
 
@@ -60,7 +59,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	}
 	// A scope that was never granted must not cost the client its refresh token, so it is judged before anything is spent (D4, RFC
 	// 6749 §6). Only who asks for a scope pays the read; what was granted does not change.
-	asked := strings.Fields(form.Get("scope"))
+	asked := scopesOf(form)
 	if len(asked) > 0 {
 		was, _, err := g.Store.AuthorizationNow(ctx, old.ID, "")
 		if err != nil && !errors.Is(err, idp.ErrNotFound) {
