@@ -8,11 +8,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"os/user"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"idp/internal/audit"
 	"idp/internal/handlers/api"
 	"idp/internal/handlers/api/apiclient"
 	"idp/internal/idp"
@@ -50,6 +54,36 @@ func (a *app) online(do func(ctx context.Context, b *backend, args []string) err
 			return do(ctx, b, args)
 		})(cmd, args)
 	}
+}
+
+// offline runs a command on the database itself, whether a server runs or not.
+func (a *app) offline(do func(ctx context.Context, s *services, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) (err error) {
+		c, err := a.loadConfig(cmd)
+		if err != nil {
+			return err
+		}
+		ctx := idp.WithPeer(cmd.Context(), idp.Peer{Actor: a.operator(), UserAgent: "idp " + readVersion().Version})
+		s, err := openServices(ctx, c, openOptions{logger: a.commandLogger()})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		return do(ctx, s, args)
+	}
+}
+
+// operator returns who acts: the person at this machine. Under sudo it is the one who called it.
+func (a *app) operator() idp.Actor {
+	name := a.getenv("SUDO_USER")
+	if name == "" {
+		if u, err := user.Current(); err == nil {
+			name = u.Username
+		} else {
+			name = "uid " + strconv.Itoa(os.Getuid())
+		}
+	}
+	return idp.Actor{Kind: audit.ActorOperator, ID: name}
 }
 
 // remote speaks to a server.

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"idp/internal/handlers/api"
-	"idp/internal/handlers/api/apiclient"
 	"idp/internal/idp"
 	"idp/internal/upstream"
 )
@@ -173,7 +172,7 @@ func newProviderGetCmd(a *app) *cobra.Command {
 
 func (o *output) provider(p api.Provider) {
 	o.fields(
-		[2]string{"id", p.ID}, [2]string{"type", p.Type}, [2]string{"name", p.Name}, [2]string{"disabled", showYes(p.Disabled)}, [2]string{"kept in", p.ManagedBy},
+		[2]string{"id", p.ID}, [2]string{"type", p.Type}, [2]string{"name", p.Name}, [2]string{"disabled", showYes(p.Disabled)},
 		[2]string{"issuer", p.Issuer}, [2]string{"client id", p.ClientID}, [2]string{"callback", p.CallbackURL}, [2]string{"scopes", showList(p.Scopes)},
 		[2]string{"hosted domain", p.HostedDomain}, [2]string{"allowed domains", showList(p.AllowedDomains)}, [2]string{"trusts addresses", showYes(p.TrustEmail)},
 		[2]string{"linking", string(p.Linking)}, [2]string{"provisions", showYes(p.Provision)}, [2]string{"authentication", p.ClientAuthMethod},
@@ -183,7 +182,6 @@ func (o *output) provider(p api.Provider) {
 
 func newProviderUpdateCmd(a *app) *cobra.Command {
 	var file string
-	var force bool
 	cmd := &cobra.Command{
 		Use:   "update ID",
 		Short: "Change a provider",
@@ -207,7 +205,7 @@ func newProviderUpdateCmd(a *app) *cobra.Command {
 		if len(patch) == 0 {
 			return usagef("nothing is to be changed: name at least one flag, `idp provider update --help` lists them")
 		}
-		p, err := b.UpdateProvider(ctx, args[0], patch, apiclient.Change{Force: force})
+		p, err := b.UpdateProvider(ctx, args[0], patch)
 		if err != nil {
 			return err
 		}
@@ -217,13 +215,11 @@ func newProviderUpdateCmd(a *app) *cobra.Command {
 	})
 	addFields(cmd, providerFields())
 	secretFileFlag(cmd, &file)
-	forceFlag(cmd, &force)
 	return cmd
 }
 
 func newProviderDeleteCmd(a *app) *cobra.Command {
-	var force bool
-	cmd := &cobra.Command{
+	return &cobra.Command{
 		Use:   "delete ID",
 		Short: "Remove a provider; people's links to it stay, so that it can come back",
 		Args:  cobra.ExactArgs(1),
@@ -231,7 +227,7 @@ func newProviderDeleteCmd(a *app) *cobra.Command {
 			if err := a.confirm(fmt.Sprintf("Remove the provider %s? Nobody can sign in with it any more.", args[0])); err != nil {
 				return err
 			}
-			if err := b.DeleteProvider(ctx, args[0], apiclient.Change{Force: force}); err != nil {
+			if err := b.DeleteProvider(ctx, args[0]); err != nil {
 				return err
 			}
 			a.say("Removed the provider %s.", args[0])
@@ -239,8 +235,6 @@ func newProviderDeleteCmd(a *app) *cobra.Command {
 		}),
 		ValidArgsFunction: a.complete(completeProviders),
 	}
-	forceFlag(cmd, &force)
-	return cmd
 }
 
 func newProviderTestCmd(a *app) *cobra.Command {

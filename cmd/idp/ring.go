@@ -11,6 +11,7 @@ import (
 
 	"idp/internal/audit"
 	"idp/internal/directory"
+	"idp/internal/keys"
 	"idp/internal/secret"
 	"idp/internal/store"
 )
@@ -120,7 +121,7 @@ func sealedValues(ctx context.Context, s *store.Store) ([]sealedValue, error) {
 	}
 	for _, k := range signing {
 		values = append(values, sealedValue{
-			what: "signing key " + k.ID, sealed: k.Sealed, binding: secret.Binding{Table: "signing_keys", Column: "private", Row: k.ID},
+			what: "signing key " + k.ID, sealed: k.Sealed, binding: keys.Binding(k.ID),
 			replace: func(ctx context.Context, sealed string) error { return s.ResealSigningKey(ctx, k.ID, k.Sealed, sealed) },
 		})
 	}

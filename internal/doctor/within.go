@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"idp/internal/keys"
 	"idp/internal/upstream"
 )
 
@@ -152,14 +153,14 @@ func (f Facts) signingKeys(ctx context.Context, r *report, now time.Time) {
 	}
 	next := map[string]bool{}
 	for _, k := range list {
-		if k.State == "next" {
+		if k.State == keys.StateNext {
 			next[k.Algorithm] = true
 		}
 	}
 	for _, k := range list {
 		age := now.Sub(k.ActiveAt)
 		switch due := k.ActiveAt.Add(f.RotateEvery); {
-		case k.State != "signing":
+		case k.State != keys.StateSigning:
 		case f.RotateEvery > 0 && !next[k.Algorithm] && now.After(due.Add(rotationGrace)):
 			r.warn("signing_keys", fmt.Sprintf("The %s key %s is %s old and was due for rotation on %s.", k.Algorithm, k.ID, days(age), due.Format(time.DateOnly)),
 				fmt.Sprintf("The running server rotates keys by itself; look for \"rotate\" in its log, or run `idp key rotate --alg %s`.", k.Algorithm))

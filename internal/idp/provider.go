@@ -19,7 +19,6 @@ type Provider struct {
 	EmailVerifiedText bool          `json:"email_verified_text,omitempty"` // accepts "true" as a string (Apple)
 	ClientAuthMethod  string        `json:"client_auth_method,omitempty"`  // client_secret_basic (default), client_secret_post
 	Disabled          bool          `json:"disabled,omitempty"`
-	ManagedBy         string        `json:"managed_by,omitempty"`
 	CreatedAt         time.Time     `json:"-"`
 	UpdatedAt         time.Time     `json:"-"`
 }

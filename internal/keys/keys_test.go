@@ -283,29 +283,29 @@ func TestRotate_NowAndLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	before := kidOf(t, sign(t, w.Manager, "ES256", keys.TypeIDToken))
-	next, err := w.Rotate(t.Context(), "ES256", false)
+	next, err := w.Rotate(t.Context(), "ES256")
 	must(t, err)
 	if next.State != "next" || kidOf(t, sign(t, w.Manager, "ES256", keys.TypeIDToken)) != before {
 		t.Errorf("got state %s, want next, and the old key signing", next.State)
 	}
-	now, err := w.Rotate(t.Context(), "ES256", true)
+	now, err := w.RotateNow(t.Context(), "ES256")
 	must(t, err)
 	// The key that relying parties have seen already is the one to sign.
 	if now.ID != next.ID || now.State != "signing" || kidOf(t, sign(t, w.Manager, "ES256", keys.TypeIDToken)) != next.ID {
 		t.Errorf("got key %s in state %s, want %s signing", now.ID, now.State, next.ID)
 	}
-	again, err := w.Rotate(t.Context(), "ES256", true)
+	again, err := w.RotateNow(t.Context(), "ES256")
 	must(t, err)
 	states := map[string]string{}
 	for _, i := range w.List() {
 		if i.Algorithm == "ES256" {
-			states[i.ID] = i.State
+			states[i.ID] = string(i.State)
 		}
 	}
 	if states[before] != "published" || states[next.ID] != "published" || states[again.ID] != "signing" || len(states) != 3 {
 		t.Errorf("got %v", states)
 	}
-	if _, err := w.Rotate(t.Context(), "HS256", true); idp.KindOf(err) != idp.Invalid {
+	if _, err := w.RotateNow(t.Context(), "HS256"); idp.KindOf(err) != idp.Invalid {
 		t.Errorf("an algorithm we do not have: got %v, want invalid", err)
 	}
 }

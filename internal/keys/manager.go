@@ -116,11 +116,21 @@ func (m *Manager) Ready() error {
 	return nil
 }
 
+// State says what a published key is there for.
+type State string
+
+// The states of a key.
+const (
+	StateNext      State = "next"      // published ahead: it will sign
+	StateSigning   State = "signing"   // it signs
+	StatePublished State = "published" // it has signed: its tokens are still verified
+)
+
 // Info describes a key without its private half.
 type Info struct {
 	ID        string     `json:"kid"`
 	Algorithm string     `json:"alg"`
-	State     string     `json:"state"` // next, signing, published
+	State     State      `json:"state"`
 	CreatedAt time.Time  `json:"created_at"`
 	ActiveAt  time.Time  `json:"active_at"`
 	RetiredAt *time.Time `json:"retired_at,omitempty"`
@@ -138,11 +148,11 @@ func (m *Manager) List() []Info {
 }
 
 func info(k *idp.SigningKey, s *snapshot, now time.Time) Info {
-	state := "published"
+	state := StatePublished
 	if now.Before(k.ActiveAt) {
-		state = "next"
+		state = StateNext
 	} else if active := s.signing(k.Algorithm, now); active != nil && active.ID == k.ID {
-		state = "signing"
+		state = StateSigning
 	}
 	return Info{ID: k.ID, Algorithm: k.Algorithm, State: state, CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, RetiredAt: k.RetiredAt, ExpiresAt: k.ExpiresAt}
 }

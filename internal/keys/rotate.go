@@ -25,7 +25,7 @@ func (m *Manager) create(ctx context.Context, alg string, active time.Time) (*id
 		return nil, fmt.Errorf("encode %s key: %w", alg, err)
 	}
 	k := &idp.SigningKey{ID: idp.NewID(), Algorithm: alg, Private: der, CreatedAt: time.Now(), ActiveAt: active}
-	sealed, err := m.Keyring.Seal(der, binding(k.ID))
+	sealed, err := m.Keyring.Seal(der, Binding(k.ID))
 	if err != nil {
 		return nil, fmt.Errorf("seal signing key: %w", err)
 	}
@@ -36,26 +36,34 @@ func (m *Manager) create(ctx context.Context, alg string, active time.Time) (*id
 	return k, nil
 }
 
-// Rotate gives alg a new signing key and says when the present one stops signing and leaves the JWKS. Unless now is set the new key is
-// made, and only published at first, for PublishBefore. With now the key that was published ahead starts to sign, so that whoever
-// keeps the JWKS for a while knows it already; if there is none, a new one is made. The old key stays published until its last
-// token has expired (OpenID Connect Core §10.1.1).
-func (m *Manager) Rotate(ctx context.Context, alg string, now bool) (*Info, error) {
+// Rotate makes a new signing key for alg, which is only published at first, for PublishBefore, and says when the present one stops
+// signing and leaves the JWKS: it stays published until its last token has expired (OpenID Connect Core §10.1.1).
+func (m *Manager) Rotate(ctx context.Context, alg string) (*Info, error) {
+	return m.succeed(ctx, alg, func(ctx context.Context) (*idp.SigningKey, error) {
+		return m.rotate(ctx, alg, time.Now().Add(m.PublishBefore))
+	})
+}
+
+// RotateNow is Rotate for who cannot wait. The key that was published ahead starts to sign, so that whoever keeps the JWKS for a while
+// knows it already; if there is none, a new one is made.
+func (m *Manager) RotateNow(ctx context.Context, alg string) (*Info, error) {
+	return m.succeed(ctx, alg, func(ctx context.Context) (*idp.SigningKey, error) {
+		now := time.Now()
+		if promoted, err := m.promote(ctx, alg, now); promoted != nil || err != nil {
+			return promoted, err
+		}
+		return m.rotate(ctx, alg, now)
+	})
+}
+
+// succeed puts the key that next makes or finds in the place of the present one.
+func (m *Manager) succeed(ctx context.Context, alg string, next func(ctx context.Context) (*idp.SigningKey, error)) (*Info, error) {
 	if _, err := algorithmNamed(alg); err != nil {
 		return nil, idp.Invalidf("alg", "%s.", err)
 	}
-	active := time.Now()
-	if !now {
-		active = active.Add(m.PublishBefore)
-	}
 	var made *idp.SigningKey
 	err := m.Store.InTx(ctx, func(ctx context.Context) (err error) {
-		if now {
-			if made, err = m.promote(ctx, alg, active); made != nil || err != nil {
-				return err
-			}
-		}
-		made, err = m.rotate(ctx, alg, active)
+		made, err = next(ctx)
 		return err
 	})
 	if err != nil {

@@ -26,20 +26,20 @@ func TestRotate_AtOncePromotesThePublishedKey(t *testing.T) {
 		states := map[string]string{}
 		for _, k := range m.List() {
 			if k.Algorithm == keys.ES256 {
-				states[k.ID] = k.State
+				states[k.ID] = string(k.State)
 			}
 		}
 		return states
 	}
-	next, err := m.Rotate(t.Context(), keys.ES256, false)
+	next, err := m.Rotate(t.Context(), keys.ES256)
 	if err != nil || next.State != "next" || len(state()) != 2 {
 		t.Fatalf("publish ahead: got %+v, %v; keys %v", next, err, state())
 	}
-	promoted, err := m.Rotate(t.Context(), keys.ES256, true)
+	promoted, err := m.RotateNow(t.Context(), keys.ES256)
 	if err != nil || promoted.ID != next.ID || promoted.State != "signing" {
 		t.Fatalf("at once: got %+v, %v; want key %s signing", promoted, err, next.ID)
 	}
-	again, err := m.Rotate(t.Context(), keys.ES256, true)
+	again, err := m.RotateNow(t.Context(), keys.ES256)
 	if err != nil || again.ID == next.ID || again.State != "signing" {
 		t.Fatalf("at once without a key ahead: got %+v, %v; want a new one signing", again, err)
 	}

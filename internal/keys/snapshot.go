@@ -56,7 +56,8 @@ func (s *snapshot) signing(alg string, now time.Time) *liveKey {
 	return nil
 }
 
-func binding(kid string) secret.Binding {
+// Binding is where a key's private half is sealed.
+func Binding(kid string) secret.Binding {
 	return secret.Binding{Table: "signing_keys", Column: "private", Row: kid}
 }
 
@@ -84,7 +85,7 @@ func newSnapshot(sealed []*store.SealedKey, ring *secret.Keyring) (*snapshot, er
 }
 
 func openKey(row *store.SealedKey, ring *secret.Keyring) (*liveKey, error) {
-	der, err := ring.Open(row.Sealed, binding(row.ID))
+	der, err := ring.Open(row.Sealed, Binding(row.ID))
 	if err != nil {
 		return nil, fmt.Errorf("open signing key %s (is its encryption key still in the key ring?): %w", row.ID, err)
 	}

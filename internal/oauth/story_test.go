@@ -424,7 +424,7 @@ func TestHint_OverKeyRotationAndExpiry(t *testing.T) {
 		cookies := w.signIn(t)
 		_, _, answer := w.exchange(t, w.az(t, cookies).Get("code"))
 		hint := answer["id_token"].(string)
-		_, err := w.Keys.Rotate(t.Context(), "RS256", true)
+		_, err := w.Keys.RotateNow(t.Context(), "RS256")
 		must(t, err)
 		time.Sleep(2 * time.Hour)
 		if q := w.az(t, cookies, "prompt", "none", "id_token_hint", hint); q.Get("code") == "" {

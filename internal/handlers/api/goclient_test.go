@@ -158,11 +158,11 @@ func TestGoClient_EveryOperation(t *testing.T) {
 	if !reflect.DeepEqual(p, p2) || len(ps) != 1 {
 		t.Errorf("provider: made %+v, read %+v among %d", p, p2, len(ps))
 	}
-	_, err = c.UpdateProvider(ctx, "corp", map[string]any{"name": "Corporate"}, apiclient.Change{})
+	_, err = c.UpdateProvider(ctx, "corp", map[string]any{"name": "Corporate"})
 	ok("UpdateProvider", err)
 	_, err = c.TestProvider(ctx, "corp")
 	ok("TestProvider", err)
-	ok("DeleteProvider", c.DeleteProvider(ctx, "corp", apiclient.Change{}))
+	ok("DeleteProvider", c.DeleteProvider(ctx, "corp"))
 
 	events, err := c.Audit(ctx, apiclient.AuditQuery{Page: apiclient.Page{Limit: 500}, Since: time.Now().Add(-time.Hour)})
 	ok("Audit", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"idp/internal/audit"
 	"idp/internal/idp"
@@ -26,12 +27,17 @@ func (s *server) keys() {
 		})
 	add(s, operation{id: "rotate-key", method: http.MethodPost, path: "/keys/rotate", summary: "Make a new signing key", status: http.StatusCreated, tag: tagKeys},
 		func(ctx context.Context, in *body[RotateKey]) (*body[Key], error) {
+			rotate := s.Keys.Rotate
+			if in.Body.Now {
+				rotate = s.Keys.RotateNow
+			}
 			var made *keys.Info
 			err := s.changeKeys(ctx, func(ctx context.Context) (err error) {
-				if made, err = s.Keys.Rotate(ctx, in.Body.Algorithm, in.Body.Now); err != nil {
+				if made, err = rotate(ctx, in.Body.Algorithm); err != nil {
 					return err
 				}
-				return s.Audit.Write(ctx, audit.Event{Type: audit.KeyRotated, Details: map[string]string{"kid": made.ID, "alg": made.Algorithm}})
+				details := map[string]string{"kid": made.ID, "alg": made.Algorithm, "at_once": strconv.FormatBool(in.Body.Now)}
+				return s.Audit.Write(ctx, audit.Event{Type: audit.KeyRotated, Details: details})
 			})
 			if err != nil {
 				return nil, err
@@ -42,7 +48,7 @@ func (s *server) keys() {
 		func(ctx context.Context, in *retireKeyInput) (*nothing, error) {
 			retire, how := s.Keys.Retire, "retired"
 			if in.Body != nil && in.Body.Leaked {
-				retire, how = s.Keys.Withdraw, "leaked"
+				retire, how = s.Keys.Withdraw, "withdrawn"
 			}
 			return &nothing{}, s.changeKeys(ctx, func(ctx context.Context) error {
 				if err := retire(ctx, in.ID); err != nil {

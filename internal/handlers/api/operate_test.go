@@ -89,21 +89,8 @@ func TestProviders_Life(t *testing.T) {
 	if got := w.want(t, http.StatusOK, "POST", "/providers/corp/test", ""); !strings.Contains(got.text, `"discovery"`) {
 		t.Errorf("test: got %s, want a finding about discovery", got.text)
 	}
-	row, err := w.Store.Provider(t.Context(), "corp")
-	if err != nil {
-		t.Fatal(err)
-	}
-	row.ManagedBy = "providers.yaml"
-	if err := w.Store.UpdateProvider(t.Context(), row.Provider, row.Secret); err != nil {
-		t.Fatal(err)
-	}
-	for _, method := range []string{"PATCH", "DELETE"} {
-		if got := w.want(t, http.StatusConflict, method, "/providers/corp", `{}`).json(t)["code"]; got != "managed_by_file" {
-			t.Errorf("%s of a provider in a file: got %v, want managed_by_file", method, got)
-		}
-	}
-	w.want(t, http.StatusOK, "PATCH", "/providers/corp?force=true", `{"disabled":true}`)
-	w.writes(t, audit.ProviderDeleted, func() { w.want(t, http.StatusNoContent, "DELETE", "/providers/corp?force=true", "") })
+	w.want(t, http.StatusOK, "PATCH", "/providers/corp", `{"disabled":true}`)
+	w.writes(t, audit.ProviderDeleted, func() { w.want(t, http.StatusNoContent, "DELETE", "/providers/corp", "") })
 }
 
 func TestAudit_TailByCursor(t *testing.T) {

@@ -21,13 +21,8 @@ type (
 	ProviderIDInput struct {
 		ID string `path:"provider_id" maxLength:"64"`
 	}
-	// ProviderChangeInput is what a change to an existing provider takes beside it.
-	ProviderChangeInput struct {
-		ProviderIDInput
-		Force bool `query:"force" doc:"Change it although it is kept in files"`
-	}
 	patchProviderInput struct {
-		ProviderChangeInput
+		ProviderIDInput
 		RawBody []byte `contentType:"application/merge-patch+json"`
 	}
 	createdProviderOutput struct {
@@ -107,9 +102,6 @@ func (s *server) patchProvider(ctx context.Context, in *patchProviderInput) (*bo
 		if err != nil {
 			return err
 		}
-		if err := providerNotManaged(p, in.Force); err != nil {
-			return err
-		}
 		next := ProviderPatch{}
 		if err := mergePatch(ProviderPatch{ProviderData: providerData(p)}, in.RawBody, &next); err != nil {
 			return err
@@ -135,13 +127,10 @@ func (s *server) patchProvider(ctx context.Context, in *patchProviderInput) (*bo
 	return &body[Provider]{s.providerView(out)}, nil
 }
 
-func (s *server) deleteProvider(ctx context.Context, in *ProviderChangeInput) (*nothing, error) {
+func (s *server) deleteProvider(ctx context.Context, in *ProviderIDInput) (*nothing, error) {
 	return &nothing{}, s.Store.InTx(ctx, func(ctx context.Context) error {
 		row, err := s.Store.Provider(ctx, in.ID)
 		if err != nil {
-			return err
-		}
-		if err := providerNotManaged(row.Provider, in.Force); err != nil {
 			return err
 		}
 		if err := s.Store.DeleteProvider(ctx, in.ID); err != nil {
@@ -171,13 +160,6 @@ func (s *server) sealProvider(p *idp.Provider) (string, error) {
 	return sealed, nil
 }
 
-func providerNotManaged(p *idp.Provider, force bool) error {
-	if p.ManagedBy == "" || force {
-		return nil
-	}
-	return &idp.Error{Kind: idp.Conflict, Code: "managed_by_file", Message: fmt.Sprintf("The provider %s is kept in files (%s), and the next start would undo the change. Change the file, or force it.", p.ID, p.ManagedBy)}
-}
-
 func providerEvent(t audit.Type, p *idp.Provider) audit.Event {
 	return audit.Event{Type: t, Details: map[string]string{"provider_id": p.ID, "type": p.Type, "issuer": p.Issuer}}
 }
@@ -196,7 +178,7 @@ func (d ProviderData) on(p *idp.Provider) {
 
 func (s *server) providerView(p *idp.Provider) Provider {
 	return Provider{
-		ID: p.ID, ProviderData: providerData(p), ManagedBy: p.ManagedBy, CallbackURL: strings.TrimSuffix(s.Issuer, "/") + "/login/callback/" + p.ID,
+		ID: p.ID, ProviderData: providerData(p), CallbackURL: strings.TrimSuffix(s.Issuer, "/") + "/login/callback/" + p.ID,
 		CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
 	}
 }

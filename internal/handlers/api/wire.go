@@ -192,7 +192,7 @@ type Key keys.Info
 // RotateKey is what to do about a new signing key.
 type RotateKey struct {
 	Algorithm string `json:"alg" enum:"RS256,ES256,EdDSA"`
-	Now       bool   `json:"now,omitempty" doc:"Sign with it at once, although relying parties have not seen it"`
+	Now       bool   `json:"now,omitempty" doc:"Sign at once: with the key that was published ahead, or else with a new one, which relying parties have not seen"`
 }
 
 // RetireKey is what to do about a key that shall no longer sign.
@@ -204,7 +204,6 @@ type RetireKey struct {
 type Provider struct {
 	ID string `json:"id"`
 	ProviderData
-	ManagedBy   string    `json:"managed_by,omitempty"`
 	CallbackURL string    `json:"callback_url" doc:"What to register at the provider"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`

@@ -91,7 +91,7 @@ func All[T any](ctx context.Context, list func(context.Context, Page) (api.Page[
 	}
 }
 
-// Change is what goes with a change to an object.
+// Change is what goes with a change to a client.
 type Change struct {
 	Force   bool   // change it although it is kept in files
 	IfMatch string // only if it is still this version

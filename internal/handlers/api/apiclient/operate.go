@@ -42,13 +42,13 @@ func (c *Client) CreateProvider(ctx context.Context, n api.NewProvider) (api.Pro
 }
 
 // UpdateProvider changes the members of api.ProviderPatch that patch names (JSON Merge Patch).
-func (c *Client) UpdateProvider(ctx context.Context, id string, members any, o Change) (api.Provider, error) {
-	return patch[api.Provider](ctx, c, o, members, "providers", id)
+func (c *Client) UpdateProvider(ctx context.Context, id string, members any) (api.Provider, error) {
+	return patch[api.Provider](ctx, c, Change{}, members, "providers", id)
 }
 
 // DeleteProvider removes an upstream provider.
-func (c *Client) DeleteProvider(ctx context.Context, id string, o Change) error {
-	return c.remove(ctx, o, "providers", id)
+func (c *Client) DeleteProvider(ctx context.Context, id string) error {
+	return c.remove(ctx, Change{}, "providers", id)
 }
 
 // TestProvider looks at an upstream provider without signing in.
