@@ -325,10 +325,10 @@ func (b *Browser) WaitURL(prefix string) {
 	b.run("wait for the address "+prefix, func(ctx context.Context) error {
 		for {
 			at, err := chromedp.Run(ctx, chromedp.Location())
-			if err != nil {
+			if err != nil && !strings.Contains(err.Error(), "navigated or closed") { // the question met the page on its way out
 				return err
 			}
-			if strings.HasPrefix(at, prefix) {
+			if err == nil && strings.HasPrefix(at, prefix) {
 				return nil
 			}
 			select {

@@ -76,7 +76,7 @@ func TestValidate_RefusesWhatWouldBreakOrWeaken(t *testing.T) {
 		{"weak hash", "password.memory=8MiB", "Write at least 19MiB"}, // FB-1
 		{"weak hash in dev", "password.memory=8MiB dev=true", ""},
 		{"more iterations", "password.memory=8MiB password.iterations=5", ""},
-		{"hash larger than the budget", "password.memory=512MiB", "does not hold one hash"},
+		{"hash larger than the budget", "password.memory=200MiB password.hash_memory_budget=128MiB", "does not hold one hash"},
 		{"idle over max", "session.idle=10d", "longer than session.max"},
 		{"remember over what browsers keep", "session.remember=401d", "Write at most 400d"},
 		{"short passwords", "password.min_length=4", "Write at least 8"},

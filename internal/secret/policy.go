@@ -132,12 +132,13 @@ func ownParts(own []string) []string {
 	return parts
 }
 
-// madeOfOwn reports whether little of the password is left when the user's own strings are taken out.
+// madeOfOwn reports whether little of the password is left when the user's own strings are taken out: a few letters, or a third.
 func madeOfOwn(folded string, parts []string) bool {
 	rest := folded
 	sorted := slices.SortedFunc(slices.Values(parts), func(a, b string) int { return len(b) - len(a) })
 	for _, part := range sorted {
 		rest = strings.ReplaceAll(rest, part, "")
 	}
-	return len(rest) < len(folded) && utf8.RuneCountInString(rest) < minOwnString+1
+	left := utf8.RuneCountInString(rest)
+	return len(rest) < len(folded) && (left <= minOwnString || 3*left <= utf8.RuneCountInString(folded))
 }

@@ -51,6 +51,7 @@ func TestPolicy_RefusesWithASentence(t *testing.T) { // FS-24
 		"own name":                 {Policy{}, "WilhelminaFeatherstone", "your own"},
 		"own name with a year":     {Policy{}, "Featherstone1987", "your own"},
 		"own name reversed order":  {Policy{}, "featherstone-wilhelmina", "your own"},
+		"own name and two words":   {Policy{}, "wilhelmina.featherstone@corp.net", "your own"},
 		"the service's name":       {Policy{}, "OrbitalBakery1", "your own"},
 		"keyboard":                 {Policy{}, "qwertyuiopasdfgh", "easy to guess"},
 		"repetition":               {Policy{}, "aaaaaaaaaaaaaaaaaaa", "easy to guess"},
