@@ -91,17 +91,25 @@ func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []by
 	if err != nil {
 		return nil, err
 	}
-	return scanAuthorization(s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
+	issued, amr := *a, ""
+	// The pattern is an expression on purpose: a bare parameter behind LIKE makes SQLite plan the statement anew each time.
+	err = s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
 			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, bound_key, expires_at)
 		SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8, $9, $10, s.auth_time, s.amr, s.acr, $11, $12, $13, $14, $15
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.id = $16 AND s.digest = $17 AND s.idle_expires_at > $11 AND s.expires_at > $11 AND u.state = 'active'
 			AND s.auth_time >= $18 AND ($19 = '' OR s.user_id = $19)
-			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 ESCAPE '\'))
-		RETURNING `+authorizationCols,
+			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 || '' ESCAPE '\'))
+		RETURNING user_id, session_id, auth_time, amr, acr`,
 		a.ID, a.ClientID, a.Offline, a.Refreshable, words(a.Scopes), words(a.Audience),
 		a.RedirectURI, a.RedirectOmitted, a.CodeChallenge, request, now, digest, a.CodeExpires, a.BoundKey, a.ExpiresAt,
-		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes)))
+		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes)).
+		Scan(&issued.UserID, &issued.SessionID, &issued.AuthTime, &amr, &issued.ACR)
+	if err != nil {
+		return nil, err
+	}
+	issued.AMR, issued.IssuedAt = split(amr), now
+	return &issued, nil
 }
 
 // Redemption is what a token request with a code presents.
@@ -154,14 +162,18 @@ func (s *Store) FailCode(ctx context.Context, id string, digest []byte, now time
 // AuthorizationNow returns an authorization with its user's present state and claims, and whether the access token jti was
 // revoked by itself. One statement; UserInfo and introspection need nothing else.
 func (s *Store) AuthorizationNow(ctx context.Context, id, jti string) (v *AuthorizationUser, revoked bool, err error) {
-	var c authorizationColumns
-	err = s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+`, EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $2)
-		FROM authorizations WHERE id = $1`, id, jti).Scan(append(c.dest(), &c.state, &c.claims, &revoked)...)
+	a := &idp.Authorization{ID: id}
+	var scopes, state, claims string
+	v = &AuthorizationUser{Authorization: a}
+	err = s.db.QueryRow(ctx, `SELECT a.client_id, a.user_id, a.session_id, a.scopes, a.revoked_at, coalesce(u.state, ''), coalesce(u.claims, '{}'),
+			EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $2)
+		FROM authorizations a LEFT JOIN users u ON u.id = a.user_id WHERE a.id = $1`, id, jti).
+		Scan(&a.ClientID, &a.UserID, &a.SessionID, &scopes, &a.RevokedAt, &state, &claims, &revoked)
 	if err != nil {
 		return nil, false, err
 	}
-	v, err = c.withUser()
-	return v, revoked, err
+	a.Scopes, v.UserState = split(scopes), idp.UserState(state)
+	return v, revoked, fromJSON(claims, &v.Claims)
 }
 
 // RevokeAuthorization kills a family, if it is the client's; idp.ErrNotFound if it is not, or is dead already.
