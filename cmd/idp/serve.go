@@ -31,9 +31,12 @@ func newServeCmd(a *app) *cobra.Command {
 
 With nothing configured it keeps its data in ./idp-data, on an embedded SQLite
 database, and answers at http://localhost:8080. With --dev it also makes a demo
-user and runs a sample application, and prints how to sign in.`,
+user and runs a sample application, and prints how to sign in.
+
+Flags are for this process alone. The other commands (idp client create, idp
+doctor) read idp.yaml and the environment: that is the place of the issuer.`,
 		Example: `  idp serve --dev
-  idp serve --issuer https://login.example.com
+  IDP_ISSUER=https://login.example.com idp serve
   IDP_DATABASE_URL_FILE=/run/secrets/database-url idp serve`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -16,7 +16,7 @@ func newUserCreateCmd(a *app) *cobra.Command {
 		Use:   "create [EMAIL|USERNAME]",
 		Short: "Make an account",
 		Long: `Make an account. The password is typed, or read from --password-file, and never given as an argument. With --no-password the person signs in through
-an upstream provider alone, until a password is set.`,
+an upstream provider alone, until a password is set; the provider must link automatically, because the account has nothing to prove itself with.`,
 		Example: `  idp user create ann@example.com --name "Ann Example" --email-verified
   idp user create ops --role admin --password-file password.txt
   idp user create bob@example.com --password-hash-file bob.hash --password-scheme django`,
