@@ -340,6 +340,21 @@ func TestRefresh_EndsWithTheSessionIfTheContractSaysSo(t *testing.T) {
 	wantError(t, "refresh", status, next, 400, "invalid_grant")
 }
 
+// Time ends a session as well as its owner does.
+func TestRefresh_EndsWithASessionThatExpiresIfTheContractSaysSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(c *idp.Client) { c.Contract.EndWithSession = true })
+		status, answer := w.refresh(t, w.tokens(t)["refresh_token"])
+		if status != http.StatusOK {
+			t.Fatalf("while the session lives: got %d %v", status, answer)
+		}
+		time.Sleep(24 * time.Hour) // the idle limit
+		status, answer = w.refresh(t, answer["refresh_token"])
+		wantError(t, "refresh", status, answer, 400, "invalid_grant")
+	})
+}
+
 // D4, RFC 6749 §6: narrower is fine, and stays narrower in this token only; wider costs the client nothing.
 func TestRefresh_Scope(t *testing.T) {
 	t.Parallel()

@@ -312,6 +312,49 @@ func TestRotateRefreshToken_Boundaries(t *testing.T) {
 	}
 }
 
+// A refresh token that is not to outlive its session ends with it, also where nobody signs out and time alone ends it.
+func TestRotateRefreshToken_LivesAsLongAsTheSession(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"rotate", "static"} {
+		w := newWorld(t)
+		ctx := t.Context()
+		session := w.remembered(t)
+		start := func(offline bool) string {
+			a := &idp.Authorization{ID: idp.NewID(), ClientID: "app", Refreshable: true, Offline: offline, CodeExpires: w.now.Add(time.Minute), ExpiresAt: w.now.Add(time.Minute)}
+			_, err := w.IssueCode(ctx, a, []byte("c"), store.IssueConditions{SessionID: session.ID, SessionDigest: []byte("d0"), SkipGrant: true}, w.now)
+			must(t, err)
+			later := w.now.Add(1000 * time.Hour)
+			_, err = w.RedeemCode(ctx, store.Redemption{ID: a.ID, CodeDigest: []byte("c"), ClientID: "app", RefreshDigest: []byte("r0"), RefreshIdle: later, RefreshExpires: later}, w.now)
+			must(t, err)
+			return a.ID
+		}
+		bound, offline := start(false), start(true)
+		refresh := func(id string, at time.Time) error {
+			r := store.Rotation{
+				ID: id, Old: []byte("r0"), ClientID: "app", New: []byte("r0"), Sealed: []byte("s"), Idle: at.Add(1000 * time.Hour), GraceFrom: at.Add(-time.Minute),
+				Static: mode == "static",
+			}
+			_, err := w.RotateRefreshToken(ctx, r, at)
+			if _, now := w.RefreshTokenNow(ctx, id, []byte("r0"), at); (now == nil) != (err == nil) {
+				t.Errorf("%s: rotating says %v, introspection %v; want the same", mode, err, now)
+			}
+			if f, failed := w.FailRefresh(ctx, r, at); failed != nil || f.SessionOver != (err != nil) || f.Reused {
+				t.Errorf("%s: got %+v, %v, want the end of the session told and nothing revoked", mode, f, failed)
+			}
+			return err
+		}
+		must(t, refresh(bound, session.ExpiresAt))
+		end := *session.RememberExpiresAt
+		must(t, refresh(bound, end.Add(-time.Microsecond))) // "keep me signed in" may bring the session back
+		wantKind(t, mode+": the session's last moment is over", refresh(bound, end), idp.NotFound)
+		must(t, refresh(offline, end))
+		_, err := w.Purge(ctx, 100, end, time.Time{})
+		must(t, err)
+		wantKind(t, mode+": the session is no more", refresh(bound, w.now), idp.NotFound)
+		must(t, refresh(offline, end))
+	}
+}
+
 // RFC 9700 §4.14.2: what FailRefresh takes for reuse, and what not.
 func TestFailRefresh_OnlyReuseKills(t *testing.T) {
 	t.Parallel()

@@ -26,9 +26,14 @@ type Rotated struct {
 	Sealed []byte // opens to the successor: ours, or the one that an earlier request with the same token was given
 }
 
+// whileSession holds for tokens that outlive the session, and for others while the session lives or can be brought back. $3 is now.
+const whileSession = `(offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = authorizations.session_id
+	AND (s.expires_at > $3 AND s.idle_expires_at > $3 OR s.remember_expires_at > $3)))`
+
 // RotateRefreshToken spends a refresh token and installs its successor in one conditional update of the authorization's row.
 // Inside the grace window the token that was spent last gets the successor it got before, so that two requests at once, or
-// one repeated after a lost answer, end with the same token (FD-7, RP-10). The user must be active and the family alive.
+// one repeated after a lost answer, end with the same token (FD-7, RP-10). The user must be active, the family alive, and the session
+// too where the token is not to outlive it: nobody need sign out for that, time ends sessions as well.
 // idp.ErrNotFound says that nothing fitted; FailRefresh then says why, and kills the family if a spent token came back.
 func (s *Store) RotateRefreshToken(ctx context.Context, r Rotation, now time.Time) (*Rotated, error) {
 	var c authorizationColumns
@@ -36,17 +41,18 @@ func (s *Store) RotateRefreshToken(ctx context.Context, r Rotation, now time.Tim
 	text := `UPDATE authorizations SET refresh_idle_at = $5,
 			refresh_previous = CASE WHEN refresh_digest = $2 THEN refresh_digest ELSE refresh_previous END,
 			refresh_sealed = CASE WHEN refresh_digest = $2 THEN $7 ELSE refresh_sealed END,
-			refresh_rotated_at = CASE WHEN refresh_digest = $2 THEN $6 ELSE refresh_rotated_at END,
+			refresh_rotated_at = CASE WHEN refresh_digest = $2 THEN $3 ELSE refresh_rotated_at END,
 			refresh_digest = CASE WHEN refresh_digest = $2 THEN $8 ELSE refresh_digest END
-		WHERE id = $1 AND client_id = $3 AND bound_key = $4 AND revoked_at IS NULL AND expires_at > $6 AND refresh_idle_at > $6
+		WHERE id = $1 AND client_id = $6 AND bound_key = $4 AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
 			AND (refresh_digest = $2 OR refresh_previous = $2 AND refresh_rotated_at > $9)
-			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
+			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active') AND ` + whileSession + `
 		RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
-	args := []any{r.ID, r.Old, r.ClientID, r.BoundKey, r.Idle, now, r.Sealed, r.New, r.GraceFrom}
+	args := []any{r.ID, r.Old, now, r.BoundKey, r.Idle, r.ClientID, r.Sealed, r.New, r.GraceFrom}
 	if r.Static {
 		text = `UPDATE authorizations SET refresh_idle_at = $5
-			WHERE id = $1 AND client_id = $3 AND bound_key = $4 AND revoked_at IS NULL AND expires_at > $6 AND refresh_idle_at > $6
+			WHERE id = $1 AND client_id = $6 AND bound_key = $4 AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
 				AND refresh_digest = $2 AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
+				AND ` + whileSession + `
 			RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
 		args = args[:6]
 	}
@@ -65,6 +71,7 @@ type RefreshFailure struct {
 	*AuthorizationUser
 	Reused      bool // it was spent before, by whomever: the family has been revoked now
 	IdleExpired bool
+	SessionOver bool // and the token was not to outlive it
 }
 
 // FailRefresh is called when RotateRefreshToken found nothing. A genuine token (its MAC was checked) of a living family that is
@@ -77,8 +84,8 @@ func (s *Store) FailRefresh(ctx context.Context, r Rotation, now time.Time) (*Re
 	f := &RefreshFailure{}
 	err := s.InTx(ctx, func(ctx context.Context) error {
 		c = authorizationColumns{}
-		err := s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+`, coalesce(refresh_digest = $2, $3), refresh_idle_at
-			FROM authorizations WHERE id = $1`, r.ID, r.Old, false).Scan(append(c.dest(), &c.state, &c.claims, &current, &idle)...)
+		err := s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+`, coalesce(refresh_digest = $2, $4), refresh_idle_at, NOT `+whileSession+`
+			FROM authorizations WHERE id = $1`, r.ID, r.Old, now, false).Scan(append(c.dest(), &c.state, &c.claims, &current, &idle, &f.SessionOver)...)
 		if err != nil {
 			return err
 		}
@@ -105,7 +112,8 @@ func (s *Store) FailRefresh(ctx context.Context, r Rotation, now time.Time) (*Re
 // RefreshTokenNow returns the authorization of a refresh token if that token could be used at now.
 func (s *Store) RefreshTokenNow(ctx context.Context, id string, digest []byte, now time.Time) (*AuthorizationUser, error) {
 	v, err := scanAuthorizationUser(s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+` FROM authorizations
-		WHERE id = $1 AND refresh_digest = $2 AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3`, id, digest, now))
+		WHERE id = $1 AND refresh_digest = $2 AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
+			AND `+whileSession, id, digest, now))
 	if err != nil {
 		return nil, err
 	}

@@ -133,6 +133,9 @@ func (g *Refresh) explain(ctx context.Context, s *Session, r store.Rotation) err
 	case f.UserState != idp.UserActive:
 		c.Name, c.Expected, c.Received = "user may sign in", "an active account", string(f.UserState)
 		c.Mend = "`idp user enable " + f.UserID + "`, if this person should have access."
+	case f.SessionOver:
+		c.Name, c.Expected, c.Received = "session lives", "the session that the token is not to outlive", "a session that has ended or expired"
+		c.Mend = "Sign in again; with end_with_session off, offline_access outlives the session."
 	default:
 		c.Name, c.Expected, c.Received = "refresh token stands", "usable", "changed by another request at the same moment"
 	}
