@@ -32,7 +32,7 @@ func newHashGenerateCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			h, err := newHasher(c)
+			h, err := secret.NewHasher(hasherConfig(c))
 			if err != nil {
 				return err
 			}

@@ -48,6 +48,7 @@ type services struct {
 // openOptions says what differs between the server and a command beside it.
 type openOptions struct {
 	logger  *slog.Logger
+	server  bool // requests are answered beside the hashing of passwords
 	migrate bool // create the database and bring it up to date; otherwise one that is not up to date is refused
 }
 
@@ -75,7 +76,9 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	if s.keyring, err = loadKeyring(c, o.logger); err != nil {
 		return nil, err
 	}
-	if s.hasher, err = newHasher(c); err != nil {
+	hashing := hasherConfig(c)
+	hashing.SpareProcessor = o.server
+	if s.hasher, err = secret.NewHasher(hashing); err != nil {
 		return nil, err
 	}
 	s.policy = secret.Policy{MinLength: c.Password.MinLength}
@@ -144,12 +147,12 @@ func (s *services) schema(ctx context.Context, migrate bool) error {
 	return nil
 }
 
-func newHasher(c *config.Config) (*secret.Hasher, error) {
+func hasherConfig(c *config.Config) secret.HasherConfig {
 	p := c.Password
-	return secret.NewHasher(secret.HasherConfig{
+	return secret.HasherConfig{
 		Params:    secret.Params{MemoryKiB: uint32(p.Memory >> 10), Iterations: uint32(p.Iterations), Parallelism: uint8(p.Parallelism)},
 		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MemoryBudget: int64(p.HashMemoryBudget), Queue: p.Queue,
-	})
+	}
 }
 
 // commandLogger is for commands: people read their answers, so only what is wrong is logged.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"idp/internal/config"
+	"idp/internal/secret"
 )
 
 // What `idp config check` calls fine, the server starts with.
@@ -22,7 +23,7 @@ func TestNewHasher_TakesWhatTheSettingsAllow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newHasher(c); err != nil {
+		if _, err := secret.NewHasher(hasherConfig(c)); err != nil {
 			t.Errorf("%s=%s: got %v, want a hasher", tc.key, tc.most, err)
 		}
 		if _, err := load(tc.key, tc.more); err == nil {

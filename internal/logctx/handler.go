@@ -22,10 +22,13 @@ func New(o Options) *slog.Logger {
 		level = slog.LevelInfo
 	}
 	h := &slog.HandlerOptions{Level: level, ReplaceAttr: redact}
+	var lines slog.Handler = slog.NewJSONHandler(o.Output, h)
 	if o.Format == "text" || o.Format != "json" && o.TTY {
-		return slog.New(newHandler(slog.NewTextHandler(o.Output, h)))
+		lines = slog.NewTextHandler(o.Output, h)
 	}
-	return slog.New(newHandler(slog.NewJSONHandler(o.Output, h)))
+	root := newHandler(lines)
+	root.buffer, _ = o.Output.(*Buffer)
+	return slog.New(root)
 }
 
 // handler adds the ids of the context at the top level of a line.
@@ -34,6 +37,7 @@ type handler struct {
 	applied slog.Handler                      // with them
 	ops     []func(slog.Handler) slog.Handler // what leads from root to applied
 	grouped bool
+	buffer  *Buffer // nil if lines are written one by one
 }
 
 func newHandler(h slog.Handler) *handler { return &handler{root: h, applied: h} }
@@ -45,6 +49,14 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	err := h.handle(ctx, r)
+	if h.buffer != nil && r.Level >= slog.LevelWarn {
+		h.buffer.Flush()
+	}
+	return err
+}
+
+func (h *handler) handle(ctx context.Context, r slog.Record) error {
 	var buf [4]slog.Attr
 	ids := From(ctx).subject(ctx).attrs(buf[:0])
 	if len(ids) == 0 {
@@ -84,7 +96,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 
 func (h *handler) with(op func(slog.Handler) slog.Handler, group bool) *handler {
 	ops := append(h.ops[:len(h.ops):len(h.ops)], op)
-	return &handler{root: h.root, applied: op(h.applied), ops: ops, grouped: h.grouped || group}
+	return &handler{root: h.root, applied: op(h.applied), ops: ops, grouped: h.grouped || group, buffer: h.buffer}
 }
 
 const redacted = "[redacted]"

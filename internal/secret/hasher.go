@@ -24,6 +24,8 @@ type HasherConfig struct {
 	MemoryBudget int64         // bytes for all hashes at once; default 256 MiB
 	Queue        int           // how many may wait; default 128
 	MaxWait      time.Duration // how long one may wait; default 10 s
+	// SpareProcessor lets Go use one processor more while passwords are hashed; it changes GOMAXPROCS, so it is for the server alone.
+	SpareProcessor bool
 }
 
 const (
@@ -45,8 +47,8 @@ const (
 //	2      2           1               0.5 ms   15 ms  35
 //	2      3           1               0.6 ms   9 ms   31
 //
-// So Concurrency defaults to GOMAXPROCS-1; and a program on a single core should set GOMAXPROCS to 2, which leaves the
-// sharing to the kernel: it prefers threads that have slept. A larger GOGC changed nothing.
+// So Concurrency defaults to GOMAXPROCS-1; and while hashes run a server should have one processor more than cores
+// (SpareProcessor), which leaves the sharing to the kernel: it prefers threads that have slept. A larger GOGC changed nothing.
 type Hasher struct {
 	config HasherConfig
 	cost   string // of new hashes, as storedHash.cost
@@ -87,7 +89,7 @@ func NewHasher(c HasherConfig) (*Hasher, error) {
 	if c.Concurrency < 0 || c.Queue < 0 || c.MaxWait < 0 || c.MemoryBudget < 0 {
 		return nil, errors.New("password hashing: concurrency, queue, wait and memory must not be negative")
 	}
-	h := &Hasher{config: c, queue: &queue{maxLanes: c.Concurrency, maxMemory: c.MemoryBudget, maxWaiting: c.Queue, maxWait: c.MaxWait}}
+	h := &Hasher{config: c, queue: &queue{maxLanes: c.Concurrency, maxMemory: c.MemoryBudget, maxWaiting: c.Queue, maxWait: c.MaxWait, spare: newSpareProcessor(c.SpareProcessor)}}
 	var text string
 	switch c.Algorithm {
 	case AlgorithmArgon2id:
@@ -194,6 +196,7 @@ func run[T any](ctx context.Context, q *queue, want share, work func() (T, error
 	if err != nil {
 		return zero, err
 	}
+	q.spare.begin()
 	type outcome struct {
 		value T
 		err   error
@@ -201,6 +204,7 @@ func run[T any](ctx context.Context, q *queue, want share, work func() (T, error
 	done := make(chan outcome, 1)
 	go func() {
 		defer q.release(got)
+		defer q.spare.end()
 		defer func() {
 			// Foreign texts reach third-party decoders: a panic out of request scope would end the whole service.
 			if recover() != nil {

@@ -16,6 +16,7 @@ type queue struct {
 	maxMemory  int64
 	maxWaiting int
 	maxWait    time.Duration
+	spare      *spareProcessor
 
 	mu      sync.Mutex
 	lanes   int   // in use
