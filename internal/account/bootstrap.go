@@ -27,27 +27,28 @@ const CodeTokenGone = "token_gone"
 
 // NeedsBootstrap reports whether nobody can administer this server.
 func (s *Service) NeedsBootstrap(ctx context.Context) (bool, error) {
-	any, err := s.Store.AnyActiveWithRole(ctx, idp.RoleAdmin)
+	found, err := s.Store.AnyActiveWithRole(ctx, idp.RoleAdmin)
 	if err != nil {
 		return false, fmt.Errorf("look for an administrator: %w", err)
 	}
-	return !any, nil
+	return !found, nil
+}
+
+// stillNeeded refuses where there is an administrator.
+func (s *Service) stillNeeded(ctx context.Context) error {
+	if needed, err := s.NeedsBootstrap(ctx); err != nil || needed {
+		return err
+	}
+	return &idp.Error{Kind: idp.Conflict, Code: "already_bootstrapped", Message: "There is an administrator already. Use \"idp admin recover\" if access was lost."}
 }
 
 // IssueBootstrapToken returns a new one-time token for making the first administrator, in place of any older one. There is no open
 // page for that: whoever came first would own the server. The caller writes it to a file that only the operator can read.
 func (s *Service) IssueBootstrapToken(ctx context.Context) (string, error) {
-	if needed, err := s.NeedsBootstrap(ctx); err != nil || !needed {
-		return "", errors.Join(err, errBootstrapped(needed, err))
+	if err := s.stillNeeded(ctx); err != nil {
+		return "", err
 	}
 	return s.issue(ctx, purposeBootstrap, bootstrapSubject, bootstrapLife)
-}
-
-func errBootstrapped(needed bool, err error) error {
-	if needed || err != nil {
-		return nil
-	}
-	return &idp.Error{Kind: idp.Conflict, Code: "already_bootstrapped", Message: "There is an administrator already. Use \"idp admin recover\" if access was lost."}
 }
 
 // BootstrapAdmin makes the first administrator for whoever has the token. The token is spent only if that succeeds, in the same
@@ -110,8 +111,8 @@ func (s *Service) makeAdmin(ctx context.Context, n NewUser, allowed func(ctx con
 		if err := allowed(ctx); err != nil {
 			return err
 		}
-		if needed, err := s.NeedsBootstrap(ctx); err != nil || !needed {
-			return errors.Join(err, errBootstrapped(needed, err))
+		if err := s.stillNeeded(ctx); err != nil {
+			return err
 		}
 		if err := s.insert(ctx, u, c, audit.Event{Type: audit.UserCreated, ActorKind: audit.ActorSystem}); err != nil {
 			return err

@@ -23,17 +23,17 @@ const (
 )
 
 var (
-	phoneExpression    = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`)
-	zoneExpression     = regexp.MustCompile(`^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,3}$`)
-	birthExpression    = regexp.MustCompile(`^([0-9]{4})(-[0-9]{2}-[0-9]{2})?$`)
-	customKeyExpession = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/#-]{0,127}$`)
+	phoneExpression     = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`)
+	zoneExpression      = regexp.MustCompile(`^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,3}$`)
+	birthExpression     = regexp.MustCompile(`^([0-9]{4})(-[0-9]{2}-[0-9]{2})?$`)
+	customKeyExpression = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/#-]{0,127}$`)
 )
 
-// reservedClaims are names that an operator's own attribute may not have: released as a claim it would say what this server
-// alone may say (who, for whom, until when), or contradict a field above.
-const reservedClaims = " iss sub aud exp nbf iat jti nonce auth_time acr amr azp at_hash c_hash s_hash sid client_id scope cnf act may_act events typ" +
-	" name given_name family_name middle_name nickname preferred_username profile picture website email email_verified gender birthdate" +
-	" zoneinfo locale phone_number phone_number_verified address updated_at roles state username "
+// reserved reports whether an operator's own attribute may not have a name: released as a claim it would say what this server
+// alone may say (who, for whom, until when), or contradict a field of the user.
+func reserved(name string) bool {
+	return idp.ReservedClaim(name) || name == "roles" || name == "state" || name == "username"
+}
 
 // checkProfile returns everything that is wrong with a profile, each fault with the claim it is about (OpenID Connect Core §5.1).
 func checkProfile(p idp.Profile) error {
@@ -108,9 +108,9 @@ func checkCustom(custom map[string]any) error {
 	var faults []error
 	for key := range custom {
 		switch {
-		case !customKeyExpession.MatchString(key):
+		case !customKeyExpression.MatchString(key):
 			faults = append(faults, idp.Invalidf("custom", "The attribute name %.80q is not 1 to 128 letters, digits and any of _.:/#- that begin with a letter.", key))
-		case strings.Contains(reservedClaims, " "+key+" "):
+		case reserved(key):
 			faults = append(faults, idp.Invalidf("custom", "The attribute name %q belongs to this server or to a field of its own. Choose another name.", key))
 		}
 	}

@@ -68,18 +68,21 @@ func ReadSeedFile(r io.Reader) (*SeedFile, error) {
 	return seed, nil
 }
 
-// placed puts the line, and the field if there is one, into the sentence itself: it is all that the person sees.
+// placed puts the line, and the field if there is one, into each sentence itself: it is all that the person sees.
 func placed(line int, err error) error {
-	var e *idp.Error
-	if !errors.As(err, &e) {
+	var faults []error
+	for _, e := range idp.Faults(err) {
+		at := *e
+		at.Message = fmt.Sprintf("Seed file, line %d: %s", line, e.Message)
+		if e.Field != "" {
+			at.Message = fmt.Sprintf("Seed file, line %d, %s: %s", line, e.Field, e.Message)
+		}
+		faults = append(faults, &at)
+	}
+	if len(faults) == 0 {
 		return fmt.Errorf("seed file, line %d: %w", line, err)
 	}
-	at := *e
-	at.Message = fmt.Sprintf("Seed file, line %d: %s", line, e.Message)
-	if e.Field != "" {
-		at.Message = fmt.Sprintf("Seed file, line %d, %s: %s", line, e.Field, e.Message)
-	}
-	return &at
+	return errors.Join(faults...)
 }
 
 func seedUser(node *yaml.Node) (NewUser, error) {

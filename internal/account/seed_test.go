@@ -130,6 +130,7 @@ func TestSeed_FaultsNameTheirLine(t *testing.T) { // FL-21
 		"no YAML":            {"users: [", "seed file"},
 		"unknown state":      {"users:\n  - username: alice\n    state: gone\n", "line 2"},
 		"number for a name":  {"users:\n  - username: 12\n", "line 2"},
+		"the second fault":   {"users:\n  - email: nothing\n    phone_number: one\n", "line 2, phone_number"},
 		"a key of no string": {"users:\n  - {[a]: b}\n", "line 2"},
 	} {
 		_, err := account.ReadSeedFile(strings.NewReader(c.text))

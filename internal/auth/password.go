@@ -131,7 +131,7 @@ func (p *Password) verify(ctx context.Context, login *store.PasswordLogin, t try
 	if cause != "" {
 		return nil, p.failed(ctx, login, t, cause)
 	}
-	p.Throttle.Succeeded(ctx, t.account, address)
+	p.Throttle.Succeeded(ctx, t.account)
 	if rehash {
 		p.rehash(ctx, login, t.password)
 	}

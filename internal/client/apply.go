@@ -136,7 +136,7 @@ func (s *Service) plan(ctx context.Context, docs []Document, o ApplyOptions) ([]
 		}
 		st, err := s.step(old, doc, o.Source)
 		if err != nil {
-			for _, fault := range faultsOf(err) {
+			for _, fault := range idp.Faults(err) {
 				faults = append(faults, place(i, doc, fault))
 			}
 			continue

@@ -250,7 +250,7 @@ func TestParseFiles_FaultsNameFileAndLine(t *testing.T) {
 		}},
 	} {
 		docs, err := ParseFiles([]File{{Name: "f.yaml", Data: []byte(tc.text)}}, resolver(map[string]string{"$WEAK": "12345"}))
-		faults := faultsOf(err)
+		faults := idp.Faults(err)
 		if len(faults) != len(tc.want) || docs != nil {
 			t.Errorf("%s: got %v, want %d faults", name, err, len(tc.want))
 			continue
@@ -344,7 +344,7 @@ func FuzzParseFiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		docs, err := ParseFiles([]File{{Name: "f.yaml", Data: data}}, resolver(map[string]string{"web.secret": randomSecret}))
 		if err != nil {
-			for _, fault := range faultsOf(err) {
+			for _, fault := range idp.Faults(err) {
 				if fault.Code == CodeFile && !strings.HasPrefix(fault.Message, "f.yaml:") {
 					t.Errorf("fault without a place: %q", fault.Message)
 				}

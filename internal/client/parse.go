@@ -201,7 +201,7 @@ func (p *parser) validate(doc Document, lines map[string]int) {
 	if !c.Public() || len(doc.Secrets)+len(doc.Digests) > 0 {
 		c.Secrets = []idp.ClientSecret{{ID: "file", Digest: "file"}}
 	}
-	for _, fault := range faultsOf(c.Validate()) {
+	for _, fault := range idp.Faults(c.Validate()) {
 		line, found := lines[fault.Field]
 		if !found {
 			base, _, _ := strings.Cut(fault.Field, "[")
@@ -211,20 +211,4 @@ func (p *parser) validate(doc Document, lines map[string]int) {
 		}
 		p.at(line, fault.Field, fault)
 	}
-}
-
-// faultsOf takes apart what Validate joined.
-func faultsOf(err error) []*idp.Error {
-	var out []*idp.Error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, one := range joined.Unwrap() {
-			out = append(out, faultsOf(one)...)
-		}
-		return out
-	}
-	var e *idp.Error
-	if errors.As(err, &e) {
-		out = append(out, e)
-	}
-	return out
 }

@@ -122,7 +122,7 @@ func (k *Contract) check(f *faults, public bool) {
 		// RFC 9700 §4.14.2: refresh tokens of public clients are rotated or bound to a key.
 		f.add("contract.refresh_mode", "Static refresh tokens need a client with a secret (RFC 9700 §4.14.2). Use %q.", RefreshRotate)
 	}
-	if !isScopeToken(k.RolesClaim) || slices.Contains(reservedClaims(), k.RolesClaim) {
+	if !isScopeToken(k.RolesClaim) || ReservedClaim(k.RolesClaim) {
 		f.add("contract.roles_claim", "%s cannot be the claim of the roles: it is empty, odd, or the name of another claim. Use \"roles\" or a URI of yours.", quote(k.RolesClaim))
 	}
 	for _, ttl := range []struct {
@@ -146,11 +146,15 @@ func (k *Contract) check(f *faults, public bool) {
 	}
 }
 
-// reservedClaims lists the claims that have a meaning of their own in our tokens (RFC 7519, RFC 9068, OpenID Connect Core).
-func reservedClaims() []string {
-	return []string{
-		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "s_hash", "sid", "cnf",
-		"client_id", "scope", "email", "email_verified", "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username",
-		"profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "phone_number", "phone_number_verified", "address", "updated_at",
+// ReservedClaim reports whether a claim has a meaning of its own in tokens (RFC 7519, RFC 8417, RFC 8693, RFC 9068, OpenID Connect Core),
+// so that nothing else may be released under its name.
+func ReservedClaim(name string) bool {
+	switch name {
+	case "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "s_hash", "sid", "cnf",
+		"client_id", "scope", "act", "may_act", "events", "typ",
+		"email", "email_verified", "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username",
+		"profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "phone_number", "phone_number_verified", "address", "updated_at":
+		return true
 	}
+	return false
 }

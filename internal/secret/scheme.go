@@ -100,7 +100,7 @@ type reading struct {
 func read(scheme Scheme, text string) (reading, error) {
 	families, ok := scheme.families()
 	if !ok {
-		return reading{}, refused("the scheme is unknown: use one of those in the documentation, or \"imported\"")
+		return reading{}, errScheme()
 	}
 	salt, err := scheme.salt()
 	if err != nil {
@@ -176,11 +176,24 @@ func (s Scheme) salt() ([]byte, error) {
 	return salt, nil
 }
 
+// CheckScheme says why a name is no scheme for imported hashes, and nil if it is one.
+func CheckScheme(s Scheme) error {
+	if _, ok := s.families(); !ok {
+		return errScheme()
+	}
+	_, err := s.salt()
+	return err
+}
+
 // CheckImport says why a hash from elsewhere cannot be imported under a scheme, and nil if it can. The reason does not show
 // the hash.
 func CheckImport(scheme Scheme, hash string) error {
 	_, err := read(scheme, hash)
 	return err
+}
+
+func errScheme() error {
+	return refused("the scheme is unknown: use one of those in the documentation, or \"imported\"")
 }
 
 func refused(format string, args ...any) error {

@@ -140,7 +140,7 @@ func (t *Throttle) count(ctx context.Context, key string, l Limits, now time.Tim
 
 // Succeeded forgets the account's failures. The address keeps its own: somebody with an account could otherwise sign in
 // between guesses at others.
-func (t *Throttle) Succeeded(ctx context.Context, account, _ string) {
+func (t *Throttle) Succeeded(ctx context.Context, account string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	byAccount, _ := t.keys(account, "")

@@ -88,7 +88,7 @@ func TestThrottle_SlowsTheAccountAndNotItsKnownDevice(t *testing.T) {
 		if got := w.wait(t, "ann", "198.51.100.1", true); got != 0 {
 			t.Fatalf("the owner from a known device: got a wait of %v, want none", got)
 		}
-		w.Succeeded(t.Context(), "ann", "198.51.100.1")
+		w.Succeeded(t.Context(), "ann")
 		if got := w.wait(t, "ann", "198.51.100.2", false); got != 0 {
 			t.Errorf("after the owner signed in: got a wait of %v, want none", got)
 		}
@@ -144,7 +144,7 @@ func TestThrottle_SlowsTheAddress(t *testing.T) {
 				if wait := w.wait(t, "mallory", "192.0.2.1", false); wait != 0 {
 					t.Fatalf("within the limit: got a wait of %v", wait)
 				}
-				w.Succeeded(t.Context(), "mallory", "192.0.2.1")
+				w.Succeeded(t.Context(), "mallory")
 			}
 		}
 		for _, known := range []bool{false, true} {

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -56,20 +55,10 @@ func (r *Registry) Test(ctx context.Context, p idp.Provider) []Finding {
 	return append(out, announcedFindings(&p, m)...)
 }
 
-// configurationFindings takes apart what Validate joined.
 func configurationFindings(err error) []Finding {
-	faults := []error{err}
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		faults = joined.Unwrap()
-	}
-	out := make([]Finding, len(faults))
-	for i, f := range faults {
-		out[i] = Finding{Check: "configuration", Level: LevelError, Cause: f.Error(), Mend: "Change the field named there."}
-		var e *idp.Error
-		if errors.As(f, &e) {
-			out[i].Mend = fmt.Sprintf("Change %s.", e.Field)
-		}
+	var out []Finding
+	for _, fault := range idp.Faults(err) {
+		out = append(out, Finding{Check: "configuration", Level: LevelError, Cause: fault.Error(), Mend: fmt.Sprintf("Change %s.", fault.Field)})
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,11 +115,13 @@ func status(kind idp.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// problemOf turns an error into what a client may know of it. The text of an error that is not classified goes to the log alone.
+// problemOf turns an error into what a client may know of it. The text of an error that is not classified, or of kind Internal, goes to the
+// log alone.
 func (s *server) problemOf(ctx context.Context, err error) *Problem {
 	kind := idp.KindOf(err)
 	var p *Problem
-	switch found := classified(err); {
+	found := slices.DeleteFunc(idp.Faults(err), func(e *idp.Error) bool { return e.Kind == idp.Internal })
+	switch {
 	case len(found) > 0:
 		p = problem(status(kind), found[0].Code, found[0].Message)
 		p.Field = found[0].Field
@@ -153,27 +156,6 @@ func (p *Problem) retryAfter(d time.Duration) {
 		return
 	}
 	p.headers = http.Header{"Retry-After": {strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))}}
-}
-
-// classified lists every *idp.Error in the tree of err. One of kind Internal may not be told.
-func classified(err error) []*idp.Error {
-	if e, ok := err.(*idp.Error); ok {
-		if e.Kind == idp.Internal {
-			return nil
-		}
-		return []*idp.Error{e}
-	}
-	switch u := err.(type) {
-	case interface{ Unwrap() error }:
-		return classified(u.Unwrap())
-	case interface{ Unwrap() []error }:
-		var out []*idp.Error
-		for _, one := range u.Unwrap() {
-			out = append(out, classified(one)...)
-		}
-		return out
-	}
-	return nil
 }
 
 // repair turns the framework's errors into ours. It drops the values that they echo: one may be a password.

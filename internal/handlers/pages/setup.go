@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -77,11 +76,7 @@ func (p *Pages) setupMissing(token string, n account.NewUser) (problems ui.Probl
 
 // setupProblems says beside which field an error belongs; nil for one that is not about the form.
 func (p *Pages) setupProblems(err error, n account.NewUser) (problems ui.Problems) {
-	for _, one := range flatten(err) {
-		var known *idp.Error
-		if !errors.As(one, &known) {
-			continue
-		}
+	for _, known := range idp.Faults(err) {
 		switch {
 		case known.Code == account.CodeTokenGone:
 			problems = append(problems, ui.Problem{Field: "token", Message: ui.Say(ui.MsgWrongToken)})
@@ -108,20 +103,6 @@ func (p *Pages) passwordProblem(n account.NewUser) ui.Message {
 		return ui.Say(ui.MsgPasswordKnown)
 	}
 	return ui.Say(ui.MsgPasswordGuessable)
-}
-
-// flatten takes apart what errors.Join put together.
-func flatten(err error) []error {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if joined, ok := e.(interface{ Unwrap() []error }); ok {
-			var all []error
-			for _, one := range joined.Unwrap() {
-				all = append(all, flatten(one)...)
-			}
-			return all
-		}
-	}
-	return []error{err}
 }
 
 func cut(s string) string {
