@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -63,13 +64,16 @@ func New(d Dependencies) (http.Handler, error) {
 		return nil, errors.New("api: the issuer is no address")
 	}
 	s := newServer(d, strings.TrimSuffix(issuer.Path, "/")+Path)
-	document, err := s.document()
-	if err != nil {
-		return nil, err
-	}
+	document := sync.OnceValues(s.document) // nobody waits for it at start
 	s.mux.HandleFunc("GET "+strings.TrimSuffix(issuer.Path, "/")+Path+"/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		text, err := document()
+		if err != nil {
+			s.Logger.Error("the description of the interface cannot be written", slog.Any("error", err))
+			http.Error(w, "", http.StatusInternalServerError)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(document)
+		_, _ = w.Write(text)
 	})
 	return http.HandlerFunc(s.serve), nil
 }
