@@ -80,12 +80,12 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 		return false
 	}
 	oldest, ok := a.facts().MinAuthTime()
-	if !ok || p.AskSessions || len(a.Prompts) > 1 || !a.Client.Trusted && !a.Client.Assured(a.RedirectURI) {
+	if !ok || len(a.Prompts) > 1 || !a.Client.Trusted && !a.Client.Assured(a.RedirectURI) {
 		return false
 	}
-	a.conditions = issueConditions{IssueConditions: store.IssueConditions{
+	a.conditions = store.IssueConditions{
 		SessionID: id, SessionDigest: digest, MinAuthTime: oldest, UserID: a.HintUserID, SkipGrant: a.Client.Trusted, RequiredScopes: a.Scopes,
-	}}
+	}
 	err := p.issue(r.Context(), a)
 	if errors.Is(err, idp.ErrNotFound) {
 		return false
@@ -151,7 +151,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 			f.Granted = g.Scopes
 		}
 		if p.loops.stuck(current.Session.ID, a.Client.ID) && i == nil {
-			p.failAuthorize(w, r, a, a.Trace, loopFault(a.Client))
+			p.failAuthorize(w, r, a, a.Trace, p.loops.fault(a.Client))
 			return
 		}
 	}
@@ -192,7 +192,7 @@ var silentDescriptions = map[string]string{
 
 // finish issues the code and ends the interaction in one transaction, so that of two tabs only one gets a code.
 func (p *Provider) finish(w http.ResponseWriter, r *http.Request, a *authorizeRequest, i *idp.Interaction, c store.IssueConditions) {
-	a.conditions = issueConditions{IssueConditions: c}
+	a.conditions = c
 	var err error
 	if i == nil {
 		err = p.issue(r.Context(), a)
@@ -234,7 +234,7 @@ func (p *Provider) toPage(w http.ResponseWriter, r *http.Request, a *authorizeRe
 		return
 	}
 	a.Trace.Pass("waiting for the person: " + string(next.Step) + " (" + next.Reason + ")")
-	a.Trace.End("waiting")
+	a.Trace.End(trace.Waiting)
 	logctx.Set(ctx, slog.String("outcome", "page"), slog.String("step", string(next.Step)), slog.String("reason", next.Reason))
 	redirect(w, p.Interactions.PageURL(next.Step, i.ID))
 }

@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"idp/internal/logctx"
+	"idp/internal/trace"
 )
 
 // answerCode sends the browser back to the client with the code, the state as it came, and iss (RFC 6749 §4.1.2, OpenID Connect Core
 // §3.1.2.5, RFC 9207 §2; RFC 8252 §8.10: native applications tell servers apart by it).
 func (p *Provider) answerCode(w http.ResponseWriter, r *http.Request, a *authorizeRequest) {
 	a.Trace.Pass("code issued")
-	a.Trace.End("ok")
+	a.Trace.End(trace.OK)
 	logctx.Set(r.Context(), slog.String("outcome", "code"), slog.String("user_id", a.answer.UserID))
 	p.answerAuthorize(w, a, a.params)
 }

@@ -8,6 +8,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/logctx"
 	"idp/internal/oauth/grant"
+	"idp/internal/trace"
 )
 
 // tokenAnswer is RFC 6749 §5.1. Members without a value are left out, never null (RP-5).
@@ -61,7 +62,7 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.metrics(entry.name)
-	t.End("ok")
+	t.End(trace.OK)
 	a := tokenAnswer{AccessToken: response.GetAccessToken(), TokenType: response.GetTokenType()}
 	a.ExpiresIn, _ = response.GetExtra("expires_in").(int64)
 	a.RefreshToken, _ = response.GetExtra("refresh_token").(string)

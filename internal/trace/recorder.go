@@ -15,13 +15,25 @@ import (
 )
 
 const (
-	queueMost    = 4096
-	batchMost    = 256
-	flushEvery   = 250 * time.Millisecond
-	valueMost    = 300 // bytes of an expected or received value
-	checksMost   = 24
-	okPerSecond  = 20
-	badPerSecond = 500 // a flood of bad requests must not become a flood of rows
+	queueMost  = 4096
+	batchMost  = 256
+	flushEvery = 250 * time.Millisecond
+	valueMost  = 300 // bytes of an expected or received value
+	checksMost = 24
+)
+
+// What becomes a row: a flood of requests must not become a flood of rows. Each kind has its own bucket, so that none of them
+// pushes another's traces out; of failures, which people look for, a test run's worth may come at once.
+const (
+	perSecond = 20
+	burst     = 100
+	badBurst  = 500
+)
+
+// The outcomes of requests that nothing is wrong with.
+const (
+	OK      = "ok"
+	Waiting = "waiting" // for the person
 )
 
 // Config is what a Recorder needs.
@@ -34,14 +46,17 @@ type Config struct {
 // Recorder writes traces behind the requests. Safe for concurrent use.
 type Recorder struct {
 	Config
-	queue   chan *idp.Trace
-	ok, bad *rate.Limiter
-	dropped atomic.Int64
+	queue            chan *idp.Trace
+	ok, waiting, bad *rate.Limiter
+	dropped          atomic.Int64
 }
 
 // New returns a recorder; Run writes what it is given.
 func New(c Config) *Recorder {
-	return &Recorder{Config: c, queue: make(chan *idp.Trace, queueMost), ok: rate.NewLimiter(okPerSecond, okPerSecond), bad: rate.NewLimiter(badPerSecond, badPerSecond)}
+	return &Recorder{
+		Config: c, queue: make(chan *idp.Trace, queueMost),
+		ok: rate.NewLimiter(perSecond, burst), waiting: rate.NewLimiter(perSecond, burst), bad: rate.NewLimiter(perSecond, badBurst),
+	}
 }
 
 // T is one trace that is being recorded, by one request.
@@ -81,15 +96,18 @@ func (t *T) Fail(c idp.Check) {
 	t.Checks = append(t.Checks, c)
 }
 
-// End says how the request was answered ("ok" or the error code) and hands the trace over.
+// End says how the request was answered (OK, Waiting or the error code) and hands the trace over.
 func (t *T) End(outcome string) {
 	if t == nil {
 		return
 	}
 	t.Outcome = outcome
 	limit := t.recorder.bad
-	if outcome == "ok" {
+	switch outcome {
+	case OK:
 		limit = t.recorder.ok
+	case Waiting:
+		limit = t.recorder.waiting
 	}
 	if !limit.AllowN(t.At, 1) {
 		t.recorder.dropped.Add(1)

@@ -44,3 +44,40 @@ func TestTrace_OddTextCostsNobodysTrace(t *testing.T) {
 		t.Errorf("received: got %q, want %q", got.Checks[0].Received, want)
 	}
 }
+
+// SEC-24: a flood of one kind of request costs few rows and takes no room from the other kinds.
+func TestTrace_AFloodIsBoundedAndTakesNobodysPlace(t *testing.T) {
+	t.Parallel()
+	r := trace.New(trace.Config{Store: storetest.New(t), Logger: slog.New(slog.DiscardHandler), Retention: time.Hour})
+	now := time.Now()
+	end := func(outcome string, at time.Time) (kept bool) {
+		before := r.Dropped()
+		r.Begin("", "authorize", at).End(outcome)
+		return r.Dropped() == before
+	}
+	flood := func(outcome string, at time.Time) (kept int) {
+		for range 2000 {
+			if end(outcome, at) {
+				kept++
+			}
+		}
+		return kept
+	}
+	if got := flood("invalid_request", now); got != 500 {
+		t.Errorf("failures at once: got %d kept, want 500", got)
+	}
+	for _, outcome := range []string{trace.Waiting, trace.OK} {
+		if !end(outcome, now) {
+			t.Errorf("%s, beside a flood of failures: dropped, want it kept", outcome)
+		}
+	}
+	if got := flood(trace.Waiting, now); got != 99 {
+		t.Errorf("waiting, at once: got %d more kept, want 99", got)
+	}
+	if !end(trace.OK, now) {
+		t.Error("ok, beside a flood of waiting requests: dropped, want it kept")
+	}
+	if got := flood("invalid_client", now.Add(time.Second)); got != 20 {
+		t.Errorf("failures in the next second: got %d kept, want 20", got)
+	}
+}
