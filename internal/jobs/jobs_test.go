@@ -184,6 +184,30 @@ func TestPurge_WorksInBoundedBatchesUntilNothingIsLeft(t *testing.T) {
 	}
 }
 
+// SEC-23: what has not expired is not kept without end either.
+func TestPurge_TrimsWhatThereIsTooMuchOf(t *testing.T) {
+	t.Parallel()
+	s, now := storetest.New(t), time.Now()
+	for i := range 20 {
+		tr := &idp.Trace{ID: fmt.Sprintf("t%02d", i), At: now, ExpiresAt: now.Add(time.Hour + time.Duration(i)*time.Second)}
+		if err := s.PutTraces(t.Context(), []*idp.Trace{tr}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if counts, err := Purge(PurgeConfig{Store: s, Batch: 3}).Do(t.Context(), now); err != nil || counts["traces"] != 0 {
+		t.Errorf("by default: got %v, %v, want all twenty kept", counts, err)
+	}
+	counts, err := Purge(PurgeConfig{Store: s, Batch: 3, Keep: store.Caps{Traces: 8}}).Do(t.Context(), now)
+	if err != nil || counts["traces"] != 12 {
+		t.Errorf("got %v, %v, want twelve traces gone", counts, err)
+	}
+	for id, want := range map[string]bool{"t00": false, "t11": false, "t12": true, "t19": true} {
+		if _, err := s.Trace(t.Context(), id, now); (err == nil) != want {
+			t.Errorf("trace %s: got %v, want it kept: %v", id, err, want)
+		}
+	}
+}
+
 func TestRotateKeys_TellsHowManyKeysWereMade(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -423,6 +423,44 @@ func TestPurge_BoundedAndJust(t *testing.T) {
 	}
 }
 
+// SEC-23: what strangers can make grow without end has a cap beside its lifetime, and the newest rows are the ones that stay.
+func TestTrim_KeepsTheNewest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	for n := range 9 {
+		id, end := fmt.Sprint(n), w.now.Add(time.Hour+time.Duration(n)*time.Second)
+		must(t, w.CreateInteraction(ctx, &idp.Interaction{ID: id, BrowserDigest: []byte("b"), CreatedAt: w.now, ExpiresAt: end}, 99))
+		must(t, w.CreateUpstreamLogin(ctx, &store.UpstreamLogin{StateDigest: []byte(id), BrowserDigest: []byte("b"), CreatedAt: w.now, ExpiresAt: end}))
+		must(t, w.PutTraces(ctx, []*idp.Trace{{ID: id, At: w.now, ExpiresAt: end}}))
+	}
+	caps := store.Caps{Traces: 4, Interactions: 4, Logins: 4}
+	for run, want := range []int64{3, 2, 0} {
+		gone, err := w.Trim(ctx, caps, 3)
+		must(t, err)
+		for table, n := range gone {
+			if n != want {
+				t.Errorf("run %d, %s: %d rows went, want %d", run, table, n, want)
+			}
+		}
+		if len(gone) != 3 {
+			t.Errorf("got %d tables, want 3", len(gone))
+		}
+	}
+	for n := range 9 {
+		id, stays := fmt.Sprint(n), n >= 5
+		if _, err := w.Trace(ctx, id, w.now); (err == nil) != stays {
+			t.Errorf("trace %d: got %v, want it kept: %v", n, err, stays)
+		}
+		if _, err := w.Interaction(ctx, id, []byte("b"), w.now); (err == nil) != stays {
+			t.Errorf("interaction %d: got %v, want it kept: %v", n, err, stays)
+		}
+		if _, err := w.TakeUpstreamLogin(ctx, []byte(id), []byte("b"), w.now); (err == nil) != stays {
+			t.Errorf("upstream login %d: got %v, want it kept: %v", n, err, stays)
+		}
+	}
+}
+
 // A transaction of the store undoes all of it: the fact and what stands beside it.
 func TestInTx_UndoesEveryNoun(t *testing.T) {
 	t.Parallel()

@@ -51,3 +51,34 @@ func (s *Store) Purge(ctx context.Context, batch int, now, auditFrom time.Time) 
 	gone["audit_events"] = n
 	return gone, nil
 }
+
+// Caps say how many rows a table may keep that strangers can make grow.
+type Caps struct {
+	Traces       int
+	Interactions int
+	Logins       int // at upstream providers, under way
+}
+
+// Trim deletes at most batch rows of each table that has more than its cap, the oldest first, and returns how many went.
+func (s *Store) Trim(ctx context.Context, keep Caps, batch int) (map[string]int64, error) {
+	gone := map[string]int64{}
+	for _, t := range []struct {
+		table string
+		keep  int
+		sql   string
+	}{
+		{"traces", keep.Traces, `DELETE FROM traces WHERE id IN (SELECT id FROM traces
+			WHERE expires_at <= (SELECT expires_at FROM traces ORDER BY expires_at DESC LIMIT 1 OFFSET $1) ORDER BY expires_at LIMIT $2)`},
+		{"interactions", keep.Interactions, `DELETE FROM interactions WHERE id IN (SELECT id FROM interactions
+			WHERE expires_at <= (SELECT expires_at FROM interactions ORDER BY expires_at DESC LIMIT 1 OFFSET $1) ORDER BY expires_at LIMIT $2)`},
+		{"upstream_logins", keep.Logins, `DELETE FROM upstream_logins WHERE state_digest IN (SELECT state_digest FROM upstream_logins
+			WHERE expires_at <= (SELECT expires_at FROM upstream_logins ORDER BY expires_at DESC LIMIT 1 OFFSET $1) ORDER BY expires_at LIMIT $2)`},
+	} {
+		n, err := s.db.Exec(ctx, t.sql, t.keep, batch)
+		if err != nil {
+			return gone, fmt.Errorf("trim %s: %w", t.table, err)
+		}
+		gone[t.table] = n
+	}
+	return gone, nil
+}
