@@ -185,8 +185,12 @@ func TestPages_FormsWorkWithoutScript(t *testing.T) {
 		"link":             {"link", [][2]string{{"#password", "x"}}, "#submit-link", "/login/link csrf=csrf-5Yq0d8uJ&i=0198c5c2a7b07d1f&identifier=ada%40example.com&password=x"},
 		"do not link":      {"link", nil, "#cancel-link", "/login/link action=cancel&csrf=csrf-5Yq0d8uJ&i=0198c5c2a7b07d1f"},
 		"sign out at home": {"home", nil, "#sign-out", "/logout action=confirm&csrf=csrf-5Yq0d8uJ"},
-		"set up": {"setup", [][2]string{{"#token", "T0"}, {"#name", "Ada"}, {"#email", "a@example.com"}, {"#password", "long enough words"}}, "#submit-setup",
-			"/setup csrf=csrf-5Yq0d8uJ&email=a%40example.com&name=Ada&password=long+enough+words&token=T0"},
+		"set up": {
+			"setup",
+			[][2]string{{"#token", "T0"}, {"#name", "Ada"}, {"#email", "a@example.com"}, {"#password", "long enough words"}},
+			"#submit-setup",
+			"/setup csrf=csrf-5Yq0d8uJ&email=a%40example.com&name=Ada&password=long+enough+words&token=T0",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, forms := posted(t, fixture(t, c.page))

@@ -75,8 +75,12 @@ func TestPeer_RequestIDIsOursUnlessAProxySentOne(t *testing.T) {
 		remote, sent string
 		kept         bool
 	}{
-		{"203.0.113.7:1", "abc-123", false}, {"10.0.0.1:1", "abc-123", true}, {"10.0.0.1:1", "a b", false},
-		{"10.0.0.1:1", strings.Repeat("a", 65), false}, {"10.0.0.1:1", "<script>", false}, {"10.0.0.1:1", "", false},
+		{"203.0.113.7:1", "abc-123", false},
+		{"10.0.0.1:1", "abc-123", true},
+		{"10.0.0.1:1", "a b", false},
+		{"10.0.0.1:1", strings.Repeat("a", 65), false},
+		{"10.0.0.1:1", "<script>", false},
+		{"10.0.0.1:1", "", false},
 	} {
 		b := s.browser()
 		b.remote = c.remote
@@ -125,9 +129,16 @@ func TestFrame_ProgramsGetNoCookies(t *testing.T) { // FL-19
 	t.Parallel()
 	s := newSite(t)
 	for _, c := range []struct{ method, path string }{
-		{http.MethodPost, "/oauth2/token"}, {http.MethodGet, "/oauth2/userinfo"}, {http.MethodGet, "/.well-known/jwks.json"},
-		{http.MethodGet, "/.well-known/openid-configuration"}, {http.MethodPost, "/oauth2/introspect"}, {http.MethodPost, "/oauth2/revoke"},
-		{http.MethodGet, "/healthz"}, {http.MethodGet, "/readyz"}, {http.MethodGet, "/static/style.css"}, {http.MethodGet, "/api/v1/users"},
+		{http.MethodPost, "/oauth2/token"},
+		{http.MethodGet, "/oauth2/userinfo"},
+		{http.MethodGet, "/.well-known/jwks.json"},
+		{http.MethodGet, "/.well-known/openid-configuration"},
+		{http.MethodPost, "/oauth2/introspect"},
+		{http.MethodPost, "/oauth2/revoke"},
+		{http.MethodGet, "/healthz"},
+		{http.MethodGet, "/readyz"},
+		{http.MethodGet, "/static/style.css"},
+		{http.MethodGet, "/api/v1/users"},
 	} {
 		p := s.browser().send(c.method, s.issuer+c.path, url.Values{"grant_type": {"x"}})
 		if p.header.Get("Set-Cookie") != "" {

@@ -96,7 +96,7 @@ func TestSign_AnotherLibraryVerifies(t *testing.T) { // RP-9
 	for _, alg := range keys.Algorithms() {
 		for _, typ := range []string{keys.TypeIDToken, keys.TypeAccessToken} {
 			token := sign(t, w.Manager, alg, typ)
-			parsed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+			parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 			must(t, err)
 			found := set.Key(kidOf(t, token))
 			if len(found) != 1 || found[0].Algorithm != alg || found[0].Use != "sig" || !found[0].IsPublic() {

@@ -46,8 +46,10 @@ func TestOpen_RefusesDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	damaged := []string{"", "v1", "v1..", "v1." + ring.Active() + ".", "v2" + sealed[2:], sealed[:len(sealed)-2], sealed + "A",
-		sealed + "\n", strings.Replace(sealed, ring.Active(), "nokey", 1), strings.Repeat("A", maxSealed+1)}
+	damaged := []string{
+		"", "v1", "v1..", "v1." + ring.Active() + ".", "v2" + sealed[2:], sealed[:len(sealed)-2], sealed + "A",
+		sealed + "\n", strings.Replace(sealed, ring.Active(), "nokey", 1), strings.Repeat("A", maxSealed+1),
+	}
 	for i := 3; i < len(sealed); i++ {
 		letter := byte('x')
 		if sealed[i] == 'x' {

@@ -45,8 +45,10 @@ func TestParseToken_RefusesForgeries(t *testing.T) {
 	if _, ok := ring.ParseToken(TokenAccess, text); ok {
 		t.Error("a token of another kind was accepted")
 	}
-	forged := []string{"", "idp_rt_", text[:len(text)-1], text + "A", text + "=", " " + text[1:], strings.ToUpper(text),
-		text[:50] + "\n" + text[51:], text[:len(text)-1] + "\n"}
+	forged := []string{
+		"", "idp_rt_", text[:len(text)-1], text + "A", text + "=", " " + text[1:], strings.ToUpper(text),
+		text[:50] + "\n" + text[51:], text[:len(text)-1] + "\n",
+	}
 	for i := range len(text) { // every single letter counts, also the spare bits of the last one
 		for _, letter := range "AB-" {
 			if byte(letter) != text[i] {

@@ -56,14 +56,6 @@ func (c *authorizationColumns) withUser() (*AuthorizationUser, error) {
 	return v, fromJSON(c.claims, &v.Claims)
 }
 
-func scanAuthorization(r sqldb.Row) (*idp.Authorization, error) {
-	var c authorizationColumns
-	if err := r.Scan(c.dest()...); err != nil {
-		return nil, err
-	}
-	return c.value()
-}
-
 func scanAuthorizationUser(r sqldb.Row) (*AuthorizationUser, error) {
 	var c authorizationColumns
 	if err := r.Scan(append(c.dest(), &c.state, &c.claims)...); err != nil {

@@ -329,8 +329,10 @@ func TestAuditAndTraces_ComeBackAsTheyWent(t *testing.T) {
 	ctx := t.Context()
 	events := make([]*idp.AuditEvent, 3)
 	for n := range events {
-		events[n] = &idp.AuditEvent{ID: idp.NewID(), At: w.now, Type: "login.ok", ActorKind: "user", ActorID: "a", UserID: []string{"ann", "bob"}[n%2], ClientID: "c", SessionID: "s",
-			Address: "192.0.2.1", UserAgent: "b", RequestID: "r", Details: map[string]string{"k": "\x00v"}}
+		events[n] = &idp.AuditEvent{
+			ID: idp.NewID(), At: w.now, Type: "login.ok", ActorKind: "user", ActorID: "a", UserID: []string{"ann", "bob"}[n%2], ClientID: "c", SessionID: "s",
+			Address: "192.0.2.1", UserAgent: "b", RequestID: "r", Details: map[string]string{"k": "\x00v"},
+		}
 		must(t, w.AppendAudit(ctx, events[n]))
 	}
 	list, err := w.AuditEvents(ctx, "ann", store.Page{})

@@ -37,9 +37,11 @@ func newWorld(t *testing.T) world {
 func (w world) issue(t *testing.T, code string, c store.IssueConditions) (*idp.Authorization, error) {
 	t.Helper()
 	c.SessionID, c.SessionDigest = w.session.ID, []byte("cookie")
-	a := &idp.Authorization{ID: idp.NewID(), ClientID: "app", Scopes: []string{"openid", "offline_access"}, RedirectURI: "https://app.example/cb",
+	a := &idp.Authorization{
+		ID: idp.NewID(), ClientID: "app", Scopes: []string{"openid", "offline_access"}, RedirectURI: "https://app.example/cb",
 		CodeChallenge: "challenge", Refreshable: true, Offline: true, Request: idp.CodeRequest{Nonce: "n"},
-		CodeExpires: w.now.Add(time.Minute), ExpiresAt: w.now.Add(time.Hour)}
+		CodeExpires: w.now.Add(time.Minute), ExpiresAt: w.now.Add(time.Hour),
+	}
 	return w.IssueCode(t.Context(), a, []byte(code), c, w.now)
 }
 
@@ -82,8 +84,10 @@ func TestIssueCode_NeedsSessionUserAndGrant(t *testing.T) {
 
 func (w world) redeem(t *testing.T, a *idp.Authorization, code, challenge string) (*store.AuthorizationUser, error) {
 	t.Helper()
-	return w.RedeemCode(t.Context(), store.Redemption{ID: a.ID, CodeDigest: []byte(code), ClientID: "app", RedirectURI: "https://app.example/cb",
-		CodeChallenge: challenge, RefreshDigest: []byte("r0"), RefreshIdle: w.now.Add(time.Hour), RefreshExpires: w.now.Add(24 * time.Hour), Expires: w.now.Add(time.Hour)}, w.now)
+	return w.RedeemCode(t.Context(), store.Redemption{
+		ID: a.ID, CodeDigest: []byte(code), ClientID: "app", RedirectURI: "https://app.example/cb",
+		CodeChallenge: challenge, RefreshDigest: []byte("r0"), RefreshIdle: w.now.Add(time.Hour), RefreshExpires: w.now.Add(24 * time.Hour), Expires: w.now.Add(time.Hour),
+	}, w.now)
 }
 
 // RFC 6749 §4.1.2: the code is used once, by whoever is first.
@@ -151,8 +155,10 @@ func TestRotateRefreshToken_ReplayIsIdempotentThenFatal(t *testing.T) {
 		t.Fatal(err)
 	}
 	rotate := func(old, next string, now time.Time) (*store.Rotated, error) {
-		return w.RotateRefreshToken(t.Context(), store.Rotation{ID: a.ID, Old: []byte(old), ClientID: "app", New: []byte(next), Sealed: []byte("sealed " + next),
-			Idle: now.Add(time.Hour), GraceFrom: now.Add(-time.Minute)}, now)
+		return w.RotateRefreshToken(t.Context(), store.Rotation{
+			ID: a.ID, Old: []byte(old), ClientID: "app", New: []byte(next), Sealed: []byte("sealed " + next),
+			Idle: now.Add(time.Hour), GraceFrom: now.Add(-time.Minute),
+		}, now)
 	}
 	first, err := rotate("r0", "r1", w.now)
 	if err != nil || string(first.Sealed) != "sealed r1" {

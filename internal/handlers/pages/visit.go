@@ -95,13 +95,6 @@ func (v *visit) shown() *ui.Client {
 	return ui.ClientOf(v.client)
 }
 
-func (v *visit) traceID() string {
-	if v.interaction == nil {
-		return ""
-	}
-	return v.interaction.TraceID
-}
-
 func (v *visit) reason() string {
 	if v.interaction == nil {
 		return ""

@@ -134,8 +134,12 @@ func consentFixtures() []Fixture {
 	}
 	own := plain
 	own.Scopes = []Scope{
-		{Name: "openid", Allowed: true}, {Name: "address"}, {Name: "phone"}, {Name: "roles"},
-		{Name: "notes:write", Description: "Write notes in your name"}, {Name: "notes:read"},
+		{Name: "openid", Allowed: true},
+		{Name: "address"},
+		{Name: "phone"},
+		{Name: "roles"},
+		{Name: "notes:write", Description: "Write notes in your name"},
+		{Name: "notes:read"},
 	}
 	bad := plain
 	bad.Client, bad.RedirectHost, bad.Unverified = hostile(), "notes.example.com.evil-and-long.subdomain.example.net", true
@@ -195,7 +199,8 @@ func homeFixtures() []Fixture {
 	wrong := setup
 	wrong.Email, wrong.DisplayName = "ada@example", "Ada Lovelace"
 	wrong.Problems = Problems{
-		{"token", Say(MsgWrongToken)}, {"email", Say(MsgInvalidEmail)},
+		{"token", Say(MsgWrongToken)},
+		{"email", Say(MsgInvalidEmail)},
 		{"password", Message{ID: MsgPasswordTooShort, Data: map[string]any{"Min": 10}}},
 	}
 	return []Fixture{
