@@ -27,7 +27,7 @@ func (s *server) buildFront() error {
 		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),
 		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer,
-		MinPassword: c.Password.MinLength, LoopLimit: c.Limits.Loop, Logger: s.logger,
+		MinPassword: c.Password.MinLength, Logger: s.logger,
 	})
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (s *server) buildFront() error {
 	s.protocol, err = oauth.New(oauth.Config{
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop,
-		AskSessions: c.Session.Protection != "off", Fail: handlers.FailPage(front), IssuedTokens: metrics.Issued,
+		Fail: handlers.FailPage(front), IssuedTokens: metrics.Issued,
 	})
 	if err != nil {
 		return err

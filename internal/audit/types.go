@@ -17,10 +17,8 @@ const (
 	ConsentAllowed Type = "consent.allowed"
 	ConsentDenied  Type = "consent.denied"
 	GrantRevoked   Type = "grant.revoked"
-	CodeIssued     Type = "code.issued"
 	CodeReuse      Type = "code.reuse"
 	RefreshReuse   Type = "refresh.reuse"
-	TokenRevoked   Type = "token.revoked"
 
 	UserCreated  Type = "user.created"
 	UserUpdated  Type = "user.updated"
@@ -45,7 +43,6 @@ const (
 	ProviderUpdated Type = "provider.updated"
 	ProviderDeleted Type = "provider.deleted"
 
-	KeyCreated Type = "key.created"
 	KeyRotated Type = "key.rotated"
 	KeyRetired Type = "key.retired"
 

@@ -21,6 +21,7 @@ func FailPage(p *pages.Pages) func(w http.ResponseWriter, r *http.Request, e oau
 	return func(w http.ResponseWriter, r *http.Request, e oauth.PageError) {
 		p.Error(w, r, pages.Failure{
 			Status: e.Status, Code: e.Code, Description: e.Description, TraceID: e.TraceID, RedirectURI: e.RedirectURI, ClientID: e.ClientID,
+			LoopCount: e.LoopCount, LoopWindow: e.LoopWindow,
 		})
 	}
 }

@@ -148,7 +148,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})
 	protocol, err := oauth.New(oauth.Config{
 		Issuer: o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
-		Traces: traces, Audit: events, Logger: log, AskSessions: o.protection != "" && o.protection != session.ProtectionOff, LoopLimit: 10,
+		Traces: traces, Audit: events, Logger: log, LoopLimit: 10,
 		Fail: handlers.FailPage(people), IssuedTokens: s.metrics.Issued,
 	})
 	must(t, err)

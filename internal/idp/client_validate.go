@@ -20,8 +20,7 @@ const (
 	maxClientID = 128 // bytes
 )
 
-// SupportedGrantTypes, SupportedAuthMethods, SupportedSigningAlgs and the like are what registrations may name. Token endpoint and
-// discovery range over the same lists, so that nothing can be registered that is not served.
+// SupportedGrantTypes lists the grants that a client may be registered for: those that the token endpoint serves.
 func SupportedGrantTypes() []string {
 	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"idp/internal/audit"
 	"idp/internal/idp"
 	"idp/internal/oauth/mint"
 )
@@ -50,7 +51,7 @@ func (p *Provider) Administrator(r *http.Request) (idp.Actor, error) {
 		if revoked {
 			return idp.Actor{}, denied
 		}
-		return idp.Actor{Kind: "client", ID: t.ClientID}, nil
+		return idp.Actor{Kind: audit.ActorClient, ID: t.ClientID}, nil
 	}
 	u, err := p.userOf(ctx, text, now)
 	if gone := (*bearerError)(nil); errors.As(err, &gone) {
@@ -63,5 +64,5 @@ func (p *Provider) Administrator(r *http.Request) (idp.Actor, error) {
 	if !slices.Contains(u.authorization.Claims.Roles, idp.RoleAdmin) {
 		return idp.Actor{}, narrow
 	}
-	return idp.Actor{Kind: "user", ID: t.Subject}, nil
+	return idp.Actor{Kind: audit.ActorUser, ID: t.Subject}, nil
 }

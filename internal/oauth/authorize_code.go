@@ -15,11 +15,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/oauth/grant"
 	"idp/internal/secret"
-	"idp/internal/store"
 )
-
-// issueConditions are the store's, under a name of our own: they travel in the request.
-type issueConditions struct{ store.IssueConditions }
 
 // issue runs the request through the engine, whose handlers for the response type write the authorization and put their
 // parameters into the answer. idp.ErrNotFound says that a condition does not hold.
@@ -71,7 +67,7 @@ func (h codeIssuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosit
 		CodeExpires: now.Add(contract.CodeTTL.Duration()),
 		// A spent code is remembered as long as a token that followed from it can live.
 		ExpiresAt: now.Add(contract.CodeTTL.Duration() + contract.AccessTokenTTL.Duration()),
-	}, code.Digest, a.conditions.IssueConditions, now)
+	}, code.Digest, a.conditions, now)
 	if err != nil {
 		if errors.Is(err, idp.ErrNotFound) {
 			return err

@@ -12,6 +12,7 @@ import (
 
 	"idp/internal/idp"
 	"idp/internal/interaction"
+	"idp/internal/store"
 	"idp/internal/trace"
 )
 
@@ -32,7 +33,7 @@ type authorizeRequest struct {
 	Trace           *trace.T
 
 	// How the code is issued; set by issue, read by the code handler.
-	conditions issueConditions
+	conditions store.IssueConditions
 	answer     *idp.Authorization
 	params     url.Values
 }
@@ -194,7 +195,11 @@ func checkResponseType(a *authorizeRequest) error {
 	case "":
 		return a.fail("invalid_request", "The parameter response_type is missing.", "RFC 6749 §4.1.2.1")
 	}
-	return a.fail("unsupported_response_type", "The response_type is not supported.", "RFC 6749 §4.1.2.1")
+	a.Trace.Fail(idp.Check{
+		Name: "response_type", Expected: idp.ResponseTypeCode, Received: a.Params.Get("response_type"),
+		Mend: "Set the application to the authorization code flow, with PKCE.", Clause: "RFC 6749 §4.1.2.1",
+	})
+	return &redirectFault{"unsupported_response_type", "The response_type is not supported: use code."}
 }
 
 // checkScope refuses a scope that the client may not have, instead of dropping it: client libraries break on a narrower answer
@@ -207,7 +212,7 @@ func checkScope(a *authorizeRequest) error {
 				Name: "scope is allowed", Expected: strings.Join(a.Client.Scopes, " "), Received: s,
 				Mend: "`idp client update " + a.Client.ID + " --add-scope " + printable(s) + "`, or take it out of the application's request.", Clause: "RFC 6749 §4.1.2.1",
 			})
-			return &redirectFault{"invalid_scope", "The client may not ask for one of the scopes."}
+			return &redirectFault{"invalid_scope", "The client may not ask for the scope " + printable(s) + "."}
 		}
 	}
 	a.Scopes = slices.Compact(slices.Sorted(slices.Values(asked)))

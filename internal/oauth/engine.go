@@ -96,7 +96,7 @@ func newEngineConfig(p *Provider) engineConfig {
 		IDTokenIssuer:                p.Issuer,
 		AccessTokenIssuer:            p.Issuer,
 		JWTScopeClaimKey:             jwt.JWTScopeFieldString,
-		RedirectSecureChecker:        func(context.Context, *url.URL) bool { return true }, // idp.CheckRedirectURI decides at registration
+		RedirectSecureChecker:        func(context.Context, *url.URL) bool { return true }, // idp.Client.Validate decided at registration
 		ClientAuthenticationStrategy: p.authenticate,
 		AuthorizeEndpointHandlers:    fosite.AuthorizeEndpointHandlers{codeIssuer{p}},
 	}}

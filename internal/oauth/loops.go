@@ -68,9 +68,9 @@ func (g *loopGuard) stuck(session, clientID string) bool {
 	return true
 }
 
-func loopFault(c *idp.Client) error {
+func (g *loopGuard) fault(c *idp.Client) error {
 	return &pageFault{PageError{
-		Status: http.StatusBadRequest, Code: "redirect_loop", ClientID: c.ID,
+		Status: http.StatusBadRequest, Code: "redirect_loop", ClientID: c.ID, LoopCount: g.limit, LoopWindow: loopWindow,
 		Description: "The application sends you here again and again, although you are signed in. It probably cannot keep its own cookie: allow cookies for it, or tell the people who run it.",
 	}}
 }

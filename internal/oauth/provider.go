@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/ory/fosite"
 
@@ -36,10 +37,7 @@ type Config struct {
 	Audit        *audit.Log
 	Logger       *slog.Logger
 	UILocales    []string // for discovery
-	// AskSessions says that a session may be used only after a look at it (session protection), so that a code is never
-	// issued from the cookie alone.
-	AskSessions bool
-	// LoopLimit is how many codes one session may fetch for one client within LoopWindow before a page explains the loop
+	// LoopLimit is how many codes one session may fetch for one client within loopWindow before a page explains the loop
 	// (FD-3); 0 switches that off.
 	LoopLimit int
 	// Fail writes an error page: the request has no redirect URI that may be trusted.
@@ -56,6 +54,8 @@ type PageError struct {
 	TraceID     string
 	RedirectURI string // as received, to be shown escaped, where it is the cause
 	ClientID    string
+	LoopCount   int           // of a redirect_loop: so many codes
+	LoopWindow  time.Duration // within this time
 }
 
 // Provider serves the protocol endpoints. Safe for concurrent use.
@@ -72,7 +72,7 @@ type Provider struct {
 	metrics func(string)
 }
 
-// grantEntry is one grant of the token endpoint. Token endpoint, client validation and discovery all range over these.
+// grantEntry is one grant of the token endpoint. Token endpoint and discovery range over these.
 type grantEntry struct {
 	name     string
 	handlers fosite.TokenEndpointHandlers // the grant, then its decorators
@@ -100,9 +100,6 @@ func New(c Config) (*Provider, error) {
 	p.meta, err = p.discovery()
 	return p, err
 }
-
-// Minter reads access tokens for the admin API's own protection.
-func (p *Provider) Minter() *mint.Minter { return p.minter }
 
 // grantNamed returns the entry of a grant type, or nil.
 func (p *Provider) grantNamed(name string) *grantEntry {

@@ -468,7 +468,7 @@ func TestLoopGuard_StopsAndLetsGoOn(t *testing.T) {
 				t.Fatalf("a silent request counts: got %v", q)
 			}
 		}
-		if q := w.az(t, cookies); q.Get("page") != "redirect_loop" || w.lastPage.ClientID != "app" {
+		if q := w.az(t, cookies); q.Get("page") != "redirect_loop" || w.lastPage.ClientID != "app" || w.lastPage.LoopCount != 3 || w.lastPage.LoopWindow != 20*time.Second {
 			t.Errorf("request 4: got %v, want the page about loops", q)
 		}
 		if q := w.az(t, cookies); q.Get("code") == "" {

@@ -35,6 +35,8 @@ type Failure struct {
 	RedirectURI string // as received, where it is the cause; shown as text (FD-17)
 	ClientID    string
 	RetryAfter  time.Duration
+	LoopCount   int           // of a redirect_loop: so many answers
+	LoopWindow  time.Duration // within this time
 }
 
 // answer is a handler that leaves its errors to page or form.
@@ -209,17 +211,14 @@ func (p *Pages) Error(w http.ResponseWriter, r *http.Request, f Failure) {
 	logctx.Set(ctx, slog.String("error_code", view.Code))
 	var page ui.View = view
 	if f.Code == "redirect_loop" {
-		page = p.loop(r, view)
+		page = loop(r, f, view)
 	}
 	p.UI.Render(w, ui.Page{Locale: p.locale(r, ""), View: page}, f.Status)
 }
 
-// loopWindow is the time in which the authorization endpoint counts.
-const loopWindow = 20 * time.Second
-
 // loop is the page that ends a circle of sign-ins (FD-3).
-func (p *Pages) loop(r *http.Request, f ui.Failure) ui.Loop {
-	view := ui.Loop{Client: f.Client, Count: p.LoopLimit, Window: loopWindow, TraceID: f.TraceID}
+func loop(r *http.Request, f Failure, page ui.Failure) ui.Loop {
+	view := ui.Loop{Client: page.Client, Count: f.LoopCount, Window: f.LoopWindow, TraceID: page.TraceID}
 	if r.Method == http.MethodGet && len(r.URL.Path) > 1 && r.URL.Path[1] != '/' {
 		view.RetryURL = r.URL.EscapedPath() + "?" + r.URL.RawQuery
 	}

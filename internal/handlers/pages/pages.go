@@ -36,15 +36,10 @@ type Deps struct {
 	Traces       *trace.Recorder
 	Issuer       string // without a trailing slash; may have a path
 	MinPassword  int    // as the policy has it, for the set-up page; 12 if 0
-	LoopLimit    int    // as the authorization endpoint has it, for the page that explains a loop; 10 if 0
 	Logger       *slog.Logger
 }
 
-// The defaults of secret.Policy and of the authorization endpoint.
-const (
-	defaultMinPassword = 12
-	defaultLoopLimit   = 10
-)
+const defaultMinPassword = 12 // of secret.Policy
 
 // Pages answers people. It is safe for concurrent use.
 type Pages struct {
@@ -60,9 +55,6 @@ func New(d Deps) (*Pages, error) {
 	}
 	if d.MinPassword <= 0 {
 		d.MinPassword = defaultMinPassword
-	}
-	if d.LoopLimit <= 0 {
-		d.LoopLimit = defaultLoopLimit
 	}
 	return &Pages{Deps: d, base: u.Path}, nil
 }

@@ -94,7 +94,7 @@ func (g *Code) explain(ctx context.Context, s *Session, code secret.Token, redir
 	case was.CodeUsedAt != nil:
 		c.Name, c.Expected, c.Received = "code is used for the first time", "an unused code", "used before at "+was.CodeUsedAt.Format("15:04:05.000Z07:00")
 		c.Mend, c.Clause = "Exchange each code once; do not send the request again after a time-out. All tokens of this sign-in have been revoked.", "RFC 6749 §4.1.2"
-		if err := g.Audit.Write(ctx, audit.Event{Type: audit.CodeReuse, ActorKind: "client", ActorID: s.Client.ID, UserID: was.UserID, ClientID: was.ClientID, SessionID: was.SessionID}); err != nil {
+		if err := g.Audit.Write(ctx, audit.Event{Type: audit.CodeReuse, ActorKind: audit.ActorClient, ActorID: s.Client.ID, UserID: was.UserID, ClientID: was.ClientID, SessionID: was.SessionID}); err != nil {
 			return err
 		}
 	case was.ClientID != s.Client.ID:

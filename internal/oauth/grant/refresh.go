@@ -109,7 +109,7 @@ func (g *Refresh) explain(ctx context.Context, s *Session, r store.Rotation) err
 		if f, err = g.Store.FailRefresh(ctx, r, s.Now); err != nil || !f.Reused {
 			return err
 		}
-		return g.Audit.Write(ctx, audit.Event{Type: audit.RefreshReuse, ActorKind: "client", ActorID: s.Client.ID, UserID: f.UserID, ClientID: f.ClientID, SessionID: f.SessionID})
+		return g.Audit.Write(ctx, audit.Event{Type: audit.RefreshReuse, ActorKind: audit.ActorClient, ActorID: s.Client.ID, UserID: f.UserID, ClientID: f.ClientID, SessionID: f.SessionID})
 	})
 	if errors.Is(err, idp.ErrNotFound) {
 		s.Trace.Fail(idp.Check{Name: "refresh token is known", Expected: "a living authorization", Received: "one whose record is gone", Mend: "Sign in again."})

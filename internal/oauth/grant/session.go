@@ -34,7 +34,7 @@ func (s *Session) GetExpiresAt(fosite.TokenType) time.Time { return time.Time{} 
 // GetUsername returns nothing.
 func (s *Session) GetUsername() string { return "" }
 
-// GetSubject returns the user's id, or the client's for its own token.
+// GetSubject returns the user's id, empty for a client's own token.
 func (s *Session) GetSubject() string {
 	if s.Authorization != nil {
 		return s.Authorization.UserID
@@ -45,7 +45,7 @@ func (s *Session) GetSubject() string {
 // Clone returns s: a request's session has one owner.
 func (s *Session) Clone() fosite.Session { return s }
 
-// sessionOf returns our session of a request, and its client.
+// sessionOf returns our session of a request.
 func sessionOf(r fosite.AccessRequester) *Session {
 	s, ok := r.GetSession().(*Session)
 	if !ok {
