@@ -41,14 +41,21 @@ func New(ctx context.Context, c Config) (*Manager, error) {
 	if len(missing) == 0 {
 		return m, nil
 	}
+	generated, err := m.generateAll(missing)
+	if err != nil {
+		return nil, err
+	}
 	for attempt := 0; ; attempt++ {
-		held, err := m.Store.WithLease(ctx, "keys", idp.NewID(), now.Add(time.Second), time.Now(), func(ctx context.Context) error {
+		held, err := m.Store.WithLease(ctx, "keys", idp.NewID(), time.Now().Add(time.Second), time.Now(), func(ctx context.Context) error {
 			if err := m.Reload(ctx); err != nil {
 				return err
 			}
-			for _, alg := range m.missing(now) {
-				if _, err := m.create(ctx, alg, now); err != nil {
-					return err
+			// By the clock of this moment: what another replica has made meanwhile signs from a moment later than our first look.
+			for _, alg := range m.missing(time.Now()) {
+				if k, ok := generated[alg]; ok {
+					if _, err := m.create(ctx, k, now); err != nil {
+						return err
+					}
 				}
 			}
 			return nil
@@ -59,7 +66,7 @@ func New(ctx context.Context, c Config) (*Manager, error) {
 		if err := m.Reload(ctx); err != nil {
 			return nil, err
 		}
-		if held || len(m.missing(now)) == 0 {
+		if held || len(m.missing(time.Now())) == 0 {
 			return m, nil
 		}
 		if attempt == 50 {

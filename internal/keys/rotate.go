@@ -10,60 +10,89 @@ import (
 	"idp/internal/idp"
 )
 
-// create makes a key that signs from active on, in the caller's transaction.
-func (m *Manager) create(ctx context.Context, alg string, active time.Time) (*idp.SigningKey, error) {
+// candidate is a key of which the database knows nothing yet.
+type candidate struct {
+	*idp.SigningKey
+	sealed string
+}
+
+// generate makes a key. Never inside a transaction: an RSA key takes up to a second, and SQLite has one writer.
+func (m *Manager) generate(alg string) (candidate, error) {
 	a, err := algorithmNamed(alg)
 	if err != nil {
-		return nil, err
+		return candidate{}, err
 	}
 	private, err := a.generate()
 	if err != nil {
-		return nil, fmt.Errorf("generate %s key: %w", alg, err)
+		return candidate{}, fmt.Errorf("generate %s key: %w", alg, err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s key: %w", alg, err)
+		return candidate{}, fmt.Errorf("encode %s key: %w", alg, err)
 	}
-	k := &idp.SigningKey{ID: idp.NewID(), Algorithm: alg, Private: der, CreatedAt: time.Now(), ActiveAt: active}
+	k := &idp.SigningKey{ID: idp.NewID(), Algorithm: alg, Private: der, CreatedAt: time.Now()}
 	sealed, err := m.Keyring.Seal(der, Binding(k.ID))
 	if err != nil {
-		return nil, fmt.Errorf("seal signing key: %w", err)
+		return candidate{}, fmt.Errorf("seal signing key: %w", err)
 	}
-	if err := m.Store.CreateSigningKey(ctx, k, sealed); err != nil {
+	return candidate{k, sealed}, nil
+}
+
+// generateAll makes a key of each algorithm named.
+func (m *Manager) generateAll(algs []string) (map[string]candidate, error) {
+	made := make(map[string]candidate, len(algs))
+	for _, alg := range algs {
+		k, err := m.generate(alg)
+		if err != nil {
+			return nil, err
+		}
+		made[alg] = k
+	}
+	return made, nil
+}
+
+// create writes a key that signs from active on, in the caller's transaction.
+func (m *Manager) create(ctx context.Context, k candidate, active time.Time) (*idp.SigningKey, error) {
+	k.ActiveAt = active
+	if err := m.Store.CreateSigningKey(ctx, k.SigningKey, k.sealed); err != nil {
 		return nil, err
 	}
-	m.Logger.InfoContext(ctx, "signing key created", slog.String("kid", k.ID), slog.String("alg", alg), slog.Time("active_at", active))
-	return k, nil
+	m.Logger.InfoContext(ctx, "signing key created", slog.String("kid", k.ID), slog.String("alg", k.Algorithm), slog.Time("active_at", active))
+	return k.SigningKey, nil
 }
 
 // Rotate makes a new signing key for alg, which is only published at first, for PublishBefore, and says when the present one stops
 // signing and leaves the JWKS: it stays published until its last token has expired (OpenID Connect Core §10.1.1).
 func (m *Manager) Rotate(ctx context.Context, alg string) (*Info, error) {
-	return m.succeed(ctx, alg, func(ctx context.Context) (*idp.SigningKey, error) {
-		return m.rotate(ctx, alg, time.Now().Add(m.PublishBefore))
+	return m.succeed(ctx, alg, func(ctx context.Context, k candidate) (*idp.SigningKey, error) {
+		return m.rotate(ctx, k, time.Now().Add(m.PublishBefore))
 	})
 }
 
 // RotateNow is Rotate for who cannot wait. The key that was published ahead starts to sign, so that whoever keeps the JWKS for a while
 // knows it already; if there is none, a new one is made.
 func (m *Manager) RotateNow(ctx context.Context, alg string) (*Info, error) {
-	return m.succeed(ctx, alg, func(ctx context.Context) (*idp.SigningKey, error) {
+	return m.succeed(ctx, alg, func(ctx context.Context, k candidate) (*idp.SigningKey, error) {
 		now := time.Now()
 		if promoted, err := m.promote(ctx, alg, now); promoted != nil || err != nil {
 			return promoted, err
 		}
-		return m.rotate(ctx, alg, now)
+		return m.rotate(ctx, k, now)
 	})
 }
 
-// succeed puts the key that next makes or finds in the place of the present one.
-func (m *Manager) succeed(ctx context.Context, alg string, next func(ctx context.Context) (*idp.SigningKey, error)) (*Info, error) {
+// succeed puts the key that next takes or finds in the place of the present one.
+func (m *Manager) succeed(ctx context.Context, alg string, next func(ctx context.Context, k candidate) (*idp.SigningKey, error)) (*Info, error) {
 	if _, err := algorithmNamed(alg); err != nil {
 		return nil, idp.Invalidf("alg", "%s.", err)
 	}
+	k, err := m.generate(alg)
+	if err != nil {
+		return nil, err
+	}
 	var made *idp.SigningKey
-	err := m.Store.InTx(ctx, func(ctx context.Context) (err error) {
-		made, err = next(ctx)
+	err = m.Store.InTx(ctx, func(ctx context.Context) (err error) {
+		made, err = next(ctx, k)
 		return err
 	})
 	if err != nil {
@@ -103,17 +132,17 @@ func (m *Manager) promote(ctx context.Context, alg string, now time.Time) (*idp.
 	return nil, nil
 }
 
-func (m *Manager) rotate(ctx context.Context, alg string, active time.Time) (*idp.SigningKey, error) {
+func (m *Manager) rotate(ctx context.Context, k candidate, active time.Time) (*idp.SigningKey, error) {
 	rows, err := m.Store.SigningKeys(ctx, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	made, err := m.create(ctx, alg, active)
+	made, err := m.create(ctx, k, active)
 	if err != nil {
 		return nil, err
 	}
 	for _, old := range rows {
-		if old.Algorithm == alg && old.RetiredAt == nil {
+		if old.Algorithm == k.Algorithm && old.RetiredAt == nil {
 			if err := m.Store.RetireSigningKey(ctx, old.ID, active, active.Add(m.MaxTokenLife)); err != nil {
 				return nil, err
 			}
@@ -128,22 +157,25 @@ func (m *Manager) RotateDue(ctx context.Context, now time.Time) (made int, err e
 	if m.RotateEvery <= 0 {
 		return 0, nil
 	}
+	due, err := m.due(ctx, now)
+	if err != nil || len(due) == 0 {
+		return 0, err
+	}
+	generated, err := m.generateAll(due)
+	if err != nil {
+		return 0, err
+	}
 	_, err = m.Store.WithLease(ctx, "keys", idp.NewID(), now.Add(time.Second), now, func(ctx context.Context) error {
-		rows, err := m.Store.SigningKeys(ctx, now)
+		still, err := m.due(ctx, now) // another replica may have been first
 		if err != nil {
 			return err
 		}
-		newest := map[string]time.Time{}
-		for _, k := range rows {
-			if k.ActiveAt.After(newest[k.Algorithm]) {
-				newest[k.Algorithm] = k.ActiveAt
+		for _, alg := range still {
+			k, ok := generated[alg]
+			if !ok {
+				continue // since a moment ago: the next run's
 			}
-		}
-		for alg, since := range newest {
-			if now.Add(m.PublishBefore).Before(since.Add(m.RotateEvery)) {
-				continue
-			}
-			if _, err := m.rotate(ctx, alg, now.Add(m.PublishBefore)); err != nil {
+			if _, err := m.rotate(ctx, k, now.Add(m.PublishBefore)); err != nil {
 				return err
 			}
 			made++
@@ -154,6 +186,27 @@ func (m *Manager) RotateDue(ctx context.Context, now time.Time) (made int, err e
 		return 0, fmt.Errorf("rotate keys by schedule: %w", err)
 	}
 	return made, m.Reload(ctx)
+}
+
+// due names the algorithms whose newest key is to get its successor.
+func (m *Manager) due(ctx context.Context, now time.Time) ([]string, error) {
+	rows, err := m.Store.SigningKeys(ctx, now)
+	if err != nil {
+		return nil, fmt.Errorf("rotate keys by schedule: %w", err)
+	}
+	newest := map[string]time.Time{}
+	for _, k := range rows {
+		if k.ActiveAt.After(newest[k.Algorithm]) {
+			newest[k.Algorithm] = k.ActiveAt
+		}
+	}
+	var due []string
+	for alg, since := range newest {
+		if !now.Add(m.PublishBefore).Before(since.Add(m.RotateEvery)) {
+			due = append(due, alg)
+		}
+	}
+	return due, nil
 }
 
 // Retire stops a key from signing at once, with a successor in its place, and leaves it published until its last token has
@@ -171,7 +224,11 @@ func (m *Manager) Withdraw(ctx context.Context, kid string) error {
 const clockSkew = 5 * time.Minute
 
 func (m *Manager) remove(ctx context.Context, kid string, stay time.Duration) error {
-	err := m.Store.InTx(ctx, func(ctx context.Context) error {
+	successor, err := m.successor(ctx, kid)
+	if err != nil {
+		return err
+	}
+	err = m.Store.InTx(ctx, func(ctx context.Context) error {
 		now := time.Now()
 		rows, err := m.Store.SigningKeys(ctx, now)
 		if err != nil {
@@ -189,13 +246,31 @@ func (m *Manager) remove(ctx context.Context, kid string, stay time.Duration) er
 					return nil // somebody else signs already
 				}
 			}
-			_, err := m.create(ctx, k.Algorithm, now)
+			_, err := m.create(ctx, successor, now)
 			return err
 		}
-		return &idp.Error{Kind: idp.NotFound, Code: "key_not_found", Field: "kid", Message: "No published key has this kid. `idp key list` shows them."}
+		return noSuchKey()
 	})
 	if err != nil {
 		return err
 	}
 	return m.Reload(ctx)
+}
+
+// successor makes a key for the place of another; it is thrown away if that one need not be replaced.
+func (m *Manager) successor(ctx context.Context, kid string) (candidate, error) {
+	rows, err := m.Store.SigningKeys(ctx, time.Now())
+	if err != nil {
+		return candidate{}, err
+	}
+	for _, k := range rows {
+		if k.ID == kid {
+			return m.generate(k.Algorithm)
+		}
+	}
+	return candidate{}, noSuchKey()
+}
+
+func noSuchKey() error {
+	return &idp.Error{Kind: idp.NotFound, Code: "key_not_found", Field: "kid", Message: "No published key has this kid. `idp key list` shows them."}
 }
