@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -81,6 +82,16 @@ func (a *app) serve(ctx context.Context, c *config.Config) (err error) {
 	}
 	defer func() { _ = listener.Close() }()
 	c.Issuer = c.IssuerAt(listener.Addr())
+	if c.SQLite() {
+		if err := makeDataDir(c); err != nil {
+			return err
+		}
+		unlock, err := lockDataDir(filepath.Dir(sqlitePath(c)))
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	s, err := a.build(ctx, c, logger)
 	if err != nil {
 		return err

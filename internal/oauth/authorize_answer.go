@@ -23,6 +23,7 @@ func (p *Provider) answerCode(w http.ResponseWriter, r *http.Request, a *authori
 func (p *Provider) answerAuthorizeError(w http.ResponseWriter, r *http.Request, a *authorizeRequest, e *Error) {
 	p.note(r.Context(), e)
 	a.Trace.End(e.Code)
+	w.Header().Set("X-Trace-Id", a.Trace.ID) // for the developer who looks at the network; the page that follows is the application's
 	p.answerAuthorize(w, a, url.Values{"error": {e.Code}, "error_description": {ascii(e.Description)}})
 }
 
