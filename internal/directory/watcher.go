@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"idp/internal/store"
@@ -31,13 +32,17 @@ func (w *Watcher) Subscribe(topic string, changed func(context.Context) error) {
 	w.subs[topic] = append(w.subs[topic], changed)
 }
 
-// Run watches until ctx ends.
+// Run watches until ctx ends, and returns when nothing of it runs any more.
 func (w *Watcher) Run(ctx context.Context) {
-	go w.store.Engine().Listen(ctx, func(string) {
-		select {
-		case w.wake <- struct{}{}:
-		default:
-		}
+	var listener sync.WaitGroup
+	defer listener.Wait()
+	listener.Go(func() {
+		w.store.Engine().Listen(ctx, func(string) {
+			select {
+			case w.wake <- struct{}{}:
+			default:
+			}
+		})
 	})
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
