@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// versionFile is the number of the release that is being worked on; the release script writes it. It works without a repository at
+// versionFile is the number of the release that is being worked on. It works without a repository at
 // hand, as in a container build.
 //
 //go:embed VERSION

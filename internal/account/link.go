@@ -62,7 +62,7 @@ func (s *Service) Pending(userID, pending string) (Pending, error) {
 	return p, nil
 }
 
-// LinkIdentity links a pending upstream identity to the account that was just proved, by auth.Password.VerifyUser or by a fresh sign-in
+// LinkIdentity links a pending upstream identity to the account that was just proved, by auth.Password.ProveUser or by a fresh sign-in
 // with an identity it has already. If the upstream account is somebody else's already, nothing moves (FD-15, PS-6). What together
 // names must hold in the same transaction, such as auth.Proof.Stands.
 func (s *Service) LinkIdentity(ctx context.Context, userID, pending string, together ...func(context.Context) error) error {

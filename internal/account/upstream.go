@@ -31,7 +31,7 @@ type Outcome struct {
 // Proof is asked for when an upstream identity is new here but its address belongs to an account: only who proves that
 // account may link the two (FD-15, PS-9).
 type Proof struct {
-	User        *idp.User // whose password is to be proved, by auth.Password.VerifyUser
+	User        *idp.User // whose password is to be proved, by auth.Password.ProveUser
 	HasPassword bool      // without one, only another identity that is linked already can prove it
 	Pending     string    // the sealed upstream identity, for idp.Steps.PendingIdentity and LinkIdentity
 }

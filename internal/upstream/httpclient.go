@@ -25,9 +25,9 @@ const (
 )
 
 // NewHTTPClient returns the client for talking to upstreams: short timeouts, TLS 1.2 or later, no connection to link-local
-// addresses (where clouds keep their metadata), and a proxy only if the operator names one. The environment's HTTP_PROXY is
+// addresses (where clouds keep their metadata), and no proxy. The environment's HTTP_PROXY is
 // deliberately not read: client secrets must not take a road that nobody chose.
-func NewHTTPClient(proxy *url.URL) *http.Client {
+func NewHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
 	transport := &http.Transport{
 		DialContext:            dialer.DialContext,
@@ -40,20 +40,17 @@ func NewHTTPClient(proxy *url.URL) *http.Client {
 		IdleConnTimeout:        90 * time.Second,
 		ForceAttemptHTTP2:      true,
 	}
-	if proxy != nil {
-		transport.Proxy = http.ProxyURL(proxy)
-	}
 	return &http.Client{Transport: transport, Timeout: wholeTimeout}
 }
 
 // guarded returns a copy of c that bounds bodies, refuses plain http to other machines and follows redirects on one host only.
 func guarded(c *http.Client) *http.Client {
 	if c == nil {
-		c = NewHTTPClient(nil)
+		c = NewHTTPClient()
 	}
 	base := c.Transport
 	if base == nil {
-		base = NewHTTPClient(nil).Transport
+		base = NewHTTPClient().Transport
 	}
 	timeout := c.Timeout
 	if timeout <= 0 || timeout > wholeTimeout {

@@ -251,7 +251,7 @@ func TestClient_GzipBombIsCutOff(t *testing.T) { // PS-26
 
 func TestClient_NoPlainHTTPToOtherMachinesAndNoLinkLocal(t *testing.T) { // PS-26
 	t.Parallel()
-	client := upstream.NewHTTPClient(nil)
+	client := upstream.NewHTTPClient()
 	if _, err := client.Get("http://169.254.169.254/latest/meta-data"); err == nil || !strings.Contains(err.Error(), "no address of an upstream") {
 		t.Errorf("link-local: got %v, want it refused before connecting", err)
 	}

@@ -81,7 +81,7 @@ func Types() []TypeInfo {
 
 // Config is what a Registry needs.
 type Config struct {
-	HTTPClient *http.Client // nil: NewHTTPClient(nil). It is wrapped in the guards of this package either way.
+	HTTPClient *http.Client // nil: NewHTTPClient(). It is wrapped in the guards of this package either way.
 	Logger     *slog.Logger // nil: discarded
 }
 

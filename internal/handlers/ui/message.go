@@ -16,7 +16,7 @@ const (
 	MsgMissingIdentifier  = "problem.missing_identifier"  // field identifier
 	MsgMissingPassword    = "problem.missing_password"    // field password
 	MsgWrongAccount       = "problem.wrong_account"       // signed in as somebody else than the application asked for
-	MsgThrottled          = "problem.throttled"           // data Wait; use Throttled to build it
+	MsgThrottled          = "problem.throttled"           // data Wait
 	MsgBusy               = "problem.busy"                // the hashing queue is full
 	MsgFormExpired        = "problem.form_expired"        // csrf did not match; the page was filled in anew
 	MsgInvalidEmail       = "problem.invalid_email"       // field email
