@@ -1,6 +1,9 @@
 package idp
 
-import "context"
+import (
+	"context"
+	"net/netip"
+)
 
 // Peer is what we know of whoever sent the request, from the connection and from trusted proxies only.
 type Peer struct {
@@ -28,3 +31,26 @@ func PeerOf(ctx context.Context) Peer {
 	p, _ := ctx.Value(peerKey{}).(Peer)
 	return p
 }
+
+// Network returns the network of an address with so many leading bits of IPv4 and IPv6, as text; what is no address comes back as
+// it is.
+func Network(address string, bits4, bits6 int) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	a = a.Unmap().WithZone("")
+	bits := bits6
+	if a.Is4() {
+		bits = bits4
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return address
+	}
+	return p.String()
+}
+
+// Line returns what counts as one address where somebody is to be slowed down: an IPv6 line gets a whole /64, and its owner could
+// use each number once.
+func Line(address string) string { return Network(address, 32, 64) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -43,7 +42,7 @@ func (m *Manager) protect(ctx context.Context, r *http.Request, s *idp.Session) 
 	switch {
 	case agent != s.UserAgent:
 		reason = "user_agent"
-	case network(address) != network(s.Address):
+	case idp.Network(address, networkBits4, networkBits6) != idp.Network(s.Address, networkBits4, networkBits6):
 		reason = "network"
 	default:
 		return true, nil
@@ -69,24 +68,6 @@ func whoFrom(ctx context.Context, r *http.Request) (agent, address string) {
 		agent = r.UserAgent()
 	}
 	return printable(agent, maxAgent), printable(peer.Address, 64)
-}
-
-// network returns the network of an address as text, or the address itself if it is none.
-func network(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	a = a.Unmap().WithZone("")
-	bits := networkBits6
-	if a.Is4() {
-		bits = networkBits4
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return address
-	}
-	return p.String()
 }
 
 // printable returns s as the database takes it: valid UTF-8 without control characters, at most limit bytes.

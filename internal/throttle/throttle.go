@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -151,24 +150,7 @@ func (t *Throttle) Succeeded(ctx context.Context, account string) {
 }
 
 func (t *Throttle) keys(account, address string) (byAccount, byAddress string) {
-	return "account:" + t.keyring.KeyedDigest("throttle account", account), "address:" + t.keyring.KeyedDigest("throttle address", network(address))
-}
-
-// network returns what counts as one address: an IPv6 line gets a whole /64, and its owner could use each number once.
-func network(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		return a.String()
-	}
-	p, err := a.Prefix(64)
-	if err != nil {
-		return address
-	}
-	return p.String()
+	return "account:" + t.keyring.KeyedDigest("throttle account", account), "address:" + t.keyring.KeyedDigest("throttle address", idp.Line(address))
 }
 
 // tooMany says the same whichever limit was reached, so that it tells nothing about the account.
