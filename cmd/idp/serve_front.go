@@ -22,7 +22,7 @@ func (s *server) buildFront() error {
 	if err != nil {
 		return err
 	}
-	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: c.Issuer})
+	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: c.Issuer, Starts: c.Throttle.Starts})
 	front, err := pages.New(pages.Deps{
 		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),

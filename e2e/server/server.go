@@ -147,6 +147,7 @@ func prepare(t testing.TB, options ...Option) *Server {
 		"IDP_LOG_FORMAT": "json", "IDP_LOG_LEVEL": "debug",
 		// Every test signs in from one address.
 		"IDP_THROTTLE__PER_ADDRESS": "100000",
+		"IDP_THROTTLE__STARTS":      "1000000",
 		"IDP_SHUTDOWN_DELAY":        "0s",
 	} {
 		if _, given := s.set[name]; !given {

@@ -64,6 +64,7 @@ func comments() map[string]string {
 		"Throttle.MaxDelay":         "MaxDelay is the longest wait between two tries, so that a stranger cannot shut the owner out for ever.",
 		"Throttle.PerAccount":       "PerAccount is how many failed sign-ins an account allows within window before each further one has to wait longer.",
 		"Throttle.PerAddress":       "PerAddress is the same for one address (IPv6: its /64), whichever accounts it tries. Offices share an address, hence more.",
+		"Throttle.Starts":           "Starts is how many sign-ins one address (IPv6: its /64) may begin in a minute, finished or not, a fifth of them at once; the next is answered 429. Raise it where very many people come from one address, as behind a carrier's NAT.",
 		"Throttle.Window":           "Window is how long a failure counts.",
 		"Trace.Retention":           "Retention of traces, which `idp trace` prints.",
 	}

@@ -135,6 +135,9 @@ type Throttle struct {
 	PerAddress int `key:"per_address" default:"100" min:"1" max:"100000"`
 	// Window is how long a failure counts.
 	Window time.Duration `key:"window" default:"15m" min:"1m" max:"24h"`
+	// Starts is how many sign-ins one address (IPv6: its /64) may begin in a minute, finished or not, a fifth of them at once; the next is
+	// answered 429. Raise it where very many people come from one address, as behind a carrier's NAT.
+	Starts int `key:"starts" derived:"300 with a public issuer, else 100000" min:"1" max:"1000000"`
 	// MaxDelay is the longest wait between two tries, so that a stranger cannot shut the owner out for ever.
 	MaxDelay time.Duration `key:"max_delay" default:"15m" min:"1s" max:"24h"`
 }

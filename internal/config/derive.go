@@ -37,6 +37,12 @@ func (l *loader) derive() {
 	if !c.isSet("shutdown_delay") && !c.IssuerLoopback() {
 		c.ShutdownDelay = 3 * time.Second
 	}
+	if !c.isSet("throttle.starts") {
+		c.Throttle.Starts = 300
+		if c.IssuerLoopback() { // where everybody, and every test run, has one address
+			c.Throttle.Starts = 100_000
+		}
+	}
 	if c.DataDir == "" {
 		// systemd gives several folders separated by colons if the unit asks for several; the first is ours.
 		c.DataDir, _, _ = strings.Cut(l.env["STATE_DIRECTORY"], ":")

@@ -77,6 +77,7 @@ type options struct {
 	client     func(*idp.Client)
 	provider   func(*idp.Provider)
 	failures   int
+	starts     int // sign-ins begun from one address in a minute
 }
 
 // lines is a log that a test reads.
@@ -135,7 +136,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	slow := throttle.New(throttle.Config{
 		Store: s.store, Keyring: s.keyring, Logger: log, PerAccount: throttle.Limits{Failures: o.failures}, PerAddress: throttle.Limits{Failures: 10_000},
 	})
-	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: o.issuer})
+	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: o.issuer, Starts: o.starts})
 	look, err := ui.New(ui.Config{Brand: ui.Brand{Name: "Example ID"}, BasePath: pathOf(t, o.issuer), Log: log})
 	must(t, err)
 	people, err := pages.New(pages.Deps{

@@ -26,6 +26,7 @@ type Config struct {
 	Store    *store.Store
 	Issuer   string        // without a trailing slash; may have a path
 	Lifetime time.Duration // 10 minutes if 0
+	Starts   int           // how many one address may begin in a minute, a fifth of them at once; no bound if 0
 }
 
 // Service keeps protocol requests while a person does something about them. It is safe for concurrent use.
@@ -33,6 +34,7 @@ type Service struct {
 	store    *store.Store
 	issuer   string
 	lifetime time.Duration
+	starts   *starts
 }
 
 // New returns a service.
@@ -40,7 +42,7 @@ func New(c Config) *Service {
 	if c.Lifetime <= 0 {
 		c.Lifetime = defaultLifetime
 	}
-	return &Service{store: c.Store, issuer: c.Issuer, lifetime: c.Lifetime}
+	return &Service{store: c.Store, issuer: c.Issuer, lifetime: c.Lifetime, starts: newStarts(c.Starts)}
 }
 
 // Begin is what an interaction starts with.
@@ -53,7 +55,8 @@ type Begin struct {
 	Steps    idp.Steps // what is known already, such as the reason of the first step
 }
 
-// Begin keeps a request for the browser that sent it. Of one browser at most 16 wait; the oldest makes way.
+// Begin keeps a request for the browser that sent it. Of one browser at most 16 wait; the oldest makes way. Of one address, which
+// may have any number of browsers, no more begin than Starts allows (SEC-23).
 func (s *Service) Begin(ctx context.Context, b Begin) (*idp.Interaction, error) {
 	if len(b.Browser) != sha256.Size {
 		// An interaction that is bound to nobody would be anybody's.
@@ -64,6 +67,12 @@ func (s *Service) Begin(ctx context.Context, b Begin) (*idp.Interaction, error) 
 			"The application's request is longer than %d bytes. Its developer should send fewer or shorter parameters.", maxParams)}
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond) // as the database keeps it
+	if wait := s.starts.wait(idp.PeerOf(ctx).Address, now); wait > 0 {
+		return nil, &idp.Error{
+			Kind: idp.Throttled, Code: "too_many_sign_ins", RetryAfter: wait,
+			Message: "More sign-ins begin from this address at once than the server takes. Wait a moment and try again.",
+		}
+	}
 	i := &idp.Interaction{
 		ID: idp.NewID(), Kind: b.Kind, BrowserDigest: b.Browser, ClientID: b.ClientID, Params: b.Params, Steps: b.Steps,
 		TraceID: b.TraceID, CreatedAt: now, ExpiresAt: now.Add(s.lifetime),

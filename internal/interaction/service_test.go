@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,6 +138,41 @@ func TestInteraction_SixteenPerBrowser(t *testing.T) {
 	if _, err := s.Load(t.Context(), other.ID, browser("b")); err != nil {
 		t.Errorf("another browser's: %v", err)
 	}
+}
+
+// SEC-23: one address cannot make rows without end by sending no cookie, or a new one each time.
+func TestInteraction_StartsOfOneAddressAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := storetest.New(t)
+		s := interaction.New(interaction.Config{Store: db, Issuer: "https://id.example", Starts: 300})
+		n := 0
+		from := func(address string) error {
+			n++
+			_, err := s.Begin(idp.WithPeer(t.Context(), idp.Peer{Address: address}), interaction.Begin{
+				Kind: idp.InteractionAuthorize, ClientID: "app", Browser: browser(strconv.Itoa(n)),
+			})
+			return err
+		}
+		for range 60 {
+			if err := from("192.0.2.1"); err != nil {
+				t.Fatalf("within the bound: %v", err)
+			}
+		}
+		var e *idp.Error
+		if err := from("192.0.2.1"); !errors.As(err, &e) || e.Kind != idp.Throttled || e.RetryAfter != 200*time.Millisecond {
+			t.Errorf("one more: got %v, want it throttled for 200ms", err)
+		}
+		if err := from("192.0.2.2"); err != nil {
+			t.Errorf("a neighbour: %v", err)
+		}
+		time.Sleep(time.Second)
+		for i := range 6 {
+			if err := from("192.0.2.1"); (err == nil) != (i < 5) {
+				t.Errorf("a second later, number %d: got %v, want five to get through", i, err)
+			}
+		}
+	})
 }
 
 func TestInteraction_ParametersAreBounded(t *testing.T) {

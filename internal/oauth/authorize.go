@@ -258,6 +258,9 @@ func (p *Provider) failPage(w http.ResponseWriter, r *http.Request, t *trace.T, 
 	case errors.As(err, &fault):
 		e = fault.PageError
 		e.TraceID = t.ID
+	case errors.As(err, &known) && known.Kind == idp.Throttled:
+		retryAfter(w.Header(), known.RetryAfter)
+		e.Status, e.Code, e.Description = http.StatusTooManyRequests, known.Code, known.Message
 	case errors.As(err, &known) && idp.KindOf(err) != idp.Unavailable && idp.KindOf(err) != idp.Internal:
 		e.Status, e.Code, e.Description = http.StatusBadRequest, known.Code, known.Message
 	default:
