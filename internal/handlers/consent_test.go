@@ -120,3 +120,27 @@ func TestConsent_CountsForWhomItWasShown(t *testing.T) {
 		t.Error("Ann's page gave the application a grant of Bob's")
 	}
 }
+
+// What was not on the page when the person pressed "allow" is not allowed: an operator may have changed the client in between.
+func TestConsent_CountsForWhatWasShown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser()
+	shown := b.get(s.az("scope", "")).signIn().want("allow") // all that the client may have
+	c, err := s.clients.Get(t.Context(), "app")
+	must(t, err)
+	changed := *c
+	changed.Scopes = append(slices.Clone(c.Scopes), "payroll")
+	must(t, s.store.UpdateClient(t.Context(), &changed, c.UpdatedAt))
+	s.clients.Forget()
+	again := shown.submit("allow").want("allow").want("scope-payroll")
+	if _, err := s.store.Grant(t.Context(), s.ann.ID, "app"); err == nil {
+		t.Error("there is a grant of what the page did not show")
+	}
+	again.submit("allow").wantCode()
+	g, err := s.store.Grant(t.Context(), s.ann.ID, "app")
+	must(t, err)
+	if !slices.Contains(g.Scopes, "payroll") {
+		t.Errorf("granted %v, want what the page showed the second time", g.Scopes)
+	}
+}

@@ -69,8 +69,9 @@ func (p *Pages) consent(w http.ResponseWriter, r *http.Request) error {
 		if c == nil { // it ended meanwhile: the authorization endpoint asks for a sign-in first
 			return p.leave(w, r, v)
 		}
-		if r.PostForm.Get("account") != c.User.ID {
-			// Somebody else signed in in another tab while the page was open: what one person read, another must not allow.
+		if f := r.PostForm; f.Get("account") != c.User.ID || f.Get("scopes") != strings.Join(scopes(v), " ") {
+			// While the page was open somebody else signed in in another tab, or an operator changed what the application asks for:
+			// nobody allows what somebody else has read, or what nobody has.
 			p.redirect(w, p.Interactions.PageURL(interaction.Consent, v.interaction.ID))
 			return nil
 		}

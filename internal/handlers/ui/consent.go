@@ -1,5 +1,7 @@
 package ui
 
+import "strings"
+
 // Consent is the page that asks whether an application may have what it asks for.
 type Consent struct {
 	Form
@@ -13,6 +15,15 @@ type Consent struct {
 
 // PageName names the template.
 func (Consent) PageName() string { return "consent" }
+
+// Asked names what the page asks for; it comes back with the answer, which counts for nothing else.
+func (c Consent) Asked() string {
+	names := make([]string, len(c.Scopes))
+	for i, s := range c.Scopes {
+		names[i] = s.Name
+	}
+	return strings.Join(names, " ")
+}
 
 // Scope is one thing an application asks for.
 type Scope struct {
