@@ -12,6 +12,10 @@ import (
 	"idp/internal/secret"
 )
 
+// perUser is how many sessions one user may have; an older one makes way. Nobody has as many browsers, but a script that signs in
+// at every run, and whoever has an account, could else make rows without end.
+const perUser = 100
+
 // SignIn says who proved what.
 type SignIn struct {
 	User       *idp.User
@@ -44,7 +48,10 @@ func (m *Manager) Create(ctx context.Context, r *http.Request, in SignIn) (c *Cu
 		if err := m.store.CreateSession(ctx, s, token.Digest, remember.Digest); err != nil {
 			return fmt.Errorf("create session: %w", err)
 		}
-		return m.succeed(ctx, r, s)
+		if err := m.succeed(ctx, r, s); err != nil {
+			return err
+		}
+		return m.trim(ctx, s.UserID)
 	})
 	if err != nil {
 		return nil, nil, err
@@ -80,6 +87,21 @@ func (m *Manager) succeed(ctx context.Context, r *http.Request, s *idp.Session) 
 	})
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return fmt.Errorf("end previous session %s: %w", previous.ID, err)
+	}
+	return nil
+}
+
+// trim ends a user's oldest sessions beyond perUser.
+func (m *Manager) trim(ctx context.Context, userID string) error {
+	surplus, err := m.store.SurplusSessions(ctx, userID, perUser)
+	if err != nil {
+		return fmt.Errorf("count sessions: %w", err)
+	}
+	for _, id := range surplus {
+		err := m.end(ctx, id, audit.Event{Type: audit.SessionEnded, ActorKind: audit.ActorSystem, Details: map[string]string{"reason": "too_many_sessions"}})
+		if err != nil && !errors.Is(err, idp.ErrNotFound) { // another sign-in of this moment was first
+			return fmt.Errorf("end session %s, one too many: %w", id, err)
+		}
 	}
 	return nil
 }

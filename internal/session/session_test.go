@@ -337,3 +337,27 @@ func TestCurrent_DatabaseAwayIsAnError(t *testing.T) {
 		t.Errorf("got %v, %v; want an error", c, err)
 	}
 }
+
+// SEC-23: nobody makes sessions without end; the oldest makes way, and its owner can read why.
+func TestCreate_AHundredSessionsOfAUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tabs := make([]*tab, 102)
+	w.signIn(t, newTab(), w.bob, false)
+	for i := range tabs {
+		tabs[i] = newTab()
+		w.signIn(t, tabs[i], w.ann, false)
+	}
+	for i, b := range tabs {
+		if got, want := w.whoIs(t, b) != nil, i >= 2; got != want {
+			t.Errorf("session %d: got alive %v, want %v", i, got, want)
+		}
+	}
+	list, err := w.store.SessionsOf(t.Context(), w.ann.ID, time.Now())
+	if err != nil || len(list) != 100 {
+		t.Errorf("got %d sessions, %v, want 100", len(list), err)
+	}
+	if got := w.events(t); got != "session.ended session.ended" {
+		t.Errorf("got events %q, want one for each that ended", got)
+	}
+}

@@ -103,6 +103,7 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_ = s.RestoreSession(ctx, "s77", d, d, d, later, later, now)
 	_ = s.TouchSession(ctx, "s77", later, now)
 	_ = s.CreateSession(ctx, session, d, nil)
+	_, _ = s.SurplusSessions(ctx, "u77", 100)
 	_, _ = s.Session(ctx, "s77")
 	_, _ = s.Grant(ctx, "u77", "app")
 	_ = s.PutGrant(ctx, "u77", "app", []string{"openid"}, now)

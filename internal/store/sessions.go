@@ -133,6 +133,12 @@ func (s *Store) SessionsOf(ctx context.Context, userID string, now time.Time) ([
 	return collect(rows, err, scanSession)
 }
 
+// SurplusSessions names the oldest sessions of a user, beyond the newest keep of them; a hundred at a time.
+func (s *Store) SurplusSessions(ctx context.Context, userID string, keep int) ([]string, error) {
+	rows, err := s.db.Query(ctx, `SELECT id FROM sessions WHERE user_id = $1 ORDER BY id DESC LIMIT 100 OFFSET $2`, userID, keep)
+	return collect(rows, err, func(r sqldb.Row) (id string, err error) { return id, r.Scan(&id) })
+}
+
 // Sessions lists all sessions that are live, or can be restored, at now.
 func (s *Store) Sessions(ctx context.Context, p Page, now time.Time) ([]*idp.Session, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+sessionCols+` FROM sessions s WHERE s.id > $1 AND s.purge_at > $2 ORDER BY s.id LIMIT $3`,

@@ -72,7 +72,7 @@ CREATE TABLE sessions (
   restored_at TIMESTAMPTZ,
   purge_at TIMESTAMPTZ NOT NULL
 );
-CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_user ON sessions (user_id, id);
 CREATE INDEX sessions_purge ON sessions (purge_at);
 
 CREATE TABLE grants (
