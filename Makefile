@@ -68,7 +68,7 @@ schema: ## refresh the golden picture of both engines' tables
 
 .PHONY: openapi
 openapi: ## refresh the golden OpenAPI document
-	go test ./internal/handlers/api/... -run OpenAPI -update
+	go test ./internal/handlers/api -run OpenAPI -update
 
 .PHONY: cover
 cover: ## coverage of internal/ by all tests below internal/ and cmd/, as bin/coverage.html
@@ -88,5 +88,5 @@ screenshots: prerequisites ## each page as a picture below docs/screenshots: lig
 	go test -count=1 ./e2e/browser -run '^TestScreenshots$$' -screenshots $(CURDIR)/docs/screenshots
 
 .PHONY: vuln
-vuln: ## known vulnerabilities that the program reaches; offline if IDP_VULNDB names a folder of OSV files
+vuln: ## known vulnerabilities that the program reaches; needs the internet, or IDP_VULNDB, a folder of OSV files
 	$(tool) govulncheck $(if $(IDP_VULNDB),-db=file://$(abspath $(IDP_VULNDB))) ./cmd/idp
