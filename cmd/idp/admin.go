@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,6 +60,7 @@ owner only; whoever opens it within a day becomes the administrator. With --emai
 			if err != nil {
 				return err
 			}
+			s.removeBootstrapToken(ctx)
 			o := a.output()
 			err = o.object(struct {
 				ID string `json:"id"`
@@ -101,6 +105,15 @@ func (s *services) writeBootstrapToken(ctx context.Context) (path string, err er
 		return "", err
 	}
 	return path, replacePrivate(path, s.config.Issuer+"/setup#token="+token+"\n") // setup.js reads it
+}
+
+// removeBootstrapToken removes the file of a token that is spent, or of no use because there is an administrator: what looks like a
+// secret should be one. It tells the log if it cannot, and harms nobody.
+func (s *services) removeBootstrapToken(ctx context.Context) {
+	err := os.Remove(filepath.Join(s.config.DataDir, setupFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.logger.WarnContext(ctx, "the file of the spent set-up token stays", slog.Any("error", err))
+	}
 }
 
 func newRecoverCmd(a *app) *cobra.Command {

@@ -26,7 +26,7 @@ func (s *server) buildFront() error {
 	front, err := pages.New(pages.Deps{
 		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),
-		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer,
+		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer, SetupDone: s.removeBootstrapToken,
 		MinPassword: c.Password.MinLength, Logger: s.logger,
 	})
 	if err != nil {

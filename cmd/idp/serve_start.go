@@ -74,11 +74,21 @@ func (s *server) firstAdmin(ctx context.Context) error {
 	b := s.config.Bootstrap
 	if b.AdminEmail != "" {
 		_, err := s.accounts.EnsureAdmin(ctx, b.AdminEmail, b.AdminPassword.Reveal())
+		if err == nil {
+			s.removeBootstrapToken(ctx)
+		}
 		return err
 	}
 	needed, err := s.accounts.NeedsBootstrap(ctx)
-	if err != nil || !needed || s.config.Dev {
+	if err != nil {
 		return err
+	}
+	if !needed {
+		s.removeBootstrapToken(ctx) // another replica's page may have spent it
+		return nil
+	}
+	if s.config.Dev {
+		return nil
 	}
 	path, err := s.writeBootstrapToken(ctx)
 	if err != nil {

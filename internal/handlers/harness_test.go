@@ -66,6 +66,7 @@ type site struct {
 	log       *lines
 	ann       *idp.User
 	secret    string
+	setUp     int // how often pages said that set-up is done
 }
 
 // options change what a site is made of.
@@ -144,6 +145,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: hasher, Throttle: slow, Audit: events, Logger: log}),
 		Upstream: upstream.New(upstream.Config{HTTPClient: s.op.Client(), Logger: log}), Store: s.store, Keyring: s.keyring,
 		Audit: events, Traces: traces, Issuer: o.issuer, Logger: log,
+		SetupDone: func(context.Context) { s.setUp++ },
 	})
 	must(t, err)
 	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})

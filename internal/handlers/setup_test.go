@@ -19,7 +19,13 @@ func TestSetup_NeedsTheToken(t *testing.T) { // dependencies.md §4, first run
 	must(t, err)
 	p = p.submit("submit-setup", "token", token, "name", "", "email", "nonsense", "password", "short").want("error-summary").want("name-error")
 	p = p.submit("submit-setup", "token", token, "name", "Grace", "email", "nonsense", "password", "short").want("email-error")
+	if s.setUp != 0 {
+		t.Error("nobody is set up, yet the token's file would go")
+	}
 	p = p.submit("submit-setup", append(fill, "token", token)...).want("submit-login")
+	if s.setUp != 1 {
+		t.Errorf("told %d times that the token's file can go, want once", s.setUp)
+	}
 	if ok, err := s.store.AnyActiveWithRole(t.Context(), idp.RoleAdmin); err != nil || !ok {
 		t.Fatalf("administrator: %t, %v; want one", ok, err)
 	}

@@ -46,6 +46,9 @@ func (p *Pages) setup(w http.ResponseWriter, r *http.Request) error {
 	if view.Problems = p.setupMissing(token, n); len(view.Problems) == 0 {
 		_, err = p.Accounts.BootstrapAdmin(r.Context(), token, n)
 		if err == nil {
+			if p.SetupDone != nil {
+				p.SetupDone(r.Context())
+			}
 			p.redirect(w, p.Issuer+"/login")
 			return nil
 		}
