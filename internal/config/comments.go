@@ -60,12 +60,12 @@ func comments() map[string]string {
 		"Session.Idle":              "Idle ends a session that nobody has used for this long; each use moves it. A day, so that who signs in every morning types a password once a week. NIST SP 800-63B-4 asks for at most 1h at AAL2: set that, and max to 24h, where it matters.",
 		"Session.Max":               "Max ends a session this long after sign-in, used or not. Activity never moves it.",
 		"Session.Protection":        "Protection says what happens when a session comes from another browser or network than it began in: \"off\" nothing, \"reauth\" asks for the password again, \"revoke\" ends the session. Phones change networks all day, hence off.",
-		"Session.Remember":          "Remember is how long \"keep me signed in\" lasts on one device. 400 days is the most that browsers keep a cookie.",
+		"Session.Remember":          "Remember is how long \"keep me signed in\" lasts on one device. 400 days is the most that browsers keep a cookie. The cookie serves once and is replaced, so that a copied one serves one of its two holders. Of several tabs that a browser restores at once, therefore, one brings the session back, and the others ask for a sign-in until they are opened anew from the application.",
 		"Throttle.MaxDelay":         "MaxDelay is the longest wait between two tries, so that a stranger cannot shut the owner out for ever.",
 		"Throttle.PerAccount":       "PerAccount is how many failed sign-ins an account allows within window before each further one has to wait longer.",
 		"Throttle.PerAddress":       "PerAddress is the same for one address (IPv6: its /64), whichever accounts it tries. Offices share an address, hence more.",
 		"Throttle.Starts":           "Starts is how many sign-ins one address (IPv6: its /64) may begin in a minute, finished or not, a fifth of them at once; the next is answered 429. Raise it where very many people come from one address, as behind a carrier's NAT.",
 		"Throttle.Window":           "Window is how long a failure counts.",
-		"Trace.Retention":           "Retention of traces, which `idp trace` prints.",
+		"Trace.Retention":           "Retention of traces, which `idp trace` prints. Of a flood 20 a second are kept of each kind (failed, waiting for the person, answered), and never many more than the newest 100,000.",
 	}
 }

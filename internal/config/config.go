@@ -96,6 +96,8 @@ type Session struct {
 	// Max ends a session this long after sign-in, used or not. Activity never moves it.
 	Max time.Duration `key:"max" default:"7d" min:"1m" max:"400d"`
 	// Remember is how long "keep me signed in" lasts on one device. 400 days is the most that browsers keep a cookie.
+	// The cookie serves once and is replaced, so that a copied one serves one of its two holders. Of several tabs that a browser restores at
+	// once, therefore, one brings the session back, and the others ask for a sign-in until they are opened anew from the application.
 	Remember time.Duration `key:"remember" default:"30d" min:"1h" max:"400d"`
 	// Protection says what happens when a session comes from another browser or network than it began in: "off" nothing, "reauth" asks
 	// for the password again, "revoke" ends the session. Phones change networks all day, hence off.
@@ -158,7 +160,8 @@ type Audit struct {
 
 // Trace says how long the explanation of each request is kept.
 type Trace struct {
-	// Retention of traces, which `idp trace` prints.
+	// Retention of traces, which `idp trace` prints. Of a flood 20 a second are kept of each kind (failed, waiting for the person, answered),
+	// and never many more than the newest 100,000.
 	Retention time.Duration `key:"retention" default:"24h" min:"1m" max:"30d"`
 }
 
