@@ -203,24 +203,16 @@ func checkResponseType(a *authorizeRequest) error {
 }
 
 // checkScope refuses a scope that the client may not have, instead of dropping it: client libraries break on a narrower answer
-// (RP-5). No scope means the client's own (RFC 6749 §3.3), without offline_access, which a person must see asked for.
+// (RP-5).
 func checkScope(a *authorizeRequest) error {
-	asked := strings.Fields(a.Params.Get("scope"))
-	for _, s := range asked {
+	a.Scopes = a.Client.RequestedScopes(a.Params.Get("scope"))
+	for _, s := range a.Scopes {
 		if !slices.Contains(a.Client.Scopes, s) {
 			a.Trace.Fail(idp.Check{
 				Name: "scope is allowed", Expected: strings.Join(a.Client.Scopes, " "), Received: s,
 				Mend: "`idp client update " + a.Client.ID + " --add-scope " + printable(s) + "`, or take it out of the application's request.", Clause: "RFC 6749 §4.1.2.1",
 			})
 			return &redirectFault{"invalid_scope", "The client may not ask for the scope " + printable(s) + "."}
-		}
-	}
-	a.Scopes = slices.Compact(slices.Sorted(slices.Values(asked)))
-	if len(a.Scopes) == 0 {
-		for _, s := range a.Client.Scopes {
-			if s != idp.ScopeOfflineAccess {
-				a.Scopes = append(a.Scopes, s)
-			}
 		}
 	}
 	return nil

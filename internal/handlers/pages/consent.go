@@ -122,20 +122,10 @@ func consentEvent(kind audit.Type, v *visit, c *session.Current, asked []string)
 	}
 }
 
-// scopes returns what the application asks for, as the authorization endpoint reads it: without the parameter it is all that the
-// client may have, but for offline_access (RFC 6749 §3.3).
+// scopes returns what the application asks for, as the authorization endpoint reads it.
 func scopes(v *visit) []string {
-	asked := slices.Compact(slices.Sorted(strings.FieldsSeq(v.params.Get("scope"))))
-	asked = slices.DeleteFunc(asked, func(s string) bool { return !slices.Contains(v.client.Scopes, s) })
-	if len(asked) > 0 || v.params.Get("scope") != "" {
-		return asked
-	}
-	for _, s := range v.client.Scopes {
-		if s != idp.ScopeOfflineAccess {
-			asked = append(asked, s)
-		}
-	}
-	return asked
+	asked := v.client.RequestedScopes(v.params.Get("scope"))
+	return slices.DeleteFunc(asked, func(s string) bool { return !slices.Contains(v.client.Scopes, s) })
 }
 
 // redirectHost returns where the answer goes, so that an application with a borrowed name gives itself away: the host, or for a
