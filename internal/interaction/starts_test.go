@@ -34,8 +34,14 @@ func TestStarts_CountsALineAndNotItsAddresses(t *testing.T) {
 		address string
 		wait    time.Duration
 	}{
-		{"2001:db8::1", 0}, {"2001:db8::2", 0}, {"2001:db8::3", 6 * time.Second}, {"2001:db8:0:1::1", 0},
-		{"192.0.2.1", 0}, {"::ffff:192.0.2.1", 0}, {"192.0.2.1", 6 * time.Second}, {"192.0.2.2", 0},
+		{"2001:db8::1", 0},
+		{"2001:db8::2", 0},
+		{"2001:db8::3", 6 * time.Second},
+		{"2001:db8:0:1::1", 0},
+		{"192.0.2.1", 0},
+		{"::ffff:192.0.2.1", 0},
+		{"192.0.2.1", 6 * time.Second},
+		{"192.0.2.2", 0},
 	} {
 		if got := s.wait(c.address, now); got != c.wait {
 			t.Errorf("%d, %s: got %s to wait, want %s", n, c.address, got, c.wait)
