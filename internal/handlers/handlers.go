@@ -38,6 +38,8 @@ type Route struct {
 	Pattern string
 	Handler http.HandlerFunc
 	CORS    bool // browser applications of registered clients may call it (FL-20)
+	// Prepared answers everybody the same and touches nothing. Its requests are counted; they have a line in the log at level debug.
+	Prepared bool
 }
 
 const (
@@ -55,6 +57,8 @@ type frame struct {
 	headers headers
 	mux     *http.ServeMux
 	unknown *routeMetrics // of requests that no route takes
+
+	prepared map[string]prepared // by path; empty where every request is to be logged
 }
 
 // New returns the public side.
@@ -83,5 +87,6 @@ func New(d Dependencies) (http.Handler, error) {
 	if err := f.mount(); err != nil {
 		return nil, err
 	}
+	f.prepare()
 	return f, nil
 }

@@ -79,6 +79,7 @@ type options struct {
 	provider   func(*idp.Provider)
 	failures   int
 	starts     int // sign-ins begun from one address in a minute
+	level      string
 }
 
 // lines is a log that a test reads.
@@ -110,13 +111,13 @@ func must(t testing.TB, err error) {
 
 func newSite(t *testing.T, change ...func(*options)) *site {
 	t.Helper()
-	o := options{issuer: "https://id.example"}
+	o := options{issuer: "https://id.example", level: "debug"}
 	for _, c := range change {
 		c(&o)
 	}
 	ctx := t.Context()
 	s := &site{t: t, issuer: o.issuer, store: storetest.New(t), log: &lines{}, op: upstreamtest.NewInProcess(t), secret: secret.NewClientSecret()}
-	log := logctx.New(logctx.Options{Output: s.log, Level: "debug", Format: "json"})
+	log := logctx.New(logctx.Options{Output: s.log, Level: o.level, Format: "json"})
 	var err error
 	s.keyring, err = secret.NewKeyring(secret.GenerateKey())
 	must(t, err)

@@ -17,6 +17,10 @@ import (
 // ServeHTTP is what every request goes through: who sends it, a deadline, its handler, one line in the log.
 func (f *frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
+	if p, ok := f.prepared[r.URL.Path]; ok && r.Method == http.MethodGet && r.Header["Origin"] == nil {
+		f.servePrepared(w, r, p, started)
+		return
+	}
 	peer := f.proxies.peer(r)
 	ctx := logctx.With(idp.WithPeer(r.Context(), peer), logctx.IDs{Request: peer.RequestID})
 	ctx, event := logctx.NewEvent(ctx)

@@ -125,27 +125,30 @@ type Route struct {
 	Pattern string // of http.ServeMux, without method: wrong methods are answered here
 	Handler http.HandlerFunc
 	CORS    bool // browser applications of registered clients call it (FL-20); never the authorization endpoint (RFC 9700 §2.6)
+	// Prepared answers everybody with the same bytes, and touches nothing: relying parties ask for them all day.
+	Prepared bool
 }
 
 // Routes lists the endpoints. Paths are absolute: they begin with the issuer's path, except where RFC 8414 §3.1 puts the well-known
 // part before it.
 func (p *Provider) Routes() []Route {
 	routes := []Route{
-		{p.base + pathAuthorize, p.Authorize, false},
-		{p.base + pathResume, p.Resume, false},
-		{p.base + pathToken, p.Token, true},
-		{p.base + pathUserInfo, p.UserInfo, true},
-		{p.base + pathIntrospect, p.Introspect, false},
-		{p.base + pathRevoke, p.Revoke, true},
-		{p.base + pathLogout, p.Logout, false},
-		{p.base + pathJWKS, p.JWKS, true},
-		{p.base + "/.well-known/openid-configuration", p.Discovery, true},
-		{"/.well-known/oauth-authorization-server" + p.base, p.Discovery, true},
+		{Pattern: p.base + pathAuthorize, Handler: p.Authorize},
+		{Pattern: p.base + pathResume, Handler: p.Resume},
+		{Pattern: p.base + pathToken, Handler: p.Token, CORS: true},
+		{Pattern: p.base + pathUserInfo, Handler: p.UserInfo, CORS: true},
+		{Pattern: p.base + pathIntrospect, Handler: p.Introspect},
+		{Pattern: p.base + pathRevoke, Handler: p.Revoke, CORS: true},
+		{Pattern: p.base + pathLogout, Handler: p.Logout},
+		{Pattern: p.base + pathJWKS, Handler: p.JWKS, CORS: true, Prepared: true},
 	}
+	wellKnown := []string{p.base + "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server" + p.base}
 	if p.base != "" {
 		// OpenID Connect Discovery §4.1 appends to the issuer, RFC 8414 §3.1 inserts; clients of either habit find us.
-		routes = append(routes, Route{p.base + "/.well-known/oauth-authorization-server", p.Discovery, true},
-			Route{"/.well-known/openid-configuration" + p.base, p.Discovery, true})
+		wellKnown = append(wellKnown, p.base+"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"+p.base)
+	}
+	for _, pattern := range wellKnown {
+		routes = append(routes, Route{Pattern: pattern, Handler: p.Discovery, CORS: true, Prepared: true})
 	}
 	return routes
 }
