@@ -7,34 +7,42 @@ import (
 )
 
 // Buffer gathers lines and writes them together, at the latest after a moment: a write for each request is most of what a line costs.
-// Warnings and errors are written at once, with all that came before them. Safe for concurrent use.
+// Whoever logs does not wait for the write that is under way, unless far too much has gathered. Warnings and errors are written
+// at once, with all that came before them. Safe for concurrent use.
 type Buffer struct {
-	mu   sync.Mutex
-	out  io.Writer
+	mu   sync.Mutex // of held
 	held []byte
+
+	writing sync.Mutex // held over a write, so that lines stay in order
+	out     io.Writer
+	spare   []byte // changes places with held
+
+	wake chan struct{}
 	stop chan struct{}
 	gone sync.WaitGroup
 }
 
 const (
 	bufferFor  = 20 * time.Millisecond
-	bufferMost = 64 << 10
+	bufferSoft = 512 << 10 // is written without waiting for the moment to pass
+	bufferHard = 4 << 20   // whoever logs more than the output takes has to wait for it
 )
 
 // NewBuffer returns a buffer in front of out. Close it, or its last lines are lost.
 func NewBuffer(out io.Writer) *Buffer {
-	b := &Buffer{out: out, stop: make(chan struct{})}
+	b := &Buffer{out: out, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	b.gone.Go(func() {
 		tick := time.NewTicker(bufferFor)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				b.Flush()
+			case <-b.wake:
 			case <-b.stop:
 				b.Flush()
 				return
 			}
+			b.Flush()
 		}
 	})
 	return b
@@ -43,26 +51,33 @@ func NewBuffer(out io.Writer) *Buffer {
 // Write keeps whole lines for later.
 func (b *Buffer) Write(line []byte) (int, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.held = append(b.held, line...)
-	if len(b.held) >= bufferMost {
-		b.flush()
+	n := len(b.held)
+	b.mu.Unlock()
+	switch {
+	case n >= bufferHard:
+		b.Flush()
+	case n >= bufferSoft:
+		select {
+		case b.wake <- struct{}{}:
+		default:
+		}
 	}
 	return len(line), nil
 }
 
 // Flush writes what is held.
 func (b *Buffer) Flush() {
+	b.writing.Lock()
+	defer b.writing.Unlock()
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flush()
-}
-
-func (b *Buffer) flush() {
-	if len(b.held) > 0 {
-		_, _ = b.out.Write(b.held) // there is nobody left to tell
-		b.held = b.held[:0]
+	full := b.held
+	b.held = b.spare[:0]
+	b.mu.Unlock()
+	if len(full) > 0 {
+		_, _ = b.out.Write(full) // there is nobody left to tell
 	}
+	b.spare = full
 }
 
 // Close writes what is held and ends the buffer.
