@@ -220,7 +220,9 @@ func (s *Service) secrets(c *idp.Client, doc Document, at time.Time) ([]Change, 
 			faults = append(faults, err)
 			continue
 		}
-		keep(func(h idp.ClientSecret) bool { return s.Keyring.VerifyDigest(DigestPurpose, h.Digest, text.Reveal()) }, s.newSecret(text.Reveal(), at))
+		keep(func(h idp.ClientSecret) bool {
+			return s.Keyring.VerifyDigest(idp.SecretPurpose, h.Digest, text.Reveal())
+		}, s.newSecret(text.Reveal(), at))
 	}
 	for _, digest := range doc.Digests {
 		if err := s.checkDigest(digest); err != nil {
@@ -260,7 +262,7 @@ func (s *Service) Digest(text string) (string, error) {
 	if err := secret.HighEntropy(text); err != nil {
 		return "", err
 	}
-	return s.Keyring.KeyedDigest(DigestPurpose, text), nil
+	return s.Keyring.KeyedDigest(idp.SecretPurpose, text), nil
 }
 
 // place puts before a fault where its document came from.

@@ -81,7 +81,7 @@ func TestApply_IsIdempotentAndPrunes(t *testing.T) {
 	}
 	apply(twoClients, ApplyOptions{})
 	web1, err := s.Get(ctx, "web")
-	if err != nil || web1.ManagedBy != DefaultSource || len(web1.Secrets) != 1 || !s.Keyring.VerifyDigest(DigestPurpose, web1.Secrets[0].Digest, randomSecret) {
+	if err != nil || web1.ManagedBy != DefaultSource || len(web1.Secrets) != 1 || !s.Keyring.VerifyDigest(idp.SecretPurpose, web1.Secrets[0].Digest, randomSecret) {
 		t.Fatalf("applied: got %+v, %v, want it managed, with the file's secret", web1, err)
 	}
 	spa, err := s.Get(ctx, "spa")
@@ -185,7 +185,7 @@ func TestApply_Secrets(t *testing.T) {
 			t.Fatalf("%q: got %+v, %v, want %d secrets", tc.lines, c, err, len(tc.secrets))
 		}
 		for i, text := range tc.secrets {
-			if !s.Keyring.VerifyDigest(DigestPurpose, c.Secrets[i].Digest, text) {
+			if !s.Keyring.VerifyDigest(idp.SecretPurpose, c.Secrets[i].Digest, text) {
 				t.Errorf("%q: secret %d does not open", tc.lines, i)
 			}
 		}

@@ -15,9 +15,6 @@ import (
 	"idp/internal/store"
 )
 
-// DigestPurpose keeps digests of client secrets apart from every other keyed digest. The token endpoint verifies under the same.
-const DigestPurpose = "client_secret"
-
 const maxOverlap = 90 * 24 * time.Hour
 
 // Config is what a Service needs; every field is required.
@@ -249,7 +246,7 @@ func taken(err error, id string) error {
 }
 
 func (s *Service) newSecret(text string, at time.Time) idp.ClientSecret {
-	return idp.ClientSecret{ID: idp.NewID(), Digest: s.Keyring.KeyedDigest(DigestPurpose, text), CreatedAt: at}
+	return idp.ClientSecret{ID: idp.NewID(), Digest: s.Keyring.KeyedDigest(idp.SecretPurpose, text), CreatedAt: at}
 }
 
 func (s *Service) write(ctx context.Context, t audit.Type, id string, details map[string]string) error {

@@ -29,7 +29,7 @@ func TestClient_LifeLeavesOneAuditRowEach(t *testing.T) { // FS-29
 	if stored.Contract != idp.DefaultContract() || len(stored.Secrets) != 1 || strings.Contains(stored.Secrets[0].Digest, text) {
 		t.Errorf("stored: got %+v, want the contract written out and one digest", stored)
 	}
-	if !s.Keyring.VerifyDigest(DigestPurpose, stored.Secrets[0].Digest, text) {
+	if !s.Keyring.VerifyDigest(idp.SecretPurpose, stored.Secrets[0].Digest, text) {
 		t.Error("the stored digest is not that of the secret")
 	}
 	if _, err := s.Update(ctx, made.ID, func(c *idp.Client) error { c.Name = "Renamed"; return nil }); err != nil {
@@ -173,7 +173,7 @@ func TestRotateSecret_OldOneEndsAfterTheOverlap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err = s.Get(ctx, "app"); err != nil || len(c.Secrets) != 1 || !s.Keyring.VerifyDigest(DigestPurpose, c.Secrets[0].Digest, text) {
+	if c, err = s.Get(ctx, "app"); err != nil || len(c.Secrets) != 1 || !s.Keyring.VerifyDigest(idp.SecretPurpose, c.Secrets[0].Digest, text) {
 		t.Errorf("change without overlap: got %+v, %v, want the new one alone", c, err)
 	}
 	for range maxRotations {

@@ -29,7 +29,6 @@ import (
 	"idp/internal/keys"
 	"idp/internal/logctx"
 	"idp/internal/oauth"
-	"idp/internal/oauth/clientauth"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -182,7 +181,7 @@ func (s *site) populate(ctx context.Context, o options) {
 		Scopes: []string{"openid", "profile", "email", "offline_access"}, ResponseTypes: []string{"code"},
 		GrantTypes: []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantClientCredentials}, AuthMethods: []string{idp.AuthClientSecretBasic},
 		Contract: idp.DefaultContract(), CreatedAt: now, UpdatedAt: now,
-		Secrets: []idp.ClientSecret{{ID: "1", Digest: s.keyring.KeyedDigest(clientauth.SecretPurpose, s.secret), CreatedAt: now}},
+		Secrets: []idp.ClientSecret{{ID: "1", Digest: s.keyring.KeyedDigest(idp.SecretPurpose, s.secret), CreatedAt: now}},
 	}
 	if o.client != nil {
 		o.client(client)

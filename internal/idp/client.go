@@ -102,6 +102,14 @@ const (
 	RefreshStatic = "static"
 )
 
+// ScopeAdmin opens the admin API: to a person who has the role of an administrator now, and to a client that an operator gave it for its
+// own use.
+const ScopeAdmin = "idp.admin"
+
+// SecretPurpose keeps digests of client secrets apart from every other keyed digest (secret.Keyring.KeyedDigest). Whoever stores one and
+// whoever verifies one use it.
+const SecretPurpose = "client_secret"
+
 // MaxTokenTTL is the longest life that a contract may give a signed token. A key that stopped signing stays published that long.
 const MaxTokenTTL Seconds = 86400
 

@@ -11,10 +11,6 @@ import (
 	"idp/internal/oauth/mint"
 )
 
-// ScopeAdmin opens the admin API: to a person who has the role of an administrator now, and to a client that an operator gave it for
-// its own use.
-const ScopeAdmin = "idp.admin"
-
 // Administrator says who sends an admin request, by the access token in its Authorization header: Unauthenticated without a good
 // token, Forbidden with one that does not reach.
 func (p *Provider) Administrator(r *http.Request) (idp.Actor, error) {
@@ -33,11 +29,11 @@ func (p *Provider) Administrator(r *http.Request) (idp.Actor, error) {
 	}
 	narrow := &idp.Error{Kind: idp.Forbidden, Code: "insufficient_scope", Message: "The access token needs the scope idp.admin, and the person behind it the role admin."}
 	// RFC 9068 §4: the token is meant for this server.
-	if !t.HasAudience(p.Issuer) || !slices.Contains(t.Scopes(), ScopeAdmin) {
+	if !t.HasAudience(p.Issuer) || !slices.Contains(t.Scopes(), idp.ScopeAdmin) {
 		return idp.Actor{}, narrow
 	}
 	c, err := p.Clients.Get(ctx, t.ClientID)
-	if err != nil || !slices.Contains(c.Scopes, ScopeAdmin) {
+	if err != nil || !slices.Contains(c.Scopes, idp.ScopeAdmin) {
 		if err != nil && !errors.Is(err, idp.ErrNotFound) {
 			return idp.Actor{}, err
 		}

@@ -20,7 +20,6 @@ import (
 	"idp/internal/interaction"
 	"idp/internal/keys"
 	"idp/internal/oauth"
-	"idp/internal/oauth/clientauth"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -69,7 +68,7 @@ func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *worl
 		GrantTypes:  []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantClientCredentials},
 		AuthMethods: []string{idp.AuthClientSecretBasic, idp.AuthClientSecretPost}, ResponseTypes: []string{"code"},
 		PostLogoutRedirectURIs: []string{"https://app.example/bye"}, Trusted: true, Contract: idp.DefaultContract(), CreatedAt: now, UpdatedAt: now,
-		Secrets: []idp.ClientSecret{{ID: "1", Digest: ring.KeyedDigest(clientauth.SecretPurpose, w.secret), CreatedAt: now}},
+		Secrets: []idp.ClientSecret{{ID: "1", Digest: ring.KeyedDigest(idp.SecretPurpose, w.secret), CreatedAt: now}},
 	}
 	for _, c := range change {
 		c(w.client)

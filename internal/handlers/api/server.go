@@ -28,7 +28,7 @@ import (
 const Path = "/api/v1"
 
 // Scope is the scope that an access token needs.
-const Scope = "idp.admin"
+const Scope = idp.ScopeAdmin
 
 // Dependencies is what the handlers call; every field is required.
 type Dependencies struct {

@@ -15,9 +15,6 @@ import (
 	"idp/internal/trace"
 )
 
-// SecretPurpose names the digest of client secrets (secret.Keyring.KeyedDigest).
-const SecretPurpose = "client_secret"
-
 // Failure says why nobody was authenticated. Description may be sent to the client; it tells an outsider nothing about whether
 // the client exists.
 type Failure struct {
@@ -57,7 +54,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 	}
 	unknown := &Failure{"invalid_client", "Client authentication failed. The client's id, its secret or its method of authentication is wrong."}
 	if client == nil {
-		a.Keyring.VerifyDigest(SecretPurpose, "", cred.secret) // the same work as for a client that exists
+		a.Keyring.VerifyDigest(idp.SecretPurpose, "", cred.secret) // the same work as for a client that exists
 		t.Fail(idp.Check{
 			Name: "client exists and is enabled", Expected: "a registered client_id", Received: cred.id,
 			Mend: "Compare the application's client_id with `idp client list`.", Clause: "RFC 6749 §2.3",
@@ -146,7 +143,7 @@ func (a *Authenticator) secretFits(c *idp.Client, given string, now time.Time) b
 		if s.ExpiresAt != nil && !now.Before(*s.ExpiresAt) {
 			continue
 		}
-		if a.Keyring.VerifyDigest(SecretPurpose, s.Digest, given) || given != unescape(given) && a.Keyring.VerifyDigest(SecretPurpose, s.Digest, unescape(given)) {
+		if a.Keyring.VerifyDigest(idp.SecretPurpose, s.Digest, given) || given != unescape(given) && a.Keyring.VerifyDigest(idp.SecretPurpose, s.Digest, unescape(given)) {
 			fits = true
 		}
 	}
