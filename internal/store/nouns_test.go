@@ -251,6 +251,48 @@ func TestUpstreamLogins_StateIsUsedOnceByItsBrowser(t *testing.T) { // FD-2
 	}
 }
 
+func TestFirstUse_IsWonOnceUntilItExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	end := w.now.Add(time.Minute)
+	use := func(kind, value string, now time.Time) bool {
+		first, err := w.FirstUse(ctx, kind, value, end, now)
+		must(t, err)
+		return first
+	}
+	if won := race(t, 32, errSecond, func(int) error {
+		first, err := w.FirstUse(ctx, "assertion", "app jti", end, w.now)
+		if err == nil && !first {
+			return errSecond
+		}
+		return err
+	}); won != 1 {
+		t.Errorf("got %d first uses, want 1", won)
+	}
+	for _, c := range []struct {
+		kind, value string
+		now         time.Time
+		want        bool
+	}{
+		{"assertion", "app jti", end.Add(-time.Microsecond), false},
+		{"proof", "app jti", w.now, true}, // each kind counts for itself
+		{"assertionapp", " jti", w.now, true},
+		{"assertion", "app jti\x00", w.now, true},
+	} {
+		if got := use(c.kind, c.value, c.now); got != c.want {
+			t.Errorf("%q %q: got first %v, want %v", c.kind, c.value, got, c.want)
+		}
+	}
+	// What has expired is refused for its age before anybody asks here; whoever makes the same name again is not held up by an old row.
+	end = w.now.Add(2 * time.Minute)
+	if at := w.now.Add(time.Minute); !use("assertion", "app jti", at) || use("assertion", "app jti", at) {
+		t.Error("after its end: want it free once")
+	}
+}
+
+var errSecond = errors.New("not the first")
+
 func TestOnceTokens_AreUsedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -369,6 +411,8 @@ func TestPurge_BoundedAndJust(t *testing.T) {
 		_, err := w.CountFailure(ctx, id, w.now, end, w.now)
 		must(t, err)
 		must(t, w.PutOnceToken(ctx, []byte(id), "p", id, end, w.now))
+		_, err = w.FirstUse(ctx, "p", id, end, w.now)
+		must(t, err)
 		must(t, w.CreateSigningKey(ctx, &idp.SigningKey{ID: id, CreatedAt: w.now, ActiveAt: w.now, RetiredAt: &w.now, ExpiresAt: &end}, ""))
 		must(t, w.AppendAudit(ctx, &idp.AuditEvent{ID: id, At: w.now}))
 		must(t, w.CreateSession(ctx, &idp.Session{ID: id, UserID: w.user.ID, AuthTime: w.now, CreatedAt: w.now, LastSeenAt: w.now, IdleExpiresAt: end, ExpiresAt: end}, []byte(id), nil))
@@ -387,8 +431,8 @@ func TestPurge_BoundedAndJust(t *testing.T) {
 		t.Helper()
 		gone, err := w.Purge(ctx, 3, at, auditFrom)
 		must(t, err)
-		if len(gone) != 11 {
-			t.Errorf("got %d tables, want 11", len(gone))
+		if len(gone) != 12 {
+			t.Errorf("got %d tables, want 12", len(gone))
 		}
 		for table, n := range gone {
 			if n != want {

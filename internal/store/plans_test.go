@@ -74,6 +74,7 @@ func fill(t *testing.T, db sqldb.Engine, now time.Time) {
 		{"traces", `'t' || i, $1, '', '', '', '[]', $1`},
 		{"throttles", `'k' || i, 1, $1, NULL, $1`},
 		{"once_tokens", bytes + `, 'p', 'u' || i, $1, $1`},
+		{"replays", bytes + `, $1`},
 	}
 	must(t, db.InTx(t.Context(), func(ctx context.Context) error {
 		for _, f := range fills {
@@ -146,6 +147,7 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_ = s.PutOnceToken(ctx, []byte("new"), "p", "u77", later, now)
 	_, _ = s.OnceTokenSubject(ctx, d, "p", now)
 	_, _ = s.TakeOnceToken(ctx, d, "p", now)
+	_, _ = s.FirstUse(ctx, "p", "new", later, now)
 	_ = s.AppendAudit(ctx, &idp.AuditEvent{ID: "new", At: now})
 	_ = s.PutTraces(ctx, []*idp.Trace{{ID: "new", At: now, ExpiresAt: later}})
 	_, _ = s.Trace(ctx, "t77", now)

@@ -18,6 +18,7 @@ var purges = []struct{ table, sql string }{
 	{"traces", `DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE expires_at <= $1 LIMIT $2)`},
 	{"throttles", `DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)`},
 	{"once_tokens", `DELETE FROM once_tokens WHERE digest IN (SELECT digest FROM once_tokens WHERE expires_at <= $1 LIMIT $2)`},
+	{"replays", `DELETE FROM replays WHERE digest IN (SELECT digest FROM replays WHERE expires_at <= $1 LIMIT $2)`},
 }
 
 const purgeSigningKeys = `DELETE FROM signing_keys WHERE id IN (SELECT id FROM signing_keys WHERE expires_at <= $1 LIMIT $2)`

@@ -232,6 +232,13 @@ CREATE TABLE once_tokens (
 CREATE INDEX once_tokens_expires ON once_tokens (expires_at);
 CREATE INDEX once_tokens_subject ON once_tokens (purpose, subject);
 
+-- What was used and may not be used again: assertions, proofs, request objects. Digests of what names them, until they expire.
+CREATE TABLE replays (
+  digest BYTEA PRIMARY KEY,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX replays_expires ON replays (expires_at);
+
 CREATE TABLE leases (
   name TEXT PRIMARY KEY,
   holder TEXT NOT NULL,
