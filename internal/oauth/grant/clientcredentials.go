@@ -64,7 +64,7 @@ func (g *ClientCredentials) PopulateTokenEndpointResponse(ctx context.Context, r
 		return fosite.ErrUnknownRequest
 	}
 	s := sessionOf(r)
-	access, life, err := g.Minter.Access(ctx, s.Client, nil, s.Scopes, s.Now)
+	access, life, err := g.Minter.Access(ctx, mint.Order{Client: s.Client, Scopes: s.Scopes}, s.Now)
 	if err != nil {
 		return err
 	}

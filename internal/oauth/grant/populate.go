@@ -14,7 +14,7 @@ import (
 
 // populateForUser fills the answer with what follows from an authorization: access token, refresh token, ID token.
 func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosite.AccessResponder) error {
-	access, life, err := m.Access(ctx, s.Client, s.Authorization, s.Scopes, s.Now)
+	access, life, err := m.Access(ctx, mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes}, s.Now)
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,22 @@ type AccessToken struct {
 	AuthTime int64    `json:"auth_time,omitempty"`
 	ACR      string   `json:"acr,omitempty"`
 	AMR      []string `json:"amr,omitempty"`
+
+	Confirmation *Confirmation `json:"cnf,omitempty"` // nil: a bearer token
+}
+
+// Confirmation is cnf (RFC 7800 §3.1): what the holder of a token proves to have. Shared by whoever reads the token: nobody changes it.
+type Confirmation struct {
+	JKT  string `json:"jkt,omitempty"`      // RFC 9449 §6.1: thumbprint of the key of DPoP proofs
+	X5TS string `json:"x5t#S256,omitempty"` // RFC 8705 §3.1: thumbprint of the client's certificate
+}
+
+// Order says what an access token is to hold.
+type Order struct {
+	Client        *idp.Client
+	Authorization *store.AuthorizationUser // whose user the client acts for; nil for a client's own token
+	Scopes        []string                 // those of this token, which may be fewer than the authorization's (RFC 9068 §2.2.3)
+	Confirmation  *Confirmation            // what its holder has to prove; nil for a bearer token
 }
 
 // AuthorizationID returns the id of the authorization the token belongs to; empty for a client's own token.
@@ -82,14 +98,14 @@ func (t *AccessToken) Scopes() []string { return strings.Fields(t.Scope) }
 // HasAudience reports whether the token is meant for aud.
 func (t *AccessToken) HasAudience(aud string) bool { return slices.Contains(t.Audience, aud) }
 
-// Access makes an access token for a client: on behalf of the user of a, or for itself if a is nil. scopes are those of this
-// token, which may be fewer than the authorization's (RFC 9068 §2.2.3). It returns the token and its life in seconds, which is short and
-// says who the token is for (RFC 6750 §5.3, RFC 9700 §2.3).
-func (m *Minter) Access(ctx context.Context, c *idp.Client, a *store.AuthorizationUser, scopes []string, now time.Time) (string, int64, error) {
+// Access makes an access token for a client: on behalf of an authorization's user, or for itself. It returns the token and its life in
+// seconds, which is short; the token says who it is for (RFC 6750 §5.3, RFC 9700 §2.3).
+func (m *Minter) Access(ctx context.Context, o Order, now time.Time) (string, int64, error) {
+	c, a, scopes := o.Client, o.Authorization, o.Scopes
 	life := int64(c.Contract.AccessTokenTTL)
 	t := AccessToken{
 		Issuer: m.Issuer, Subject: c.ID, ClientID: c.ID, Scope: strings.Join(scopes, " "), JTI: rand.Text(),
-		IssuedAt: now.Unix(), Expires: now.Unix() + life, Audience: c.Audience,
+		IssuedAt: now.Unix(), Expires: now.Unix() + life, Audience: c.Audience, Confirmation: o.Confirmation,
 	}
 	if a != nil { // RFC 9068 §2.2.1: when and how the person signed in, as the ID token says it
 		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = a.UserID, a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
