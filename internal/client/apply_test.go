@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -296,9 +297,14 @@ func TestReadPath_FolderInOrder(t *testing.T) {
 // TestRegistration_HasEveryField: a field that is added to idp.Client is decided about here too.
 func TestRegistration_HasEveryField(t *testing.T) {
 	t.Parallel()
-	names := func(v reflect.Type) map[string]string {
+	var names func(v reflect.Type) map[string]string
+	names = func(v reflect.Type) map[string]string {
 		out := map[string]string{}
 		for i := range v.NumField() {
+			if v.Field(i).Anonymous {
+				maps.Copy(out, names(v.Field(i).Type))
+				continue
+			}
 			if name, _, _ := strings.Cut(v.Field(i).Tag.Get("json"), ","); name != "-" {
 				out[name] = strings.TrimPrefix(v.Field(i).Type.String(), "*")
 			}

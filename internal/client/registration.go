@@ -34,6 +34,13 @@ type Registration struct {
 	DefaultACRValues     []string    `json:"default_acr_values,omitempty"`
 
 	Contract ContractPatch `json:"contract,omitempty" doc:"What differs from today's defaults, or from what the client was promised before"`
+
+	Topics
+}
+
+// Topics are the parts of a registration that are the same here and in idp.Client: one struct and one file of package idp each.
+type Topics struct {
+	idp.ClientRequests
 }
 
 // ContractPatch is what somebody says of a contract; members that are nil leave what stands.
@@ -99,7 +106,7 @@ func FromClient(c *idp.Client) Registration {
 		GrantTypes: c.GrantTypes, ResponseTypes: c.ResponseTypes, Scopes: c.Scopes, Audience: c.Audience, RequirePKCE: c.RequirePKCE, Trusted: c.Trusted,
 		LogoURI: c.LogoURI, ClientURI: c.ClientURI, PolicyURI: c.PolicyURI, TosURI: c.TosURI, Contacts: c.Contacts,
 		DefaultMaxAge: c.DefaultMaxAge, AlwaysReauthenticate: c.AlwaysReauthenticate, MaxSessionAge: c.MaxSessionAge, DefaultACRValues: c.DefaultACRValues,
-		Contract: FromContract(c.Contract),
+		Contract: FromContract(c.Contract), Topics: Topics{c.ClientRequests},
 	}
 }
 
@@ -112,6 +119,7 @@ func (r Registration) On(c *idp.Client) {
 	c.LogoURI, c.ClientURI, c.PolicyURI, c.TosURI, c.Contacts = r.LogoURI, r.ClientURI, r.PolicyURI, r.TosURI, r.Contacts
 	c.DefaultMaxAge, c.AlwaysReauthenticate, c.MaxSessionAge, c.DefaultACRValues = r.DefaultMaxAge, r.AlwaysReauthenticate, r.MaxSessionAge, r.DefaultACRValues
 	c.Contract = r.Contract.Over(c.Contract)
+	c.ClientRequests = r.ClientRequests
 }
 
 // Client returns a new client from r, with every default written out. It has no secret yet.

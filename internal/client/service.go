@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 
@@ -259,17 +259,38 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 // clone returns a copy that shares no memory with c: what the store gave belongs to everybody.
 func clone(c *idp.Client) *idp.Client {
 	n := *c
-	for _, list := range []*[]string{
-		&n.AuthMethods, &n.RedirectURIs, &n.PostLogoutRedirectURIs, &n.AllowedOrigins, &n.GrantTypes, &n.ResponseTypes, &n.Scopes, &n.Audience, &n.Contacts, &n.DefaultACRValues,
-	} {
-		*list = slices.Clone(*list)
-	}
-	n.Secrets = slices.Clone(n.Secrets)
-	if c.DefaultMaxAge != nil {
-		age := *c.DefaultMaxAge
-		n.DefaultMaxAge = &age
-	}
+	unshare(reflect.ValueOf(&n).Elem())
 	return &n
+}
+
+// unshare copies what the fields of a struct point to, so that a topic that is added later cannot be forgotten.
+func unshare(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				unshare(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			return
+		}
+		own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(own, v)
+		v.Set(own)
+		for i := range own.Len() {
+			unshare(own.Index(i))
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		own := reflect.New(v.Type().Elem())
+		own.Elem().Set(v.Elem())
+		unshare(own.Elem())
+		v.Set(own)
+	}
 }
 
 // cut bounds a text for the audit log, which takes 256 bytes.

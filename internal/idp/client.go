@@ -38,6 +38,9 @@ type Client struct {
 	DefaultACRValues     []string `json:"default_acr_values,omitempty"`
 
 	Contract Contract `json:"contract"`
+
+	// Topics: one struct and one file each, promoted here, in client files, on the wire and in the database.
+	ClientRequests
 }
 
 // Contract is what a client was promised when it was made: formats, algorithms, claims and lifetimes. A later release that changes a

@@ -101,6 +101,7 @@ func (c *Client) Validate() error {
 	c.checkWords(f)
 	c.checkPolicy(f)
 	c.Contract.check(f, c.Public())
+	c.checkRequests(f)
 	return errors.Join(f.list...)
 }
 
