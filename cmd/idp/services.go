@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"idp/internal/account"
@@ -15,6 +16,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/keys"
 	"idp/internal/logctx"
+	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -43,6 +45,7 @@ type services struct {
 	clientDir *directory.Clients
 	providers *directory.Providers
 	upstream  *upstream.Registry
+	outbound  *outbound.Client
 }
 
 // openOptions says what differs between the server and a command beside it.
@@ -117,6 +120,9 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	s.clientDir = directory.NewClients(s.store, s.watcher)
 	s.providers = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
 	s.upstream = upstream.New(upstream.Config{Logger: o.logger})
+	if s.outbound, err = outbound.New(outboundConfig(c)); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -145,6 +151,14 @@ func (s *services) schema(ctx context.Context, migrate bool) error {
 		return fmt.Errorf("the database is not up to date, it lacks %s: run `idp migrate up`, or start the server, which does it", strings.Join(missing, ", "))
 	}
 	return nil
+}
+
+func outboundConfig(c *config.Config) outbound.Config {
+	out := outbound.Config{Allow: c.Outbound.Allow, CAFile: c.Outbound.CAFile}
+	if c.Dev {
+		out.Allow = append(slices.Clone(out.Allow), "127.0.0.0/8", "::1") // where the applications of a developer run
+	}
+	return out
 }
 
 func hasherConfig(c *config.Config) secret.HasherConfig {

@@ -54,6 +54,8 @@ type Config struct {
 	Metrics bool `key:"metrics" default:"true"`
 	// Limits bounds what a stranger may send.
 	Limits Limits `key:"limits"`
+	// Outbound says what this server may call because an application named it: its keys, its notification addresses.
+	Outbound Outbound `key:"outbound"`
 	// SeedFile names users and clients to create at every start, for tests and demonstrations. The server refuses to start with it
 	// unless the issuer's host is this machine or ends in .test, .localhost or .example.
 	SeedFile string `key:"seed_file" path:"file"`
@@ -186,6 +188,15 @@ type Bootstrap struct {
 	AdminPassword Secret `key:"admin_password" secret:"true"`
 	// Dir is a folder of client files that are applied at each start, as `idp client apply -f` does.
 	Dir string `key:"dir" path:"dir"`
+}
+
+// Outbound says what this server may call because an application named it.
+type Outbound struct {
+	// Allow names hosts and networks inside that may be called. Without it only addresses of the public internet are, because whoever
+	// registers an application could otherwise have this server call what only it can reach. With --dev this machine is among them.
+	Allow []string `key:"allow" example:"keys.corp.example, 10.20.0.0/16"`
+	// CAFile holds certificates, in PEM, of authorities that are trusted for these calls beside the system's.
+	CAFile string `key:"ca_file" path:"file" example:"/etc/idp/corp-ca.pem"`
 }
 
 // Limits bounds what a stranger may send.

@@ -115,6 +115,8 @@ func (f *field) kind() string {
 		return "size, such as `64KiB`, `19MiB`"
 	case []netip.Prefix:
 		return "list of networks or addresses; in the environment parted by commas"
+	case []string:
+		return "list of texts; in the environment parted by commas"
 	}
 	if p := f.tag.Get("path"); p != "" {
 		return "path of a " + noun(p)

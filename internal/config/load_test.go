@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -248,7 +249,10 @@ func TestSecret_NoFormatterShowsIt(t *testing.T) {
 // What Print writes is a configuration again: nothing is lost or misspelt.
 func TestPrint_CanBeLoaded(t *testing.T) {
 	t.Parallel()
-	c := mustLoad(t, "issuer: https://id.example.com\ntrusted_proxies: [10.0.0.0/8, '::1']\nops_listen: off\nbrand: {name: 'true: #1'}\n", nil)
+	c := mustLoad(t, "issuer: https://id.example.com\ntrusted_proxies: [10.0.0.0/8, '::1']\nops_listen: off\nbrand: {name: 'true: #1'}\noutbound: {allow: [keys.example, 10.0.0.0/8]}\n", nil)
+	if want := []string{"keys.example", "10.0.0.0/8"}; !slices.Equal(c.Outbound.Allow, want) {
+		t.Errorf("outbound.allow: got %v, want %v", c.Outbound.Allow, want)
+	}
 	again := mustLoad(t, c.Print(), nil)
 	c.origins, again.origins, c.file, again.file = nil, nil, "", ""
 	if !reflect.DeepEqual(again, c) {

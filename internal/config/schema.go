@@ -75,7 +75,7 @@ func (f *field) schema() *schemaNode {
 		n.Pattern = `^(0|([0-9]+d)?([0-9.]+(h|m|s|ms))*)$`
 	case Size:
 		n.Pattern = `^[0-9]+ *(B|KiB|MiB|GiB)$`
-	case []netip.Prefix:
+	case []netip.Prefix, []string:
 		n.Type, n.Items = []string{"array", "string"}, &schemaNode{Type: "string"}
 	}
 	return n

@@ -169,6 +169,11 @@ func (c *Config) validateOthers(fault report) {
 	if ext := strings.ToLower(filepath.Ext(c.Brand.Logo)); c.Brand.Logo != "" && !slices.Contains([]string{".svg", ".png", ".webp"}, ext) {
 		fault("brand.logo", "%q is no .svg, .png or .webp file. Convert the image.", c.Brand.Logo)
 	}
+	for _, entry := range c.Outbound.Allow {
+		if _, err := netip.ParsePrefix(entry); err != nil && strings.ContainsAny(entry, "/@*?# \t") {
+			fault("outbound.allow", "%q is no host and no network. Write a host such as keys.corp.example, or a network such as 10.20.0.0/16.", entry)
+		}
+	}
 	if b := &c.Bootstrap; b.AdminPassword != "" && b.AdminEmail == "" {
 		fault("bootstrap.admin_email", "is missing, and bootstrap.admin_password is set. Write the administrator's address.")
 	}

@@ -72,6 +72,7 @@ func TestValidate_RefusesWhatWouldBreakOrWeaken(t *testing.T) {
 		{"MySQL", "database.url=mysql://db/idp", "neither PostgreSQL nor SQLite"},
 		{"SQLite without a file", "database.url=sqlite:", "names no file"},
 		{"everybody is a proxy", "trusted_proxies=0.0.0.0/0", "every client could forge its address"}, // FL-13
+		{"a URL is no host", "outbound.allow=https://keys.example", "Write a host such as"},
 		{"host bits", "trusted_proxies=10.0.0.1/8", "Write 10.0.0.0/8"},
 		{"weak hash", "password.memory=8MiB", "Write at least 19MiB"}, // FB-1
 		{"weak hash in dev", "password.memory=8MiB dev=true", ""},

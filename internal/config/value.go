@@ -150,6 +150,10 @@ func decode(v reflect.Value, texts []string) error {
 		}
 		return nil
 	}
+	if list, ok := v.Addr().Interface().(*[]string); ok {
+		*list = splitList(texts)
+		return nil
+	}
 	if len(texts) != 1 {
 		return errors.New("takes one value, not a list. Write a single value")
 	}
@@ -202,6 +206,8 @@ func format(v any) string {
 			texts[i] = p.String()
 		}
 		return strings.Join(texts, ", ")
+	case []string:
+		return strings.Join(v, ", ")
 	}
 	return fmt.Sprint(v)
 }
