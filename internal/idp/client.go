@@ -41,6 +41,7 @@ type Client struct {
 
 	// Topics: one struct and one file each, promoted here, in client files, on the wire and in the database.
 	ClientRequests
+	ClientSender
 }
 
 // Contract is what a client was promised when it was made: formats, algorithms, claims and lifetimes. A later release that changes a
