@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -13,17 +14,18 @@ import (
 func newKeyCmd(a *app) *cobra.Command {
 	cmd := a.withDatabase(&cobra.Command{
 		Use:   "key",
-		Short: "The keys that sign tokens, and the key ring that encrypts secrets",
-		Long: `The keys that sign tokens, and the key ring that encrypts secrets in the database.
+		Short: "The keys that sign and decrypt tokens, and the key ring that encrypts secrets",
+		Long: `The keys that sign tokens and decrypt what clients send, and the key ring that encrypts secrets in the database.
 
-Signing keys are made at the first start and change by themselves (setting keys.rotate_every). A new key is published before it signs,
-and an old one stays published until the last token that it signed has expired.` + onlineHelp + `
+There is a key for each algorithm that is in use: RS256, ES256 and EdDSA from the first start on, another when a client is registered for it.
+They change by themselves (setting keys.rotate_every). A new key is published before it signs, and an old one stays published until the
+last token that it signed has expired.` + onlineHelp + `
 The key ring is worked on here in any case.`,
 	})
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:   "list",
-			Short: "List the published signing keys",
+			Short: "List the keys that sign and decrypt",
 			Args:  cobra.NoArgs,
 			RunE: a.online(func(ctx context.Context, b *backend, _ []string) error {
 				list, err := b.Keys(ctx)
@@ -52,17 +54,25 @@ func newKeyRotateCmd(a *app) *cobra.Command {
 	var now bool
 	cmd := &cobra.Command{
 		Use:   "rotate",
-		Short: "Make a new signing key that takes over from the present one",
-		Long: `Make a new signing key that takes over from the present one. It is published at once and signs after keys.publish_before (24h), so that
+		Short: "Make a new key that takes over from the present one",
+		Long: `Make a new key that takes over from the present one. It is published at once and signs after keys.publish_before (24h), so that
 applications that keep the key set in memory know it by then. With --now the key that was published ahead signs at once. If there is
-none, a new one does: applications refuse its tokens until they read the key set again, which most do when they meet an unknown key.`,
+none, a new one does: applications refuse its tokens until they read the key set again, which most do when they meet an unknown key.
+
+The first key of an algorithm works at once. So does one that decrypts (RSA-OAEP, ECDH-ES, …): the present one leaves the key set, and decrypts
+what was encrypted before for another day.`,
 		Example: `  idp key rotate --alg ES256
+  idp key rotate --alg PS256
   idp key rotate --now          # all algorithms, at once`,
 		Args: cobra.NoArgs,
 		RunE: a.online(func(ctx context.Context, b *backend, _ []string) error {
-			algs := idp.SupportedSigningAlgs()
-			if alg != "" {
-				algs = []string{alg}
+			algs := []string{alg}
+			if alg == "" {
+				list, err := b.Keys(ctx)
+				if err != nil {
+					return err
+				}
+				algs = algorithmsOf(list)
 			}
 			var made []api.Key
 			err := each(algs, func(alg string) error {
@@ -79,10 +89,21 @@ none, a new one does: applications refuse its tokens until they read the key set
 			return err
 		}),
 	}
-	cmd.Flags().StringVar(&alg, "alg", "", "only the key of this algorithm (default: one of each)")
+	cmd.Flags().StringVar(&alg, "alg", "", "only the key of this algorithm (default: of each that there is a key for)")
 	cmd.Flags().BoolVar(&now, "now", false, "sign with the next key at once")
-	must(cmd.RegisterFlagCompletionFunc("alg", cobra.FixedCompletions(idp.SupportedSigningAlgs(), cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("alg", cobra.FixedCompletions(append(idp.SupportedSigningAlgs(), idp.SupportedEncryptionAlgs()...), cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
+}
+
+// algorithmsOf lists the algorithms that there are keys for.
+func algorithmsOf(list []api.Key) []string {
+	var algs []string
+	for _, k := range list {
+		if !slices.Contains(algs, k.Algorithm) {
+			algs = append(algs, k.Algorithm)
+		}
+	}
+	return algs
 }
 
 func newKeyRetireCmd(a *app) *cobra.Command {

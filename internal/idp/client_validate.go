@@ -30,9 +30,6 @@ func SupportedAuthMethods() []string {
 	return []string{AuthClientSecretBasic, AuthClientSecretPost, AuthNone}
 }
 
-// SupportedSigningAlgs lists the algorithms in which tokens may be signed.
-func SupportedSigningAlgs() []string { return []string{"RS256", "ES256", "EdDSA"} }
-
 // ApplyDefaults fills what a registration left out. Lists that are nil get their default; empty lists stay empty. Every default
 // is written into the client, so that a later release cannot change it underneath.
 func (c *Client) ApplyDefaults() {

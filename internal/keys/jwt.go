@@ -11,8 +11,12 @@ import (
 // The typ header of what we sign. A token of one kind is never taken for another, because Verify compares the whole header
 // (RFC 8725 §3.11).
 const (
-	TypeIDToken     = "JWT"
-	TypeAccessToken = "at+jwt" // RFC 9068 §2.1
+	TypeIDToken      = "JWT"
+	TypeAccessToken  = "at+jwt"                  // RFC 9068 §2.1
+	TypeIntrospected = "token-introspection+jwt" // RFC 9701 §5
+	// TypeUserInfo is none: OpenID Connect Core §5.3.2 names no type, libraries refuse one that they do not know, and "JWT" would be an ID
+	// token's.
+	TypeUserInfo = ""
 )
 
 // maxToken bounds what Verify looks at.
@@ -20,9 +24,9 @@ const maxToken = 16 << 10
 
 // Sign returns the compact JWS (RFC 7515 §3.1) of payload, signed with the key of alg that signs now.
 func (m *Manager) Sign(alg, typ string, payload []byte) (string, error) {
-	k := m.snapshot.Load().signing(alg, time.Now())
-	if k == nil {
-		return "", fmt.Errorf("no active signing key for %s", alg)
+	k := m.snapshot.Load().current(alg, time.Now())
+	if k == nil || k.alg.encrypts() {
+		return "", fmt.Errorf("no active signing key for %q", alg)
 	}
 	header := k.header(typ)
 	n := len(header) + 1 + base64.RawURLEncoding.EncodedLen(len(payload))
@@ -30,7 +34,7 @@ func (m *Manager) Sign(alg, typ string, payload []byte) (string, error) {
 	copy(buf, header)
 	buf[len(header)] = '.'
 	base64.RawURLEncoding.Encode(buf[len(header)+1:], payload)
-	sig, err := k.alg.sign(k.private, buf)
+	sig, err := k.alg.sign(&k.alg, k.private, buf)
 	if err != nil {
 		return "", fmt.Errorf("sign with key %s: %w", k.ID, err)
 	}
@@ -64,7 +68,7 @@ func (m *Manager) Verify(token, typ string) (*Verified, bool) {
 		return nil, false
 	}
 	sig, err := base64.RawURLEncoding.Strict().DecodeString(sig64)
-	if err != nil || !k.alg.verify(k.private.Public(), []byte(token[:len(header)+1+len(payload)]), sig) {
+	if err != nil || !k.alg.verify(&k.alg, k.private.Public(), []byte(token[:len(header)+1+len(payload)]), sig) {
 		return nil, false
 	}
 	p, err := base64.RawURLEncoding.Strict().DecodeString(payload)
@@ -81,6 +85,9 @@ func HalfHash(alg, value string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if a.encrypts() {
+		return "", fmt.Errorf("the algorithm %s has no hash: it signs nothing", alg)
+	}
 	d := digest(a.hash, []byte(value))
 	return base64.RawURLEncoding.EncodeToString(d[:len(d)/2]), nil
 }
@@ -90,7 +97,7 @@ func encodeHeader(alg, kid, typ string) string {
 	b, err := json.Marshal(struct {
 		Alg string `json:"alg"`
 		Kid string `json:"kid"`
-		Typ string `json:"typ"`
+		Typ string `json:"typ,omitempty"`
 	}{alg, kid, typ})
 	if err != nil {
 		panic(err) // three strings always encode

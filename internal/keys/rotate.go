@@ -22,7 +22,7 @@ func (m *Manager) generate(alg string) (candidate, error) {
 	if err != nil {
 		return candidate{}, err
 	}
-	private, err := a.generate()
+	private, err := a.generate(&a)
 	if err != nil {
 		return candidate{}, fmt.Errorf("generate %s key: %w", alg, err)
 	}
@@ -33,7 +33,7 @@ func (m *Manager) generate(alg string) (candidate, error) {
 	k := &idp.SigningKey{ID: idp.NewID(), Algorithm: alg, Private: der, CreatedAt: time.Now()}
 	sealed, err := m.Keyring.Seal(der, Binding(k.ID))
 	if err != nil {
-		return candidate{}, fmt.Errorf("seal signing key: %w", err)
+		return candidate{}, fmt.Errorf("seal %s key: %w", alg, err)
 	}
 	return candidate{k, sealed}, nil
 }
@@ -57,15 +57,21 @@ func (m *Manager) create(ctx context.Context, k candidate, active time.Time) (*i
 	if err := m.Store.CreateSigningKey(ctx, k.SigningKey, k.sealed); err != nil {
 		return nil, err
 	}
-	m.Logger.InfoContext(ctx, "signing key created", slog.String("kid", k.ID), slog.String("alg", k.Algorithm), slog.Time("active_at", active))
+	m.Logger.InfoContext(ctx, "key created", slog.String("kid", k.ID), slog.String("alg", k.Algorithm), slog.Time("active_at", active))
 	return k.SigningKey, nil
 }
 
-// Rotate makes a new signing key for alg, which is only published at first, for PublishBefore, and says when the present one stops
-// signing and leaves the JWKS: it stays published until its last token has expired (OpenID Connect Core §10.1.1).
+// Rotate makes a new key for alg. One that signs is only published at first, for PublishBefore; the present one stops signing then, and stays
+// published until its last token has expired (OpenID Connect Core §10.1.1). One that decrypts takes the place of the present one in the JWKS
+// at once; that one decrypts what was encrypted before for as long (OpenID Connect Core §10.2.1). The first key of an algorithm works at
+// once: there is nothing that anybody could have kept.
 func (m *Manager) Rotate(ctx context.Context, alg string) (*Info, error) {
 	return m.succeed(ctx, alg, func(ctx context.Context, k candidate) (*idp.SigningKey, error) {
-		return m.rotate(ctx, k, time.Now().Add(m.PublishBefore))
+		now := time.Now()
+		if idp.IsEncryptionAlg(alg) || m.snapshot.Load().current(alg, now) == nil {
+			return m.rotate(ctx, k, now)
+		}
+		return m.rotate(ctx, k, now.Add(m.PublishBefore))
 	})
 }
 
@@ -165,7 +171,7 @@ func (m *Manager) RotateDue(ctx context.Context, now time.Time) (made int, err e
 	if err != nil {
 		return 0, err
 	}
-	_, err = m.Store.WithLease(ctx, "keys", idp.NewID(), now.Add(time.Second), now, func(ctx context.Context) error {
+	_, err = m.Store.WithLease(ctx, "keys", m.holder, now.Add(time.Second), now, func(ctx context.Context) error {
 		still, err := m.due(ctx, now) // another replica may have been first
 		if err != nil {
 			return err
@@ -175,7 +181,11 @@ func (m *Manager) RotateDue(ctx context.Context, now time.Time) (made int, err e
 			if !ok {
 				continue // since a moment ago: the next run's
 			}
-			if _, err := m.rotate(ctx, k, now.Add(m.PublishBefore)); err != nil {
+			active := now.Add(m.PublishBefore)
+			if idp.IsEncryptionAlg(alg) {
+				active = now
+			}
+			if _, err := m.rotate(ctx, k, active); err != nil {
 				return err
 			}
 			made++

@@ -17,7 +17,7 @@ import (
 	"idp/internal/store"
 )
 
-// liveKey is a signing key, parsed once, with its headers ready.
+// liveKey is a key, parsed once, with the headers of what it signs all day ready.
 type liveKey struct {
 	idp.SigningKey
 	alg         algorithm
@@ -27,10 +27,13 @@ type liveKey struct {
 }
 
 func (k *liveKey) header(typ string) string {
-	if typ == TypeAccessToken {
+	switch typ {
+	case TypeIDToken:
+		return k.idHeader
+	case TypeAccessToken:
 		return k.tokenHeader
 	}
-	return k.idHeader
+	return encodeHeader(k.Algorithm, k.ID, typ)
 }
 
 // snapshot is all keys at one moment. It never changes; a reload puts another in its place.
@@ -46,8 +49,8 @@ func (s *snapshot) published(id string) bool {
 	return slices.ContainsFunc(s.keys, func(k *liveKey) bool { return k.ID == id })
 }
 
-// signing returns the key of alg that signs at now: the youngest that has become active and is not retired.
-func (s *snapshot) signing(alg string, now time.Time) *liveKey {
+// current returns the key of alg that works at now: the youngest that has become active and is not retired.
+func (s *snapshot) current(alg string, now time.Time) *liveKey {
 	for _, k := range slices.Backward(s.keys) {
 		if k.Algorithm == alg && !now.Before(k.ActiveAt) && (k.RetiredAt == nil || now.Before(*k.RetiredAt)) {
 			return k
@@ -70,10 +73,18 @@ func newSnapshot(sealed []*store.SealedKey, ring *secret.Keyring) (*snapshot, er
 			return nil, err
 		}
 		s.keys = append(s.keys, k)
-		s.byHeader[TypeIDToken+"."+k.idHeader] = k
-		s.byHeader[TypeAccessToken+"."+k.tokenHeader] = k
+		use := "sig"
+		if k.alg.encrypts() {
+			if k.RetiredAt != nil { // OpenID Connect Core §10.2.1: taken out of the JWKS, kept for what is under way
+				continue
+			}
+			use = "enc"
+		} else {
+			s.byHeader[TypeIDToken+"."+k.idHeader] = k
+			s.byHeader[TypeAccessToken+"."+k.tokenHeader] = k
+		}
 		// RP-9, RFC 7517 §4: every key has kid, kty, use and alg.
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private.Public(), KeyID: k.ID, Algorithm: k.Algorithm, Use: "sig"})
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private.Public(), KeyID: k.ID, Algorithm: k.Algorithm, Use: use})
 	}
 	var err error
 	if s.jwks, err = json.Marshal(set); err != nil {
@@ -95,14 +106,15 @@ func openKey(row *store.SealedKey, ring *secret.Keyring) (*liveKey, error) {
 	}
 	signer, ok := parsed.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("signing key %s is a %T, which cannot sign", row.ID, parsed)
+		return nil, fmt.Errorf("signing key %s is a %T, which no algorithm uses", row.ID, parsed)
 	}
 	alg, err := algorithmNamed(row.Algorithm)
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", row.ID, err)
 	}
-	return &liveKey{
-		SigningKey: *row.SigningKey, alg: alg, private: signer,
-		idHeader: encodeHeader(row.Algorithm, row.ID, TypeIDToken), tokenHeader: encodeHeader(row.Algorithm, row.ID, TypeAccessToken),
-	}, nil
+	k := &liveKey{SigningKey: *row.SigningKey, alg: alg, private: signer}
+	if !alg.encrypts() {
+		k.idHeader, k.tokenHeader = encodeHeader(row.Algorithm, row.ID, TypeIDToken), encodeHeader(row.Algorithm, row.ID, TypeAccessToken)
+	}
+	return k, nil
 }

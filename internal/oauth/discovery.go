@@ -10,7 +10,6 @@ import (
 
 	"idp/internal/idp"
 	"idp/internal/interaction"
-	"idp/internal/keys"
 	"idp/internal/oauth/claims"
 )
 
@@ -73,7 +72,7 @@ func (p *Provider) discovery() (document, error) {
 		ResponseModes:        []string{"query"},
 		GrantTypes:           p.grantTypes(),
 		SubjectTypes:         []string{"public"},
-		IDTokenAlgs:          keys.Algorithms(),
+		IDTokenAlgs:          idp.SupportedSigningAlgs(),
 		TokenAuthMethods:     append(secretMethods, idp.AuthNone),
 		IntrospectionMethods: secretMethods,
 		RevocationMethods:    append(secretMethods, idp.AuthNone),

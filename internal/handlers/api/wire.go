@@ -189,9 +189,9 @@ type RotateSecret struct {
 // Key is a signing key without its private half.
 type Key keys.Info
 
-// RotateKey is what to do about a new signing key.
+// RotateKey is what to do about a new key.
 type RotateKey struct {
-	Algorithm string `json:"alg" enum:"RS256,ES256,EdDSA"`
+	Algorithm string `json:"alg" enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,RSA-OAEP,RSA-OAEP-256,ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW" doc:"Of a key that signs, or that decrypts what clients send"`
 	Now       bool   `json:"now,omitempty" doc:"Sign at once: with the key that was published ahead, or else with a new one, which relying parties have not seen"`
 }
 
