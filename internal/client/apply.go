@@ -61,6 +61,9 @@ func (s *Service) Apply(ctx context.Context, docs []Document, o ApplyOptions) (P
 	if o.Source == "" {
 		o.Source = DefaultSource
 	}
+	if idp.ReservedSource(o.Source) {
+		return Plan{}, idp.Invalidf("source", "The name %q is kept for clients that register themselves. Choose another one.", o.Source)
+	}
 	if len(docs) > maxDocuments {
 		return Plan{}, idp.Invalidf("clients", "There are %d clients; %d is the most that is applied at once.", len(docs), maxDocuments)
 	}
@@ -171,6 +174,9 @@ func (s *Service) step(old *idp.Client, doc Document, source string) (step, erro
 	next := &idp.Client{ID: doc.ID, Contract: idp.DefaultContract(), CreatedAt: at, UpdatedAt: at}
 	action := ActionCreate
 	if old != nil {
+		if old.Registered() {
+			return step{}, &idp.Error{Kind: idp.Conflict, Code: "registered_itself", Field: "client_id", Message: fmt.Sprintf("The client %s registered itself, and may change itself. Choose another id for the one in the file, or delete that one.", doc.ID)}
+		}
 		if old.ManagedBy != "" && old.ManagedBy != source {
 			return step{}, &idp.Error{Kind: idp.Conflict, Code: "managed_by_file", Field: "client_id", Message: fmt.Sprintf("The client %s is kept by another source, %s. Remove it from one of the two.", doc.ID, old.ManagedBy)}
 		}

@@ -42,7 +42,7 @@ func flat(c *idp.Client) map[string]string {
 		return out
 	}
 	plain := *c
-	plain.Secrets = nil
+	plain.Secrets, plain.ClientOrigin = nil, idp.ClientOrigin{}
 	for name, raw := range members(plain) {
 		if name != "contract" {
 			out[name] = string(raw)

@@ -166,6 +166,8 @@ func wanted(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Map:
+		return "a list of keys and texts"
 	case reflect.Slice:
 		return "a list of texts, each on a line of its own behind a dash"
 	case reflect.Int, reflect.Int64:

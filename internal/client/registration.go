@@ -41,7 +41,7 @@ type Registration struct {
 // Topics are the parts of a registration that are the same here and in idp.Client: one struct and one file of package idp each.
 type Topics struct {
 	idp.ClientRequests
-	idp.ClientSender
+	idp.ClientApplication
 }
 
 // ContractPatch is what somebody says of a contract; members that are nil leave what stands.
@@ -107,7 +107,7 @@ func FromClient(c *idp.Client) Registration {
 		GrantTypes: c.GrantTypes, ResponseTypes: c.ResponseTypes, Scopes: c.Scopes, Audience: c.Audience, RequirePKCE: c.RequirePKCE, Trusted: c.Trusted,
 		LogoURI: c.LogoURI, ClientURI: c.ClientURI, PolicyURI: c.PolicyURI, TosURI: c.TosURI, Contacts: c.Contacts,
 		DefaultMaxAge: c.DefaultMaxAge, AlwaysReauthenticate: c.AlwaysReauthenticate, MaxSessionAge: c.MaxSessionAge, DefaultACRValues: c.DefaultACRValues,
-		Contract: FromContract(c.Contract), Topics: Topics{c.ClientRequests, c.ClientSender},
+		Contract: FromContract(c.Contract), Topics: Topics{c.ClientRequests, c.ClientApplication},
 	}
 }
 
@@ -121,7 +121,7 @@ func (r Registration) On(c *idp.Client) {
 	c.DefaultMaxAge, c.AlwaysReauthenticate, c.MaxSessionAge, c.DefaultACRValues = r.DefaultMaxAge, r.AlwaysReauthenticate, r.MaxSessionAge, r.DefaultACRValues
 	c.Contract = r.Contract.Over(c.Contract)
 	c.ClientRequests = r.ClientRequests
-	c.ClientSender = r.ClientSender
+	c.ClientApplication = r.ClientApplication
 }
 
 // Client returns a new client from r, with every default written out. It has no secret yet.

@@ -46,10 +46,17 @@ type SecretOptions struct {
 // Guard says why an existing client may not be changed, or nil. It runs in the transaction of the change.
 type Guard func(*idp.Client) error
 
-// NotManaged refuses to change a client that is kept in a file: the next apply would undo it.
+// NotManaged refuses to change a client that is kept in a file, or described by a document: the next apply, or the next look at the document, would
+// undo it.
 func NotManaged(c *idp.Client) error {
-	if c.ManagedBy == "" {
+	switch {
+	case c.ManagedBy == "" || c.Registered():
 		return nil
+	case c.FromDocument():
+		return &idp.Error{
+			Kind: idp.Conflict, Code: "managed_by_document",
+			Message: fmt.Sprintf("The client %s is what the document at that address says, and the next look at it would undo the change. Change the document, or force it.", c.ID),
+		}
 	}
 	return &idp.Error{
 		Kind: idp.Conflict, Code: "managed_by_file",
@@ -282,6 +289,15 @@ func unshare(v reflect.Value) {
 		for i := range own.Len() {
 			unshare(own.Index(i))
 		}
+	case reflect.Map:
+		if v.IsNil() {
+			return
+		}
+		own := reflect.MakeMapWithSize(v.Type(), v.Len())
+		for _, key := range v.MapKeys() {
+			own.SetMapIndex(key, v.MapIndex(key))
+		}
+		v.Set(own)
 	case reflect.Pointer:
 		if v.IsNil() {
 			return

@@ -9,7 +9,7 @@ type Client struct {
 	ID        string    `json:"client_id"`
 	Name      string    `json:"client_name,omitempty"`
 	Disabled  bool      `json:"disabled,omitempty"`
-	ManagedBy string    `json:"managed_by,omitempty"` // the file it is kept in; empty for the database alone
+	ManagedBy string    `json:"managed_by,omitempty"` // the set of files it is kept in, or one of the constants ManagedBy…; empty for the database alone
 	CreatedAt time.Time `json:"-"`
 	UpdatedAt time.Time `json:"-"`
 
@@ -41,7 +41,9 @@ type Client struct {
 
 	// Topics: one struct and one file each, promoted here, in client files, on the wire and in the database.
 	ClientRequests
-	ClientSender
+	ClientApplication
+
+	ClientOrigin `json:"origin,omitzero"` // not the operator's words; kept in the database alone
 }
 
 // Contract is what a client was promised when it was made: formats, algorithms, claims and lifetimes. A later release that changes a

@@ -16,8 +16,6 @@ const (
 	maxName    = 100 // characters of a name
 	maxSecrets = 5
 	maxTTL     = 10 * 365 * 86400 // seconds
-
-	maxClientID = 128 // bytes
 )
 
 // SupportedGrantTypes lists the grants that a client may be registered for: those that the token endpoint serves.
@@ -97,9 +95,10 @@ func (c *Client) Validate() error {
 	c.checkURIs(f)
 	c.checkWords(f)
 	c.checkPolicy(f)
-	c.checkSender(f)
 	c.Contract.check(f, c.Public())
 	c.checkRequests(f)
+	c.checkApplication(f)
+	c.checkOrigin(f)
 	return errors.Join(f.list...)
 }
 
@@ -109,22 +108,6 @@ func (f *faults) add(field, format string, args ...any) {
 	f.list = append(f.list, Invalidf(field, format, args...))
 }
 
-// ValidClientID reports whether a client may have the id. RP-3: several libraries send it raw in HTTP Basic, so it may hold nothing that
-// form encoding would change. It is also part of the API's paths, so it begins with a letter or digit.
-func ValidClientID(id string) bool {
-	if id == "" || len(id) > maxClientID {
-		return false
-	}
-	for i := range len(id) {
-		c := id[i]
-		alnum := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !alnum && (i == 0 || c != '-' && c != '_' && c != '.') {
-			return false
-		}
-	}
-	return true
-}
-
 func (c *Client) checkIdentity(f *faults) {
 	switch {
 	case c.ID == "":
@@ -132,7 +115,7 @@ func (c *Client) checkIdentity(f *faults) {
 	case !ValidClientID(c.ID):
 		f.add("client_id", "The client id %s is not made of at most %d letters, digits, dashes, underscores and dots with a letter or digit first.", quote(c.ID), maxClientID)
 	}
-	if utf8.RuneCountInString(c.Name) > maxName || !shownText(c.Name) {
+	if c.Name != "" && !isShownName(c.Name) {
 		// Bidirectional and invisible characters would let one application look like another on the consent page.
 		f.add("client_name", "The name %s has invisible characters, spaces around it, or more than %d characters.", quote(c.Name), maxName)
 	}
@@ -147,6 +130,11 @@ func (c *Client) checkIdentity(f *faults) {
 			f.add(at("contacts", i), "The contact %s is empty, has invisible characters, or is longer than %d bytes.", quote(contact), maxWord)
 		}
 	}
+}
+
+// isShownName reports whether a name can stand on the consent page.
+func isShownName(name string) bool {
+	return name != "" && utf8.RuneCountInString(name) <= maxName && shownText(name)
 }
 
 func (c *Client) checkCredentials(f *faults) {

@@ -67,16 +67,20 @@ func (c *Client) checkWords(f *faults) {
 	}{
 		{"scopes", c.Scopes}, {"audience", c.Audience}, {"default_acr_values", c.DefaultACRValues},
 	} {
-		if len(words.list) > maxList {
-			f.add(words.field, "There are %d entries; %d is the most.", len(words.list), maxList)
-		}
-		for i, word := range words.list {
-			switch {
-			case !isScopeToken(word):
-				f.add(at(words.field, i), "%s is empty, longer than %d bytes, or has a space, a quote, a backslash or a character beyond ASCII (RFC 6749 §3.3).", quote(word), maxWord)
-			case slices.Contains(words.list[:i], word):
-				f.add(at(words.field, i), "%s is named twice.", quote(word))
-			}
+		checkScopeList(f, words.field, words.list)
+	}
+}
+
+func checkScopeList(f *faults, field string, words []string) {
+	if len(words) > maxList {
+		f.add(field, "There are %d entries; %d is the most.", len(words), maxList)
+	}
+	for i, word := range words {
+		switch {
+		case !isScopeToken(word):
+			f.add(at(field, i), "%s is empty, longer than %d bytes, or has a space, a quote, a backslash or a character beyond ASCII (RFC 6749 §3.3).", quote(word), maxWord)
+		case slices.Contains(words[:i], word):
+			f.add(at(field, i), "%s is named twice.", quote(word))
 		}
 	}
 }

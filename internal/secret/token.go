@@ -25,6 +25,8 @@ const (
 	TokenRemember TokenKind = "rm" // remembered device
 	TokenBrowser  TokenKind = "br" // binding of an interaction to its browser
 	TokenOnce     TokenKind = "ot" // one-time link: reset, verification, invitation
+	TokenInitial  TokenKind = "ia" // initial access token: lets an application register itself
+	TokenManage   TokenKind = "ra" // registration access token: lets an application change its registration
 )
 
 const (

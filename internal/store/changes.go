@@ -11,6 +11,7 @@ const (
 	TopicClients   = "clients"
 	TopicProviders = "providers"
 	TopicKeys      = "keys"
+	TopicResources = "resources"
 )
 
 // changed records, in the caller's transaction, that a topic changed, and tells the listeners.

@@ -17,6 +17,7 @@ var purges = []struct{ table, sql string }{
 	{"sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE purge_at <= $1 LIMIT $2)`},
 	{"traces", `DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE expires_at <= $1 LIMIT $2)`},
 	{"throttles", `DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)`},
+	{"registration_tokens", `DELETE FROM registration_tokens WHERE id IN (SELECT id FROM registration_tokens WHERE expires_at <= $1 LIMIT $2)`},
 	{"once_tokens", `DELETE FROM once_tokens WHERE digest IN (SELECT digest FROM once_tokens WHERE expires_at <= $1 LIMIT $2)`},
 	{"replays", `DELETE FROM replays WHERE digest IN (SELECT digest FROM replays WHERE expires_at <= $1 LIMIT $2)`},
 }

@@ -134,7 +134,7 @@ func checkValue(decoder *json.Decoder, depth int, free bool) error {
 					return fmt.Errorf("there is no member %.64q: every member is in lower case", key)
 				}
 				seen[key] = true
-				inner = free || key == "custom"
+				inner = free || key == "custom" || key == "localized" // names of the operator's own; client_name#de-CH
 			}
 			if err := checkValue(decoder, depth+1, inner); err != nil {
 				return err

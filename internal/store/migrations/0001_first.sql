@@ -83,6 +83,7 @@ CREATE TABLE grants (
   updated_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (user_id, client_id)
 );
+CREATE INDEX grants_client ON grants (client_id);
 
 -- One row per authorization: its code, then its refresh tokens, one after the other in the same columns. No digest is
 -- indexed: codes and tokens carry the row's id, and an update that touches no index is the cheap kind on PostgreSQL.
@@ -166,6 +167,30 @@ CREATE TABLE clients (
   updated_at TIMESTAMPTZ NOT NULL,
   version BIGINT NOT NULL
 );
+CREATE INDEX clients_managed_by ON clients (managed_by, updated_at);
+
+-- Tokens with which an application may register itself (RFC 7591 §3): how often, until when, and what it may ask for.
+CREATE TABLE registration_tokens (
+  id TEXT PRIMARY KEY,
+  digest BYTEA NOT NULL,
+  name TEXT NOT NULL,
+  policy TEXT NOT NULL,
+  most BIGINT NOT NULL,
+  used BIGINT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX registration_tokens_expires ON registration_tokens (expires_at);
+
+-- The operator's protected resources (RFC 9728).
+CREATE TABLE resources (
+  id TEXT PRIMARY KEY,
+  identifier TEXT NOT NULL,
+  document TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL
+);
+CREATE UNIQUE INDEX resources_identifier ON resources (identifier);
 
 CREATE TABLE providers (
   id TEXT PRIMARY KEY,
