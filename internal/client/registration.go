@@ -41,6 +41,7 @@ type Registration struct {
 // Topics are the parts of a registration that are the same here and in idp.Client: one struct and one file of package idp each.
 type Topics struct {
 	idp.ClientRequests
+	idp.ClientSender
 	idp.ClientApplication
 }
 
@@ -107,7 +108,7 @@ func FromClient(c *idp.Client) Registration {
 		GrantTypes: c.GrantTypes, ResponseTypes: c.ResponseTypes, Scopes: c.Scopes, Audience: c.Audience, RequirePKCE: c.RequirePKCE, Trusted: c.Trusted,
 		LogoURI: c.LogoURI, ClientURI: c.ClientURI, PolicyURI: c.PolicyURI, TosURI: c.TosURI, Contacts: c.Contacts,
 		DefaultMaxAge: c.DefaultMaxAge, AlwaysReauthenticate: c.AlwaysReauthenticate, MaxSessionAge: c.MaxSessionAge, DefaultACRValues: c.DefaultACRValues,
-		Contract: FromContract(c.Contract), Topics: Topics{c.ClientRequests, c.ClientApplication},
+		Contract: FromContract(c.Contract), Topics: Topics{c.ClientRequests, c.ClientSender, c.ClientApplication},
 	}
 }
 
@@ -122,6 +123,7 @@ func (r Registration) On(c *idp.Client) {
 	c.Contract = r.Contract.Over(c.Contract)
 	c.ClientRequests = r.ClientRequests
 	c.ClientApplication = r.ClientApplication
+	c.ClientSender = r.ClientSender
 }
 
 // Client returns a new client from r, with every default written out. It has no secret yet.

@@ -41,6 +41,7 @@ type Client struct {
 
 	// Topics: one struct and one file each, promoted here, in client files, on the wire and in the database.
 	ClientRequests
+	ClientSender
 	ClientApplication
 
 	ClientOrigin `json:"origin,omitzero"` // not the operator's words; kept in the database alone

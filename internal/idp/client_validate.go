@@ -95,6 +95,7 @@ func (c *Client) Validate() error {
 	c.checkURIs(f)
 	c.checkWords(f)
 	c.checkPolicy(f)
+	c.checkSender(f)
 	c.Contract.check(f, c.Public())
 	c.checkRequests(f)
 	c.checkApplication(f)
