@@ -105,6 +105,11 @@ func PKCE() Client {
 	return client("pkce", "https://pkce.example/cb", "")
 }
 
+// Pushed is a client whose requests must be pushed.
+func Pushed() Client {
+	return client("pushed", "https://pushed.example/cb", "")
+}
+
 // BasicOnly is a client that registered client_secret_basic alone.
 func BasicOnly() Client {
 	return client("basiconly", "https://basiconly.example/cb", "")

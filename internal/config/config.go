@@ -44,6 +44,8 @@ type Config struct {
 	Audit Audit `key:"audit"`
 	// Trace says how long the explanation of each request is kept.
 	Trace Trace `key:"trace"`
+	// Requests says what applications' authorization requests must be like.
+	Requests Requests `key:"requests"`
 	// Registration says who may create an account: "closed" means operators only.
 	Registration string `key:"registration" default:"closed" enum:"closed"`
 	// Brand is what people see on the pages.
@@ -165,6 +167,13 @@ type Trace struct {
 	// Retention of traces, which `idp trace` prints. Of a flood 20 a second are kept of each kind (failed, waiting for the person, answered),
 	// and never many more than the newest 100,000.
 	Retention time.Duration `key:"retention" default:"24h" min:"1m" max:"30d"`
+}
+
+// Requests says what applications' authorization requests must be like.
+type Requests struct {
+	// RequirePushed takes from every application only requests that it pushed before it sent the browser (RFC 9126). Without it an application can be held to that by
+	// its own registration.
+	RequirePushed bool `key:"require_pushed" default:"false"`
 }
 
 // Brand is what people see on the pages.

@@ -82,7 +82,7 @@ type Next struct {
 // Decide says what the person must do next, or that the request can be answered. Steps that were done in this interaction
 // satisfy prompt and max_age=0 once: the next request asks anew.
 func Decide(f Facts, now time.Time) Next {
-	if reason := f.malformed(); reason != "" {
+	if reason := f.Malformed(); reason != "" {
 		return Next{Step: Fail, Reason: reason, Error: ErrorInvalidRequest}
 	}
 	if f.Steps.Denied {
@@ -109,8 +109,8 @@ func (f Facts) next(now time.Time) Next {
 	return Next{Step: Done}
 }
 
-// malformed returns why the request makes no sense whoever sends it, or "".
-func (f Facts) malformed() string {
+// Malformed returns why the request makes no sense whoever sends it, or "".
+func (f Facts) Malformed() string {
 	for _, p := range f.Prompts {
 		switch p {
 		case PromptNone:

@@ -42,7 +42,7 @@ func Purge(c PurgeConfig) Job {
 	if c.Most <= 0 {
 		c.Most = purgeMost
 	}
-	for _, most := range []*int{&c.Keep.Traces, &c.Keep.Interactions, &c.Keep.Logins} {
+	for _, most := range []*int{&c.Keep.Traces, &c.Keep.Interactions, &c.Keep.Logins, &c.Keep.Pushed} {
 		if *most <= 0 {
 			*most = purgeKeep
 		}

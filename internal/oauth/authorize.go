@@ -35,7 +35,7 @@ func (p *Provider) Authorize(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	a, err := p.readAuthorizeRequest(r.Context(), params, err, now, t)
+	a, err := p.readAuthorizeRequest(r.Context(), &authorizeRequest{Params: params, RequestedAt: now, Trace: t}, err)
 	if err != nil {
 		p.failAuthorize(w, r, a, t, err)
 		return
@@ -122,7 +122,7 @@ func (p *Provider) Resume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The client may have changed since: everything is checked again, but time counts from the request's arrival.
-	a, err := p.readAuthorizeRequest(ctx, params, err, i.CreatedAt, t)
+	a, err := p.readAuthorizeRequest(ctx, &authorizeRequest{Params: params, RequestedAt: i.CreatedAt, Trace: t, Resumed: true}, err)
 	if err != nil {
 		p.failAuthorize(w, r, a, t, err)
 		return
@@ -173,6 +173,10 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 				p.failPage(w, r, a.Trace, err)
 				return
 			}
+		}
+		if err := p.dropPushed(ctx, a); err != nil {
+			p.failPage(w, r, a.Trace, err)
+			return
 		}
 		p.answerAuthorizeError(w, r, a, &Error{Status: http.StatusBadRequest, Code: next.Error, Description: silentDescriptions[next.Error]})
 	default:

@@ -36,6 +36,9 @@ func (p *Provider) issue(ctx context.Context, a *authorizeRequest) error {
 		ar.GrantScope(s)
 	}
 	_, err = p.engine.NewAuthorizeResponse(ctx, ar, &grant.Session{Now: time.Now(), Trace: a.Trace, Client: a.Client})
+	if a.Pushed != "" && errors.Is(err, idp.ErrConflict) {
+		return a.deadRequest("one that was not answered yet", "one that was answered at the same moment")
+	}
 	return err
 }
 
@@ -54,22 +57,25 @@ func (h codeIssuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosit
 		return errors.New("authorization request without our facts")
 	}
 	now := time.Now()
-	id := idp.NewID()
+	id := a.authorizationID()
 	code := h.p.Keyring.NewToken(secret.TokenCode, id) // RFC 6749 §10.10: 256 random bits
 	contract := &a.Client.Contract
 	// OpenID Connect Core §11: a refresh token for who asked for offline_access; it outlives the session unless the contract says otherwise.
 	refreshable := slices.Contains(a.Scopes, idp.ScopeOfflineAccess) && slices.Contains(a.Client.GrantTypes, idp.GrantRefreshToken)
+	// A spent code is remembered as long as a token that followed from it can live.
+	memory := contract.CodeTTL.Duration() + contract.AccessTokenTTL.Duration()
+	if a.Pushed != "" {
+		memory = max(memory, pushedMemory)
+	}
 	// RFC 7636 §4.4: the challenge is kept in the row, and the code says nothing of it.
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{
 		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Client.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
 		Refreshable: refreshable, Offline: refreshable && !contract.EndWithSession, CodeChallenge: a.CodeChallenge,
 		Request:     idp.CodeRequest{Nonce: a.Nonce, TraceID: a.Trace.ID},
-		CodeExpires: now.Add(contract.CodeTTL.Duration()),
-		// A spent code is remembered as long as a token that followed from it can live.
-		ExpiresAt: now.Add(contract.CodeTTL.Duration() + contract.AccessTokenTTL.Duration()),
+		CodeExpires: now.Add(contract.CodeTTL.Duration()), ExpiresAt: now.Add(memory),
 	}, code.Digest, a.conditions, now)
 	if err != nil {
-		if errors.Is(err, idp.ErrNotFound) {
+		if errors.Is(err, idp.ErrNotFound) || errors.Is(err, idp.ErrConflict) {
 			return err
 		}
 		return fmt.Errorf("issue code: %w", err)

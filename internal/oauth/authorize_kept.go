@@ -22,6 +22,9 @@ func (a *authorizeRequest) kept() url.Values {
 			kept.Set(name, v)
 		}
 	}
+	if a.Pushed != "" {
+		kept.Set(markPushed, a.Pushed)
+	}
 	if a.MaxAge != nil {
 		kept.Set("max_age", strconv.FormatInt(*a.MaxAge, 10))
 	}

@@ -32,6 +32,11 @@ type authorizeRequest struct {
 	RequestedAt     time.Time
 	Trace           *trace.T
 
+	// How it came.
+	Pushing bool   // it is being pushed: a client stands behind it, and no browser yet
+	Pushed  string // the id of the pushed request; empty for another
+	Resumed bool   // a page was shown, and the parameters are those that were kept
+
 	// How the code is issued; set by issue, read by the code handler.
 	conditions store.IssueConditions
 	answer     *idp.Authorization
@@ -61,15 +66,26 @@ func (f *redirectFault) Error() string { return f.description }
 func badRequest(description string) error { return &redirectFault{"invalid_request", description} }
 
 // readAuthorizeRequest finds the client and the redirect URI, and then makes every other check that needs no database. On a
-// *redirectFault the request is returned beside it, with what the redirect needs.
-func (p *Provider) readAuthorizeRequest(ctx context.Context, params url.Values, paramErr error, at time.Time, t *trace.T) (*authorizeRequest, error) {
-	a := &authorizeRequest{Params: params, State: params.Get("state"), RequestedAt: at, Trace: t}
-	if d := (duplicate{}); errors.As(paramErr, &d) && (d.name == "client_id" || d.name == "redirect_uri") {
+// *redirectFault the request is returned beside it, with what the redirect needs. a has the parameters, and how and when they came.
+func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest, paramErr error) (*authorizeRequest, error) {
+	if a.Resumed {
+		a.restore(a.Params)
+	}
+	a.State = a.Params.Get("state")
+	if d := (duplicate{}); errors.As(paramErr, &d) && (d.name == "client_id" || d.name == "redirect_uri" || d.name == "request_uri") {
 		// Which of the two is meant, we do not guess; so there is no redirect that can be trusted (RFC 6749 §4.1.2.1).
 		return nil, paramErr
 	}
 	if err := p.findClient(ctx, a); err != nil {
 		return nil, err
+	}
+	if !a.Resumed && a.Params.Has("request_uri") {
+		if err := p.openRequest(ctx, a); err != nil {
+			return nil, err
+		}
+		if a.Pushed != "" {
+			paramErr = nil // it is about what does not count
+		}
 	}
 	if err := findRedirectURI(a); err != nil {
 		return nil, err
@@ -77,12 +93,12 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, params url.Values, 
 	if paramErr != nil {
 		return a, badRequest(paramErr.Error())
 	}
-	for _, check := range []func(*authorizeRequest) error{checkBounds, checkUnsupported, checkResponseType, checkScope, checkPKCE, p.checkOpenID} {
+	for _, check := range []func(*authorizeRequest) error{checkBounds, p.checkPushed, checkUnsupported, checkResponseType, checkScope, checkPKCE, p.checkOpenID} {
 		if err := check(a); err != nil {
 			return a, err
 		}
 	}
-	t.Pass("client, redirect_uri and parameters")
+	a.Trace.Pass("client, redirect_uri and parameters")
 	return a, nil
 }
 

@@ -30,6 +30,8 @@ type metadata struct {
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
+	PushedEndpoint        string   `json:"pushed_authorization_request_endpoint"`
+	RequirePushed         bool     `json:"require_pushed_authorization_requests,omitempty"`
 	Scopes                []string `json:"scopes_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
@@ -63,6 +65,8 @@ func (p *Provider) discovery() (document, error) {
 		IntrospectionEndpoint: p.Issuer + pathIntrospect,
 		RevocationEndpoint:    p.Issuer + pathRevoke,
 		EndSessionEndpoint:    p.Issuer + pathLogout,
+		PushedEndpoint:        p.Issuer + pathPAR,
+		RequirePushed:         p.RequirePushed, // RFC 9126 §5
 		Scopes: []string{
 			idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles,
 		},

@@ -49,7 +49,7 @@ func FuzzToken(f *testing.F) {
 	f.Add("grant_type=refresh_token&refresh_token=" + w.Keyring.NewToken("rt", idp.NewID()).Text + "&client_id=app")
 	f.Add("grant_type=%00&%ff=&client_assertion=x")
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, path := range []string{"/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/userinfo"} {
+		for _, path := range []string{"/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/userinfo", "/oauth2/par"} {
 			r := httptest.NewRequest(http.MethodPost, issuer+path, strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			if rec := w.do(t, r); rec.Code < 400 || rec.Code >= 500 {

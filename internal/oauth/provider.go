@@ -40,6 +40,8 @@ type Config struct {
 	// LoopLimit is how many codes one session may fetch for one client within loopWindow before a page explains the loop
 	// (FD-3); 0 switches that off.
 	LoopLimit int
+	// RequirePushed takes from every client only authorization requests that were pushed.
+	RequirePushed bool
 	// Fail writes an error page: the request has no redirect URI that may be trusted.
 	Fail func(w http.ResponseWriter, r *http.Request, e PageError)
 	// IssuedTokens is told of each answered token request, for metrics; may be nil.
@@ -136,6 +138,7 @@ func (p *Provider) Routes() []Route {
 		{Pattern: p.base + pathAuthorize, Handler: p.Authorize},
 		{Pattern: p.base + pathResume, Handler: p.Resume},
 		{Pattern: p.base + pathToken, Handler: p.Token, CORS: true},
+		{Pattern: p.base + pathPAR, Handler: p.PushedRequest, CORS: true},
 		{Pattern: p.base + pathUserInfo, Handler: p.UserInfo, CORS: true},
 		{Pattern: p.base + pathIntrospect, Handler: p.Introspect},
 		{Pattern: p.base + pathRevoke, Handler: p.Revoke, CORS: true},
@@ -158,6 +161,7 @@ const (
 	pathAuthorize  = "/oauth2/authorize"
 	pathResume     = "/oauth2/authorize/resume"
 	pathToken      = "/oauth2/token"
+	pathPAR        = "/oauth2/par"
 	pathUserInfo   = "/oauth2/userinfo"
 	pathIntrospect = "/oauth2/introspect"
 	pathRevoke     = "/oauth2/revoke"

@@ -27,6 +27,7 @@ const (
 	TokenOnce     TokenKind = "ot" // one-time link: reset, verification, invitation
 	TokenInitial  TokenKind = "ia" // initial access token: lets an application register itself
 	TokenManage   TokenKind = "ra" // registration access token: lets an application change its registration
+	TokenPushed   TokenKind = "pr" // request_uri of a pushed authorization request
 )
 
 const (

@@ -76,7 +76,8 @@ type IssueConditions struct {
 }
 
 // IssueCode writes an authorization with its code, if the conditions hold, and returns it with the user, session, time and methods
-// of the sign-in filled in. idp.ErrNotFound says that some condition does not hold: look, and ask the person.
+// of the sign-in filled in. idp.ErrNotFound says that some condition does not hold: look, and ask the person. idp.ErrConflict says that there
+// is an authorization of this id: the pushed request was used.
 // This one statement is the whole of an authorization request with a session and a grant.
 func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []byte, c IssueConditions, now time.Time) (*idp.Authorization, error) {
 	request, err := toJSON(a.Request)
@@ -114,7 +115,7 @@ type Redemption struct {
 	RefreshDigest  []byte // of the refresh token that the client gets if it may have one
 	RefreshIdle    time.Time
 	RefreshExpires time.Time
-	Expires        time.Time // when the row is of no use, without a refresh token
+	Expires        time.Time // when the row is of no use, without a refresh token; never sooner than it said before
 }
 
 // RedeemCode spends a code and installs the first refresh token, in one statement: the code is the client's own, unspent,
@@ -124,7 +125,7 @@ func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*A
 	return scanAuthorizationUser(s.db.QueryRow(ctx, `UPDATE authorizations SET code_used_at = $7,
 			refresh_digest = CASE WHEN refreshable THEN $6 ELSE refresh_digest END,
 			refresh_idle_at = CASE WHEN refreshable THEN $8 ELSE refresh_idle_at END,
-			expires_at = CASE WHEN refreshable THEN $9 WHEN NOT refreshable THEN $10 ELSE expires_at END
+			expires_at = CASE WHEN refreshable THEN $9 WHEN expires_at > $10 THEN expires_at ELSE $10 END
 		WHERE id = $1 AND code_digest = $2 AND client_id = $3 AND code_used_at IS NULL AND revoked_at IS NULL AND code_expires_at > $7
 			AND (redirect_uri = $4 OR $4 = '' AND redirect_omitted) AND code_challenge = $5
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')

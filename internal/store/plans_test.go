@@ -68,6 +68,7 @@ func fill(t *testing.T, db sqldb.Engine, now time.Time) {
 		{"access_tokens", bytes + `, '', '{}', $1`},
 		{"revoked_tokens", `'j' || i, $1`},
 		{"interactions", `'x' || i, '', ` + bytes + `, 'app', '', '{}', '', $1, $1`},
+		{"pushed_requests", `'p' || i, ` + bytes + `, 'app', '', $1, $1`},
 		{"upstream_logins", bytes + `, ` + bytes + `, '', '', '', $1, $1`},
 		{"clients", `'c' || i, '{}', FALSE, '', $1, $1, 1`},
 		{"audit_events", `'e' || i, $1, '', '', '', 'u' || i, '', '', '', '', '', '{}'`},
@@ -130,6 +131,9 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_, _ = s.Interaction(ctx, "x77", d, now)
 	_ = s.RecordSteps(ctx, "x77", idp.Steps{}, now)
 	_ = s.ConsumeInteraction(ctx, "x77")
+	_ = s.PutPushedRequest(ctx, &idp.PushedRequest{ID: "new", CreatedAt: now, ExpiresAt: later}, d)
+	_, _ = s.PushedRequest(ctx, "p77", d, now)
+	_ = s.DropPushedRequest(ctx, "p77")
 	_, _ = s.TakeUpstreamLogin(ctx, d, d, now)
 	_ = s.CreateUpstreamLogin(ctx, &store.UpstreamLogin{StateDigest: []byte("new"), BrowserDigest: d, CreatedAt: now, ExpiresAt: later})
 	_, _ = s.PasswordLogin(ctx, "u77@example.com")

@@ -10,6 +10,7 @@ import (
 // keep), $2 how many rows at most.
 var purges = []struct{ table, sql string }{
 	{"interactions", `DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at <= $1 LIMIT $2)`},
+	{"pushed_requests", `DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE expires_at <= $1 LIMIT $2)`},
 	{"upstream_logins", `DELETE FROM upstream_logins WHERE state_digest IN (SELECT state_digest FROM upstream_logins WHERE expires_at <= $1 LIMIT $2)`},
 	{"authorizations", `DELETE FROM authorizations WHERE id IN (SELECT id FROM authorizations WHERE expires_at <= $1 LIMIT $2)`},
 	{"access_tokens", `DELETE FROM access_tokens WHERE digest IN (SELECT digest FROM access_tokens WHERE expires_at <= $1 LIMIT $2)`},
@@ -59,6 +60,7 @@ type Caps struct {
 	Traces       int
 	Interactions int
 	Logins       int // at upstream providers, under way
+	Pushed       int // authorization requests, by public clients too
 }
 
 // Trim deletes at most batch rows of each table that has more than its cap, the oldest first, and returns how many went.
@@ -75,6 +77,8 @@ func (s *Store) Trim(ctx context.Context, keep Caps, batch int) (map[string]int6
 			WHERE expires_at <= (SELECT expires_at FROM interactions ORDER BY expires_at DESC LIMIT 1 OFFSET $1) ORDER BY expires_at LIMIT $2)`},
 		{"upstream_logins", keep.Logins, `DELETE FROM upstream_logins WHERE state_digest IN (SELECT state_digest FROM upstream_logins
 			WHERE expires_at <= (SELECT expires_at FROM upstream_logins ORDER BY expires_at DESC LIMIT 1 OFFSET $1) ORDER BY expires_at LIMIT $2)`},
+		{"pushed_requests", keep.Pushed, `DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests
+			WHERE expires_at <= (SELECT expires_at FROM pushed_requests ORDER BY expires_at DESC LIMIT 1 OFFSET $1) ORDER BY expires_at LIMIT $2)`},
 	} {
 		n, err := s.db.Exec(ctx, t.sql, t.keep, batch)
 		if err != nil {

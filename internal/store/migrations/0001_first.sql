@@ -147,6 +147,17 @@ CREATE TABLE interactions (
 CREATE INDEX interactions_browser ON interactions (browser_digest, id);
 CREATE INDEX interactions_expires ON interactions (expires_at);
 
+-- Authorization requests that clients pushed (RFC 9126). The authorization that follows from one has its id, so that one request gives one code.
+CREATE TABLE pushed_requests (
+  id TEXT PRIMARY KEY,
+  digest BYTEA NOT NULL,
+  client_id TEXT NOT NULL,
+  params TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX pushed_requests_expires ON pushed_requests (expires_at);
+
 CREATE TABLE upstream_logins (
   state_digest BYTEA PRIMARY KEY,
   browser_digest BYTEA NOT NULL,

@@ -1,0 +1,117 @@
+package oauth
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/interaction"
+	"idp/internal/logctx"
+	"idp/internal/secret"
+	"idp/internal/trace"
+)
+
+const (
+	// pushedLife is how long a request_uri may be used: long enough for a slow browser and a reload, and no longer (RFC 9126 §2.2).
+	pushedLife = 90 * time.Second
+	// pushedMost bounds what one request may make us keep.
+	pushedMost = 16 << 10
+	// pushedMemory is how long the authorization of a pushed request is remembered at least: longer than any page that was opened with it
+	// waits for a person, so that of two such pages only one gets a code.
+	pushedMemory = 30 * time.Minute
+)
+
+// pushedAnswer is RFC 9126 §2.2.
+type pushedAnswer struct {
+	RequestURI string `json:"request_uri"`
+	ExpiresIn  int64  `json:"expires_in"`
+}
+
+// PushedRequest is the pushed authorization request endpoint (RFC 9126 §2): the client proves who it is and sends what it would else
+// send through the browser; every check of the authorization endpoint that needs no person is made now.
+func (p *Provider) PushedRequest(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost { // RFC 9126 §2.3
+		methodNotAllowed(w, http.MethodPost)
+		return
+	}
+	ctx, now := r.Context(), time.Now()
+	t := p.Traces.Begin(logctx.From(ctx).Trace, "par", now)
+	logctx.Set(ctx, slog.String("trace_id", t.ID))
+	answer, err := p.push(w, r, t, now)
+	if err != nil {
+		t.End(p.answerError(w, r, pushError(err), t.ID).Code)
+		return
+	}
+	t.End(trace.OK)
+	writeJSON(w, http.StatusCreated, answer)
+}
+
+func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now time.Time) (*pushedAnswer, error) {
+	ctx := r.Context()
+	form, err := readForm(w, r)
+	if err != nil {
+		t.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Clause: "RFC 9126 §2.1"})
+		return nil, err
+	}
+	// RFC 9126 §2: the same client authentication as at the token endpoint.
+	c, err := p.auth.Authenticate(ctx, r, form, t, now)
+	if err != nil {
+		return nil, err
+	}
+	logClient(r, c)
+	if err := pushable(form, c); err != nil {
+		t.Fail(idp.Check{Name: "request can be pushed", Received: err.Error(), Clause: "RFC 9126 §2.1"})
+		return nil, err
+	}
+	a, err := p.readAuthorizeRequest(ctx, &authorizeRequest{Params: form, RequestedAt: now, Trace: t, Pushing: true}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if a.facts().Malformed() != "" {
+		return nil, badRequest(silentDescriptions[interaction.ErrorInvalidRequest])
+	}
+	params := a.kept().Encode()
+	if len(params) > pushedMost {
+		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The parameters together are longer than 16 KiB."}
+	}
+	token := p.Keyring.NewToken(secret.TokenPushed, idp.NewID())
+	err = p.Store.PutPushedRequest(ctx, &idp.PushedRequest{
+		ID: token.ID, ClientID: c.ID, Params: params, CreatedAt: now, ExpiresAt: now.Add(pushedLife),
+	}, token.Digest)
+	if err != nil {
+		return nil, err
+	}
+	t.Pass("kept for the browser")
+	return &pushedAnswer{RequestURI: requestURIPrefix + token.Text, ExpiresIn: int64(pushedLife / time.Second)}, nil
+}
+
+// pushable takes the client's credentials out of the form and refuses what no pushed request may hold.
+func pushable(form url.Values, c *idp.Client) error {
+	for _, name := range []string{"client_secret", "client_assertion", "client_assertion_type"} {
+		form.Del(name)
+	}
+	if form.Has("request_uri") { // RFC 9126 §2.1
+		return invalidForm("A pushed request has no request_uri.")
+	}
+	if id := form.Get("client_id"); id != "" && id != c.ID {
+		return invalidForm("The client_id is not that of the client that authenticated.")
+	}
+	form.Set("client_id", c.ID)
+	return nil
+}
+
+// pushError turns what the authorization endpoint would redirect or show into an answer to the client (RFC 9126 §2.3).
+func pushError(err error) error {
+	var back *redirectFault
+	var page *pageFault
+	switch {
+	case errors.As(err, &back):
+		return &Error{Status: http.StatusBadRequest, Code: back.code, Description: back.description}
+	case errors.As(err, &page):
+		return &Error{Status: http.StatusBadRequest, Code: page.Code, Description: page.Description}
+	}
+	return err
+}
