@@ -40,6 +40,8 @@ func clientFields() []field {
 		{flag: "refresh-idle", member: "contract.refresh_idle", kind: fieldSeconds, usage: "life of an unused refresh token, a `duration` such as 30d"},
 		{flag: "refresh-max", member: "contract.refresh_max", kind: fieldSeconds, usage: "life of a chain of refresh tokens, a `duration` such as 365d"},
 		{flag: "end-with-session", member: "contract.end_with_session", kind: fieldSwitch, usage: "refresh tokens end with the session even with offline_access"},
+		{flag: "jwks", member: "jwks", kind: fieldJSON, usage: "`file` that holds its public keys, a JWK Set"},
+		{flag: "jwks-uri", member: "jwks_uri", usage: "https `address` where its public keys are read"},
 		{flag: "require-par", member: "require_pushed_authorization_requests", kind: fieldSwitch, usage: "take only requests that were pushed (RFC 9126)"},
 		{flag: "claims-in-id-token", member: "contract.claims_in_id_token", kind: fieldSwitch, usage: "profile and address in the ID token too"},
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +22,7 @@ const (
 	fieldList              // several, by repeating the flag: a value may hold a comma
 	fieldSwitch            // true, or false with =false
 	fieldSeconds           // a duration
+	fieldJSON              // a file that holds JSON; an empty name takes the member away
 )
 
 // field is a flag that stands for a member of the document that the API takes. One table of them describes a noun for create and
@@ -91,6 +94,19 @@ func (f field) read(flags *pflag.FlagSet) (any, error) {
 			return nil, usagef("--%s %q is no duration: write a number and its unit, such as 90s, 10m, 24h or 30d", f.flag, text)
 		}
 		return int64(d / time.Second), nil
+	case fieldJSON:
+		name, err := flags.GetString(f.flag)
+		if err != nil || name == "" {
+			return nil, err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if !json.Valid(text) {
+			return nil, fmt.Errorf("--%s: %s holds no JSON", f.flag, name)
+		}
+		return json.RawMessage(text), nil
 	default:
 		return flags.GetString(f.flag)
 	}

@@ -38,6 +38,7 @@ func (s *server) buildFront() error {
 	s.protocol, err = oauth.New(oauth.Config{
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed,
+		ClientKeys: s.keysOf, Outbound: s.outbound,
 		Fail: handlers.FailPage(front), IssuedTokens: metrics.Issued,
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"idp/internal/account"
 	"idp/internal/audit"
 	"idp/internal/client"
+	"idp/internal/clientkeys"
 	"idp/internal/config"
 	"idp/internal/directory"
 	"idp/internal/idp"
@@ -46,6 +47,7 @@ type services struct {
 	providers *directory.Providers
 	upstream  *upstream.Registry
 	outbound  *outbound.Client
+	keysOf    *clientkeys.Keys
 }
 
 // openOptions says what differs between the server and a command beside it.
@@ -123,6 +125,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	if s.outbound, err = outbound.New(outboundConfig(c)); err != nil {
 		return nil, err
 	}
+	s.keysOf = clientkeys.New(clientkeys.Config{Outbound: s.outbound, Logger: o.logger})
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -146,6 +147,9 @@ func (p *parser) mapping(node *yaml.Node, prefix string, into reflect.Value, lin
 			}
 			lines[key] = name.Line
 			p.mapping(value, key+".", field, lines, nil)
+		case field.Type() == reflect.TypeFor[json.RawMessage]():
+			lines[prefix+key] = value.Line
+			p.json(value, name.Value, prefix+key, field)
 		default:
 			lines[prefix+key] = value.Line
 			for j, element := range value.Content {
@@ -156,6 +160,21 @@ func (p *parser) mapping(node *yaml.Node, prefix string, into reflect.Value, lin
 			}
 		}
 	}
+}
+
+// json reads a part of the file that is kept as JSON, such as a set of keys.
+func (p *parser) json(node *yaml.Node, name, key string, into reflect.Value) {
+	var value map[string]any
+	if err := node.Decode(&value); err != nil {
+		p.fault(node.Line, key, "%q is a list of keys and values.", name)
+		return
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		p.fault(node.Line, key, "%q has a key that is no text.", name)
+		return
+	}
+	into.SetBytes(text)
 }
 
 // wanted says in words what a field takes.

@@ -100,6 +100,7 @@ func (c *Client) Validate() error {
 	c.checkRequests(f)
 	c.checkApplication(f)
 	c.checkOrigin(f)
+	c.checkKeys(f)
 	return errors.Join(f.list...)
 }
 

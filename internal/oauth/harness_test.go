@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"idp/internal/audit"
+	"idp/internal/clientkeys"
 	"idp/internal/directory"
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/keys"
 	"idp/internal/oauth"
+	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -79,8 +81,10 @@ func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *worl
 	a := audit.New(audit.Config{Store: s, Logger: log})
 	w.sessions = session.New(session.Config{Store: s, Keyring: ring, Audit: a, Issuer: issuer, Logger: log})
 	watcher := directory.NewWatcher(s, log)
+	out, err := outbound.New(outbound.Config{Allow: []string{"127.0.0.0/8"}})
+	must(t, err)
 	w.Provider, err = oauth.New(oauth.Config{
-		Issuer: issuer, Store: s, Clients: directory.NewClients(s, watcher), Keys: k, Keyring: ring, Sessions: w.sessions,
+		Issuer: issuer, Store: s, Clients: directory.NewClients(s, watcher), ClientKeys: clientkeys.New(clientkeys.Config{Outbound: out, Logger: log}), Outbound: out, Keys: k, Keyring: ring, Sessions: w.sessions,
 		Interactions: interaction.New(interaction.Config{Store: s, Issuer: issuer}), Traces: trace.New(trace.Config{Store: s, Logger: log, Retention: time.Hour}),
 		Audit: a, Logger: log, Fail: func(rw http.ResponseWriter, _ *http.Request, e oauth.PageError) {
 			w.lastPage = e

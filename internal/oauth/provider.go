@@ -11,6 +11,7 @@ import (
 	"github.com/ory/fosite"
 
 	"idp/internal/audit"
+	"idp/internal/clientkeys"
 	"idp/internal/directory"
 	"idp/internal/idp"
 	"idp/internal/interaction"
@@ -18,6 +19,7 @@ import (
 	"idp/internal/oauth/clientauth"
 	"idp/internal/oauth/grant"
 	"idp/internal/oauth/mint"
+	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -29,6 +31,8 @@ type Config struct {
 	Issuer       string // without a trailing slash; may have a path
 	Store        *store.Store
 	Clients      *directory.Clients
+	ClientKeys   *clientkeys.Keys
+	Outbound     *outbound.Client
 	Keys         *keys.Manager
 	Keyring      *secret.Keyring
 	Sessions     *session.Manager

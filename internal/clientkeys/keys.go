@@ -1,0 +1,103 @@
+package clientkeys
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"idp/internal/idp"
+	"idp/internal/outbound"
+)
+
+// ErrNoKeys says that a client has no keys, or that those it publishes cannot be read. The error's text says why, for the operator.
+var ErrNoKeys = errors.New("the client's keys cannot be read")
+
+// Config is what Keys needs.
+type Config struct {
+	Outbound *outbound.Client
+	Logger   *slog.Logger
+}
+
+// Keys answers for the keys of all clients. Safe for concurrent use.
+type Keys struct {
+	outbound *outbound.Client
+	logger   *slog.Logger
+	slots    chan struct{}
+
+	mu         sync.Mutex
+	fetchedAt  map[string]*fetched  // by address
+	registered map[string]keyedText // by client id
+}
+
+// keyedText is a registered set as it was read last.
+type keyedText struct {
+	text []byte
+	keys []jose.JSONWebKey
+}
+
+// New returns an empty memory of keys.
+func New(c Config) *Keys {
+	return &Keys{
+		outbound: c.Outbound, logger: c.Logger, slots: make(chan struct{}, fetches),
+		fetchedAt: map[string]*fetched{}, registered: map[string]keyedText{},
+	}
+}
+
+// all returns the keys of a client; with newer, those at its jwks_uri are read again.
+func (k *Keys) all(ctx context.Context, c *idp.Client, newer bool) ([]jose.JSONWebKey, error) {
+	switch {
+	case c.JWKSURI != "":
+		return k.fetch(ctx, c.JWKSURI, newer)
+	case len(c.JWKS) == 0:
+		return nil, ErrNoKeys
+	}
+	k.mu.Lock()
+	have, known := k.registered[c.ID]
+	k.mu.Unlock()
+	if known && bytes.Equal(have.text, c.JWKS) {
+		return have.keys, nil
+	}
+	keys, _, err := idp.ParseKeySet(c.JWKS)
+	if err != nil || len(keys) == 0 {
+		return nil, ErrNoKeys
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.registered) >= most {
+		clear(k.registered)
+	}
+	k.registered[c.ID] = keyedText{c.JWKS, keys}
+	return keys, nil
+}
+
+// find returns the keys of a client that fit, and asks its jwks_uri again before it says that there are none.
+func (k *Keys) find(ctx context.Context, c *idp.Client, fits func(*jose.JSONWebKey) bool) ([]jose.JSONWebKey, error) {
+	for _, newer := range []bool{false, true} {
+		keys, err := k.all(ctx, c, newer)
+		if err != nil {
+			return nil, err
+		}
+		var out []jose.JSONWebKey
+		for i := range keys {
+			if fits(&keys[i]) {
+				out = append(out, keys[i])
+			}
+		}
+		if len(out) > 0 || c.JWKSURI == "" {
+			return out, nil
+		}
+	}
+	return nil, nil
+}
+
+// HasCertificate reports whether a certificate, in DER, is the leaf of one of the client's keys (x5c, RFC 7517 §4.7).
+func (k *Keys) HasCertificate(ctx context.Context, c *idp.Client, der []byte) (bool, error) {
+	keys, err := k.find(ctx, c, func(key *jose.JSONWebKey) bool {
+		return len(key.Certificates) > 0 && bytes.Equal(key.Certificates[0].Raw, der)
+	})
+	return len(keys) > 0, err
+}
