@@ -117,14 +117,11 @@ func (f *frame) finish(ctx context.Context, r *http.Request, rec *recorder, even
 	if rec.to == assets && status < http.StatusInternalServerError {
 		level = slog.LevelDebug
 	}
-	if !f.Logger.Enabled(ctx, level) {
-		return
-	}
-	facts := make([]slog.Attr, 0, 20)
-	facts = append(facts,
+	facts := [...]slog.Attr{
 		slog.String("method", short(r.Method)), slog.String("route", rec.route.name), slog.Int("status", status),
-		slog.Int64("bytes", rec.bytes), slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("address", peer.Address))
-	f.Logger.LogAttrs(ctx, level, "request", append(facts, event.Attrs()...)...)
+		slog.Int64("bytes", rec.bytes), slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("address", peer.Address),
+	}
+	logctx.Line(ctx, f.Logger, level, "request", facts[:], event)
 }
 
 // statusAborted stands in the log where the connection was given up before a whole answer.

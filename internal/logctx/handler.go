@@ -23,10 +23,12 @@ func New(o Options) *slog.Logger {
 	}
 	h := &slog.HandlerOptions{Level: level, ReplaceAttr: redact}
 	var lines slog.Handler = slog.NewJSONHandler(o.Output, h)
-	if o.Format == "text" || o.Format != "json" && o.TTY {
+	text := o.Format == "text" || o.Format != "json" && o.TTY
+	if text {
 		lines = slog.NewTextHandler(o.Output, h)
 	}
 	root := newHandler(lines)
+	root.json = !text
 	root.buffer, _ = o.Output.(*Buffer)
 	return slog.New(root)
 }
@@ -37,6 +39,7 @@ type handler struct {
 	applied slog.Handler                      // with them
 	ops     []func(slog.Handler) slog.Handler // what leads from root to applied
 	grouped bool
+	json    bool    // the format of the lines
 	buffer  *Buffer // nil if lines are written one by one
 }
 
@@ -96,7 +99,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 
 func (h *handler) with(op func(slog.Handler) slog.Handler, group bool) *handler {
 	ops := append(h.ops[:len(h.ops):len(h.ops)], op)
-	return &handler{root: h.root, applied: op(h.applied), ops: ops, grouped: h.grouped || group, buffer: h.buffer}
+	return &handler{root: h.root, applied: op(h.applied), ops: ops, grouped: h.grouped || group, json: h.json, buffer: h.buffer}
 }
 
 const redacted = "[redacted]"

@@ -127,4 +127,6 @@ func servePrepared(w http.ResponseWriter, r *http.Request, body []byte, etag, ca
 var (
 	jsonType = []string{"application/json"}
 	nosniff  = []string{"nosniff"}
+	noStore  = []string{"no-store"}
+	noCache  = []string{"no-cache"}
 )

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"idp/internal/idp"
@@ -12,8 +13,8 @@ const authorizationCols = `id, client_id, user_id, session_id, offline, refresha
 	auth_time, amr, acr, issued_at, code_expires_at, code_used_at, bound_key, revoked_at, expires_at`
 
 // authorizationUser reads the user's state and claims beside an authorization, in a form that RETURNING takes on both engines.
-const authorizationUser = `, coalesce((SELECT u.state FROM users u WHERE u.id = authorizations.user_id), ''),
-	coalesce((SELECT u.claims FROM users u WHERE u.id = authorizations.user_id), '{}')`
+// authorizationUser is the state of the user and, behind a space, the claims: one look at the row for both.
+const authorizationUser = `, coalesce((SELECT u.state || ' ' || u.claims FROM users u WHERE u.id = authorizations.user_id), ' {}')`
 
 // AuthorizationUser is an authorization with what its user may be said to be today.
 type AuthorizationUser struct {
@@ -23,9 +24,9 @@ type AuthorizationUser struct {
 }
 
 type authorizationColumns struct {
-	a                                     idp.Authorization
-	scopes, audience, request, amr, state string
-	claims                                string
+	a                              idp.Authorization
+	scopes, audience, request, amr string
+	user                           string // authorizationUser
 }
 
 func (c *authorizationColumns) dest() []any {
@@ -47,21 +48,22 @@ func (c *authorizationColumns) value() (*idp.Authorization, error) {
 	return a, nil
 }
 
-func (c *authorizationColumns) withUser() (*AuthorizationUser, error) {
+func (c *authorizationColumns) withUser(cache *claimsCache) (*AuthorizationUser, error) {
 	a, err := c.value()
 	if err != nil {
 		return nil, err
 	}
-	v := &AuthorizationUser{Authorization: a, UserState: idp.UserState(c.state)}
-	return v, fromJSON(c.claims, &v.Claims)
+	state, claims, _ := strings.Cut(c.user, " ")
+	v := &AuthorizationUser{Authorization: a, UserState: idp.UserState(state)}
+	return v, cache.decode(claims, &v.Claims)
 }
 
-func scanAuthorizationUser(r sqldb.Row) (*AuthorizationUser, error) {
+func (s *Store) scanAuthorizationUser(r sqldb.Row) (*AuthorizationUser, error) {
 	var c authorizationColumns
-	if err := r.Scan(append(c.dest(), &c.state, &c.claims)...); err != nil {
+	if err := r.Scan(append(c.dest(), &c.user)...); err != nil {
 		return nil, err
 	}
-	return c.withUser()
+	return c.withUser(&s.claims)
 }
 
 // IssueConditions are what must hold in the same statement that writes a code, so that a session that has just ended, a user
@@ -122,7 +124,7 @@ type Redemption struct {
 // unexpired, fits its redirect URI (RFC 6749 §4.1.3) and its PKCE challenge (RFC 7636 §4.6), and the user is active.
 // idp.ErrNotFound says that something does not fit; FailCode then says what, and burns the code.
 func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*AuthorizationUser, error) {
-	return scanAuthorizationUser(s.db.QueryRow(ctx, `UPDATE authorizations SET code_used_at = $7,
+	return s.scanAuthorizationUser(s.db.QueryRow(ctx, `UPDATE authorizations SET code_used_at = $7,
 			refresh_digest = CASE WHEN refreshable THEN $6 ELSE refresh_digest END,
 			refresh_idle_at = CASE WHEN refreshable THEN $8 ELSE refresh_idle_at END,
 			expires_at = CASE WHEN refreshable THEN $9 WHEN expires_at > $10 THEN expires_at ELSE $10 END
@@ -139,7 +141,7 @@ func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*A
 func (s *Store) FailCode(ctx context.Context, id string, digest []byte, now time.Time) (*AuthorizationUser, error) {
 	var was *AuthorizationUser
 	err := s.InTx(ctx, func(ctx context.Context) (err error) {
-		was, err = scanAuthorizationUser(s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+`
+		was, err = s.scanAuthorizationUser(s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+`
 			FROM authorizations WHERE id = $1 AND code_digest = $2`, id, digest))
 		if err != nil {
 			return err
@@ -166,7 +168,7 @@ func (s *Store) AuthorizationNow(ctx context.Context, id, jti string) (v *Author
 		return nil, false, err
 	}
 	a.Scopes, v.UserState = split(scopes), idp.UserState(state)
-	return v, revoked, fromJSON(claims, &v.Claims)
+	return v, revoked, s.claims.decode(claims, &v.Claims)
 }
 
 // RevokeAuthorization kills a family, if it is the client's; idp.ErrNotFound if it is not, or is dead already.

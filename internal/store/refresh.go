@@ -56,10 +56,10 @@ func (s *Store) RotateRefreshToken(ctx context.Context, r Rotation, now time.Tim
 			RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
 		args = args[:6]
 	}
-	if err := s.db.QueryRow(ctx, text, args...).Scan(append(c.dest(), &c.state, &c.claims, &sealed)...); err != nil {
+	if err := s.db.QueryRow(ctx, text, args...).Scan(append(c.dest(), &c.user, &sealed)...); err != nil {
 		return nil, err
 	}
-	v, err := c.withUser()
+	v, err := c.withUser(&s.claims)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +85,11 @@ func (s *Store) FailRefresh(ctx context.Context, r Rotation, now time.Time) (*Re
 	err := s.InTx(ctx, func(ctx context.Context) error {
 		c = authorizationColumns{}
 		err := s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+`, coalesce(refresh_digest = $2, $4), refresh_idle_at, NOT `+whileSession+`
-			FROM authorizations WHERE id = $1`, r.ID, r.Old, now, false).Scan(append(c.dest(), &c.state, &c.claims, &current, &idle, &f.SessionOver)...)
+			FROM authorizations WHERE id = $1`, r.ID, r.Old, now, false).Scan(append(c.dest(), &c.user, &current, &idle, &f.SessionOver)...)
 		if err != nil {
 			return err
 		}
-		v, err := c.withUser()
+		v, err := c.withUser(&s.claims)
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (s *Store) FailRefresh(ctx context.Context, r Rotation, now time.Time) (*Re
 
 // RefreshTokenNow returns the authorization of a refresh token if that token could be used at now.
 func (s *Store) RefreshTokenNow(ctx context.Context, id string, digest []byte, now time.Time) (*AuthorizationUser, error) {
-	v, err := scanAuthorizationUser(s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+` FROM authorizations
+	v, err := s.scanAuthorizationUser(s.db.QueryRow(ctx, `SELECT `+authorizationCols+authorizationUser+` FROM authorizations
 		WHERE id = $1 AND refresh_digest = $2 AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
 			AND `+whileSession, id, digest, now))
 	if err != nil {

@@ -11,7 +11,10 @@ import (
 )
 
 // Store is the database in terms of idp's nouns.
-type Store struct{ db sqldb.Engine }
+type Store struct {
+	db     sqldb.Engine
+	claims claimsCache
+}
 
 // New returns a store over an open database. Close the database, not the store.
 func New(db sqldb.Engine) *Store { return &Store{db: db} }
