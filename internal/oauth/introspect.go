@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"idp/internal/idp"
-	"idp/internal/logctx"
 	"idp/internal/oauth/mint"
 	"idp/internal/secret"
 )
@@ -132,26 +131,4 @@ func ignoreNotFound(err error) error {
 		return nil
 	}
 	return err
-}
-
-// backChannel reads the form of a client's own request and authenticates it. It has answered already if ok is false.
-func (p *Provider) backChannel(w http.ResponseWriter, r *http.Request, endpoint string) (*idp.Client, formValues, time.Time, bool) {
-	now := time.Now()
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, http.MethodPost)
-		return nil, nil, now, false
-	}
-	form, err := readForm(w, r)
-	if err != nil {
-		p.answerError(w, r, err, "")
-		return nil, nil, now, false
-	}
-	t := p.Traces.Begin(logctx.From(r.Context()).Trace, endpoint, now)
-	client, err := p.auth.Authenticate(r.Context(), r, form, t, now)
-	if err != nil {
-		t.End(p.answerError(w, r, err, t.ID).Code)
-		return nil, nil, now, false
-	}
-	logClient(r, client)
-	return client, form, now, true
 }

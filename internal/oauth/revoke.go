@@ -3,22 +3,13 @@ package oauth
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"idp/internal/idp"
-	"idp/internal/logctx"
 	"idp/internal/oauth/mint"
 	"idp/internal/secret"
 )
-
-type formValues = url.Values
-
-func logClient(r *http.Request, c *idp.Client) {
-	logctx.Set(r.Context(), slog.String("client_id", c.ID))
-}
 
 // Revoke is the revocation endpoint (RFC 7009 §2). An unknown token, and one of another client, are answered with 200 like a
 // success, and nothing happens to them (RFC 7009 §2.2); a database that is away is not a success (D8, RFC 7009 §2.2.1).
