@@ -118,6 +118,7 @@ func (o *output) client(c api.Client) {
 		[2]string{"client_id", c.ID}, [2]string{"name", c.Name}, [2]string{"kind", clientKind(c)}, [2]string{"state", clientState(c)},
 		[2]string{"kept in", c.ManagedBy},
 		[2]string{"redirect URIs", showList(c.RedirectURIs)}, [2]string{"after sign-out", showList(c.PostLogoutRedirectURIs)},
+		[2]string{"told of sign-out", c.BackchannelLogoutURI}, [2]string{"sign-out frame", c.FrontchannelLogoutURI},
 		[2]string{"origins", showList(c.AllowedOrigins)}, [2]string{"grants", showList(c.GrantTypes)}, [2]string{"scopes", showList(c.Scopes)},
 		[2]string{"authentication", showList(c.AuthMethods)}, [2]string{"audience", showList(c.Audience)}, [2]string{"PKCE required", showYes(c.RequirePKCE)},
 		[2]string{"secrets", showSecrets(c.Secrets)},

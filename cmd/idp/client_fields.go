@@ -8,6 +8,8 @@ func clientFields() []field {
 		{flag: "name", member: "client_name", usage: "name that people see on the consent page"},
 		{flag: "redirect-uri", member: "redirect_uris", kind: fieldList, usage: "`address` that codes may be sent to, to the letter; may be repeated"},
 		{flag: "post-logout-redirect-uri", member: "post_logout_redirect_uris", kind: fieldList, usage: "`address` to return to after sign-out; may be repeated"},
+		{flag: "backchannel-logout-uri", member: "backchannel_logout_uri", usage: "`address` that this server posts a logout token to when a session ends"},
+		{flag: "frontchannel-logout-uri", member: "frontchannel_logout_uri", usage: "`address` that is loaded in a frame when a person signs out; of the origin of a redirect URI"},
 		{flag: "origin", member: "allowed_origins", kind: fieldList, usage: "`origin` whose scripts may call the token endpoint (default: those of the redirect URIs); may be repeated"},
 		{flag: "scope", member: "scopes", kind: fieldWords, usage: "`scopes` that it may ask for, such as openid,profile,email", values: []string{
 			idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles,

@@ -144,6 +144,7 @@ func (s *server) runBehind(ctx context.Context, running *sync.WaitGroup) {
 		jobs.Run(ctx, []jobs.Job{
 			jobs.Purge(jobs.PurgeConfig{Store: s.store, Lease: lease, Logger: s.logger, AuditRetention: s.config.Audit.Retention}),
 			jobs.RotateKeys(jobs.RotateConfig{Lease: lease, Logger: s.logger, Rotate: s.keys.RotateDue}),
+			jobs.SendLogouts(jobs.LogoutsConfig{Logger: s.logger, Send: s.protocol.SendLogouts}),
 		})
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/url"
 
 	"idp/internal/auth"
@@ -10,6 +11,7 @@ import (
 	"idp/internal/handlers/ui"
 	"idp/internal/interaction"
 	"idp/internal/oauth"
+	"idp/internal/store"
 )
 
 // buildFront assembles what answers requests: the protocol, the pages, the admin API, and the frame around them.
@@ -27,7 +29,8 @@ func (s *server) buildFront() error {
 		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),
 		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer, SetupDone: s.removeBootstrapToken,
-		MinPassword: c.Password.MinLength, Logger: s.logger,
+		TellOfLogout: func(ctx context.Context, ended *store.EndedSession) { s.protocol.TellOfLogout(ctx, ended) }, // which is made below
+		MinPassword:  c.Password.MinLength, Logger: s.logger,
 	})
 	if err != nil {
 		return err
@@ -39,7 +42,7 @@ func (s *server) buildFront() error {
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed,
 		ClientKeys: s.keysOf, Outbound: s.outbound,
-		Fail: handlers.FailPage(front), IssuedTokens: metrics.Issued,
+		SignedOut: handlers.SignedOutPage(front), Fail: handlers.FailPage(front), IssuedTokens: metrics.Issued,
 	})
 	if err != nil {
 		return err

@@ -14,6 +14,9 @@ const (
 	SessionEnded    Type = "session.ended"    // by its owner
 	SessionKilled   Type = "session.killed"   // by somebody or something else
 
+	LogoutDelivered Type = "logout.delivered" // an application took the news that a session ended
+	LogoutFailed    Type = "logout.failed"    // it did not, however often it was told
+
 	ConsentAllowed Type = "consent.allowed"
 	ConsentDenied  Type = "consent.denied"
 	GrantRevoked   Type = "grant.revoked"

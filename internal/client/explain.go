@@ -110,6 +110,9 @@ func explainCode(c *idp.Client, add addFunc) {
 	if len(c.PostLogoutRedirectURIs) == 0 {
 		add("logout_no_return", LevelNote, "post_logout_redirect_uris", "After signing out people stay on this server's page.", "Register the address they should return to.")
 	}
+	if c.FrontchannelLogoutURI != "" && c.BackchannelLogoutURI == "" {
+		add("logout_frame_only", LevelNote, "frontchannel_logout_uri", "The application hears of a sign-out by a frame alone, in which most browsers keep its cookies back.", "Register backchannel_logout_uri too, if the application can take a logout token.")
+	}
 	if !slices.Contains(c.Scopes, idp.ScopeOpenID) && (slices.Contains(c.Scopes, idp.ScopeProfile) || slices.Contains(c.Scopes, idp.ScopeEmail)) {
 		add("scope_no_openid", LevelWarning, "scopes", "Profile or email is allowed but openid is not: there is no ID token.", "Add openid, unless the application is plain OAuth.")
 	}

@@ -44,6 +44,7 @@ type Topics struct {
 	idp.ClientSender
 	idp.ClientApplication
 	idp.ClientKeys
+	idp.ClientLogout
 }
 
 // ContractPatch is what somebody says of a contract; members that are nil leave what stands.
@@ -109,7 +110,7 @@ func FromClient(c *idp.Client) Registration {
 		GrantTypes: c.GrantTypes, ResponseTypes: c.ResponseTypes, Scopes: c.Scopes, Audience: c.Audience, RequirePKCE: c.RequirePKCE, Trusted: c.Trusted,
 		LogoURI: c.LogoURI, ClientURI: c.ClientURI, PolicyURI: c.PolicyURI, TosURI: c.TosURI, Contacts: c.Contacts,
 		DefaultMaxAge: c.DefaultMaxAge, AlwaysReauthenticate: c.AlwaysReauthenticate, MaxSessionAge: c.MaxSessionAge, DefaultACRValues: c.DefaultACRValues,
-		Contract: FromContract(c.Contract), Topics: Topics{c.ClientRequests, c.ClientSender, c.ClientApplication, c.ClientKeys},
+		Contract: FromContract(c.Contract), Topics: Topics{c.ClientRequests, c.ClientSender, c.ClientApplication, c.ClientKeys, c.ClientLogout},
 	}
 }
 
@@ -126,6 +127,7 @@ func (r Registration) On(c *idp.Client) {
 	c.ClientApplication = r.ClientApplication
 	c.ClientSender = r.ClientSender
 	c.ClientKeys = r.ClientKeys
+	c.ClientLogout = r.ClientLogout
 }
 
 // Client returns a new client from r, with every default written out. It has no secret yet.

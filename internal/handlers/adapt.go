@@ -21,7 +21,15 @@ func FailPage(p *pages.Pages) func(w http.ResponseWriter, r *http.Request, e oau
 	return func(w http.ResponseWriter, r *http.Request, e oauth.PageError) {
 		p.Error(w, r, pages.Failure{
 			Status: e.Status, Code: e.Code, Description: e.Description, TraceID: e.TraceID, RedirectURI: e.RedirectURI, ClientID: e.ClientID,
+			About:     e.About,
 			LoopCount: e.LoopCount, LoopWindow: e.LoopWindow,
 		})
+	}
+}
+
+// SignedOutPage returns how the protocol shows the page after a session (oauth.Config.SignedOut).
+func SignedOutPage(p *pages.Pages) func(w http.ResponseWriter, r *http.Request, s oauth.SignedOut) {
+	return func(w http.ResponseWriter, r *http.Request, s oauth.SignedOut) {
+		p.SignedOut(w, r, pages.SignedOut{Client: s.Client, Return: s.Return, UILocales: s.UILocales, Clients: s.Clients})
 	}
 }

@@ -152,7 +152,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	protocol, err := oauth.New(oauth.Config{
 		Issuer: o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: traces, Audit: events, Logger: log, LoopLimit: 10,
-		Fail: handlers.FailPage(people), IssuedTokens: s.metrics.Issued,
+		SignedOut: handlers.SignedOutPage(people), Fail: handlers.FailPage(people), IssuedTokens: s.metrics.Issued,
 	})
 	must(t, err)
 	s.health = handlers.NewHealth(handlers.HealthConfig{Store: s.store, Keys: signer, Logger: log})

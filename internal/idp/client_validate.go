@@ -96,6 +96,7 @@ func (c *Client) Validate() error {
 	c.checkWords(f)
 	c.checkPolicy(f)
 	c.checkSender(f)
+	c.checkLogout(f)
 	c.Contract.check(f, c.Public())
 	c.checkRequests(f)
 	c.checkApplication(f)

@@ -20,9 +20,38 @@ func (c *Client) Origins() []string {
 	}
 	var origins []string
 	for _, uri := range c.RedirectURIs {
-		if u, err := url.Parse(uri); err == nil && u.Host != "" {
-			origins = append(origins, u.Scheme+"://"+u.Host)
+		if origin := OriginOf(uri); origin != "" {
+			origins = append(origins, origin)
 		}
 	}
 	return origins
+}
+
+// OriginOf returns the origin of an address as browsers write it (RFC 6454 §6.2): with the port, unless it is the scheme's own. It is
+// empty for an address without a host.
+func OriginOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return u.Scheme + "://" + host
+}
+
+// WithQuery appends parameters to a registered address without touching a letter of it: it may have a query of its own (RP-2).
+func WithQuery(uri string, params url.Values) string {
+	if len(params) == 0 {
+		return uri
+	}
+	sep := "?"
+	if strings.Contains(uri, "?") {
+		sep = "&"
+	}
+	return uri + sep + params.Encode()
 }

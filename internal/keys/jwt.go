@@ -13,6 +13,7 @@ import (
 const (
 	TypeIDToken      = "JWT"
 	TypeAccessToken  = "at+jwt"                  // RFC 9068 §2.1
+	TypeLogoutToken  = "logout+jwt"              // Back-Channel Logout 1.0 §2.4
 	TypeIntrospected = "token-introspection+jwt" // RFC 9701 §5
 	// TypeUserInfo is none: OpenID Connect Core §5.3.2 names no type, libraries refuse one that they do not know, and "JWT" would be an ID
 	// token's.

@@ -128,7 +128,7 @@ func (p *Provider) findClient(ctx context.Context, a *authorizeRequest) error {
 func findRedirectURI(a *authorizeRequest) error {
 	got := a.Params.Get("redirect_uri")
 	fault := &pageFault{PageError{
-		Status: http.StatusBadRequest, Code: "invalid_request", ClientID: a.Client.ID, RedirectURI: got,
+		Status: http.StatusBadRequest, Code: "invalid_request", ClientID: a.Client.ID, RedirectURI: got, About: "redirect_uri_invalid",
 		Description: "The address that the application wants to continue at is not registered for it.",
 	}}
 	switch openid := slices.Contains(strings.Fields(a.Params.Get("scope")), idp.ScopeOpenID); {

@@ -11,6 +11,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/logctx"
+	"idp/internal/trace"
 )
 
 // Names of the parameters that a logout interaction keeps for its page. The address was checked here; the page only goes there.
@@ -57,9 +58,18 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 		p.confirmLogout(w, r, l, t.ID)
 		return
 	case here != nil:
-		if _, err := p.Sessions.End(ctx, w, r); err != nil {
+		ended, err := p.Sessions.End(ctx, w, r)
+		if err != nil {
 			p.failPage(w, r, t, err)
 			return
+		}
+		if ended != nil {
+			p.TellOfLogout(ctx, ended)
+			if idp.AnyFrame(ended.Clients) {
+				t.End(trace.OK)
+				p.SignedOut(w, r, SignedOut{Client: l.client, Return: l.location(), UILocales: params.Get("ui_locales"), Clients: ended.Clients})
+				return
+			}
 		}
 	}
 	if l.target == "" {
@@ -80,10 +90,10 @@ type logoutRequest struct {
 
 // location is the client's address with nothing but the state added (RP-Initiated Logout 1.0 §3).
 func (l *logoutRequest) location() string {
-	if l.state == "" {
+	if l.target == "" || l.state == "" {
 		return l.target
 	}
-	return withQuery(l.target, url.Values{"state": {l.state}})
+	return idp.WithQuery(l.target, url.Values{"state": {l.state}})
 }
 
 // readLogout checks the parameters. A target that is not registered, to the letter, for the client of the hint (or of client_id) is an
@@ -91,7 +101,7 @@ func (l *logoutRequest) location() string {
 func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutRequest, error) {
 	l := &logoutRequest{}
 	fault := func(description string) error {
-		return &pageFault{PageError{Status: http.StatusBadRequest, Code: "invalid_request", Description: description, RedirectURI: params.Get(LogoutRedirect)}}
+		return &pageFault{PageError{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}}
 	}
 	id := params.Get("client_id")
 	if hint := params.Get("id_token_hint"); hint != "" {
@@ -117,7 +127,10 @@ func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutReques
 	}
 	// RP-Initiated Logout §3, §3.1: what is registered, to the letter.
 	if l.client == nil || !slices.Contains(l.client.PostLogoutRedirectURIs, target) {
-		return nil, fault("The address that the application wants to continue at after signing out is not registered for it.")
+		return nil, &pageFault{PageError{
+			Status: http.StatusBadRequest, Code: "invalid_request", About: "post_logout_redirect_uri_invalid", RedirectURI: target,
+			Description: "The address that the application wants to continue at after signing out is not registered for it.",
+		}}
 	}
 	l.target, l.state = target, params.Get(LogoutState)
 	return l, nil

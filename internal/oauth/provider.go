@@ -46,10 +46,20 @@ type Config struct {
 	LoopLimit int
 	// RequirePushed takes from every client only authorization requests that were pushed.
 	RequirePushed bool
+	// SignedOut writes the page after a session that has frames to show.
+	SignedOut func(w http.ResponseWriter, r *http.Request, s SignedOut)
 	// Fail writes an error page: the request has no redirect URI that may be trusted.
 	Fail func(w http.ResponseWriter, r *http.Request, e PageError)
 	// IssuedTokens is told of each answered token request, for metrics; may be nil.
 	IssuedTokens func(grantType string)
+}
+
+// SignedOut is what the page after a session shows.
+type SignedOut struct {
+	Client    *idp.Client // who asked; nil for nobody known
+	Return    string      // where the browser goes on, registered and with its state; empty for nowhere
+	UILocales string
+	Clients   []idp.SessionClient // that hear of the end
 }
 
 // PageError is what an error page says.
@@ -59,6 +69,7 @@ type PageError struct {
 	Description string
 	TraceID     string
 	RedirectURI string // as received, to be shown escaped, where it is the cause
+	About       string // the word for what is explained to the person, where it says more than Code
 	ClientID    string
 	LoopCount   int           // of a redirect_loop: so many codes
 	LoopWindow  time.Duration // within this time

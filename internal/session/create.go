@@ -81,7 +81,7 @@ func (m *Manager) succeed(ctx context.Context, r *http.Request, s *idp.Session) 
 		}
 		return nil
 	}
-	err = m.end(ctx, previous.ID, audit.Event{
+	_, err = m.end(ctx, previous.ID, audit.Event{
 		Type: audit.SessionEnded, ActorKind: audit.ActorUser, ActorID: s.UserID,
 		Details: map[string]string{"reason": "another_user_signed_in"},
 	})
@@ -98,7 +98,7 @@ func (m *Manager) trim(ctx context.Context, userID string) error {
 		return fmt.Errorf("count sessions: %w", err)
 	}
 	for _, id := range surplus {
-		err := m.end(ctx, id, audit.Event{Type: audit.SessionEnded, ActorKind: audit.ActorSystem, Details: map[string]string{"reason": "too_many_sessions"}})
+		_, err := m.end(ctx, id, audit.Event{Type: audit.SessionEnded, ActorKind: audit.ActorSystem, Details: map[string]string{"reason": "too_many_sessions"}})
 		if err != nil && !errors.Is(err, idp.ErrNotFound) { // another sign-in of this moment was first
 			return fmt.Errorf("end session %s, one too many: %w", id, err)
 		}

@@ -10,27 +10,27 @@ import (
 
 	"idp/internal/audit"
 	"idp/internal/idp"
+	"idp/internal/store"
 )
 
 // End signs the browser out: the row goes, and with it every token that does not outlive the session; both cookies are
-// deleted (FL-14). It returns the session that ended, or nil if there was none. Call it outside a transaction: the cookies
+// deleted (FL-14). It returns the session that ended, with the clients that hear of it, or nil if there was none. Call it outside a transaction: the cookies
 // must not go before the row.
-func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Request) (*idp.Session, error) {
+func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Request) (*store.EndedSession, error) {
 	s, err := m.previous(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("find session to end: %w", err)
 	}
+	var ended *store.EndedSession
 	if s != nil {
-		err := m.end(ctx, s.ID, audit.Event{Type: audit.SessionEnded, ActorKind: audit.ActorUser, ActorID: s.UserID})
-		if errors.Is(err, idp.ErrNotFound) {
-			s = nil // another tab was first
-		} else if err != nil {
+		ended, err = m.end(ctx, s.ID, audit.Event{Type: audit.SessionEnded, ActorKind: audit.ActorUser, ActorID: s.UserID})
+		if err != nil && !errors.Is(err, idp.ErrNotFound) { // another tab was first
 			return nil, fmt.Errorf("end session %s: %w", s.ID, err)
 		}
 	}
 	m.jar.clear(w, r, sessionCookie)
 	m.jar.clear(w, r, rememberCookie)
-	return s, nil
+	return ended, nil
 }
 
 // Here returns the session that End would end, or nil: one that lives, or that the remember cookie can bring back. Nothing is
@@ -49,7 +49,7 @@ func (m *Manager) Here(ctx context.Context, r *http.Request) (*idp.Session, erro
 
 // EndByID ends a session from outside its browser, in the caller's transaction; idp.ErrNotFound if there is none.
 func (m *Manager) EndByID(ctx context.Context, id string) error {
-	if err := m.end(ctx, id, audit.Event{Type: audit.SessionKilled}); err != nil {
+	if _, err := m.end(ctx, id, audit.Event{Type: audit.SessionKilled}); err != nil {
 		return fmt.Errorf("end session %s: %w", id, err)
 	}
 	return nil
@@ -76,13 +76,17 @@ func (m *Manager) EndAllOf(ctx context.Context, userID, keepSessionID string) (i
 }
 
 // end deletes a session and writes the event about it.
-func (m *Manager) end(ctx context.Context, id string, e audit.Event) error {
-	return m.store.InTx(ctx, func(ctx context.Context) error {
+func (m *Manager) end(ctx context.Context, id string, e audit.Event) (ended *store.EndedSession, err error) {
+	err = m.store.InTx(ctx, func(ctx context.Context) error {
 		s, err := m.store.EndSession(ctx, id, time.Now().UTC())
 		if err != nil {
 			return err
 		}
-		e.UserID, e.SessionID = s.UserID, s.ID
+		ended, e.UserID, e.SessionID = s, s.UserID, s.ID
 		return m.audit.Write(ctx, e)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
 }

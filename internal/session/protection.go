@@ -48,7 +48,7 @@ func (m *Manager) protect(ctx context.Context, r *http.Request, s *idp.Session) 
 		return true, nil
 	}
 	if m.protection == ProtectionRevoke {
-		err := m.end(ctx, s.ID, audit.Event{
+		_, err := m.end(ctx, s.ID, audit.Event{
 			Type: audit.SessionKilled, ActorKind: audit.ActorSystem,
 			Details: map[string]string{"reason": "session_protection", "changed": reason},
 		})

@@ -171,7 +171,10 @@ func (w *world) signOut(t *testing.T, b *tab) *idp.Session {
 		t.Fatalf("sign out: %v", err)
 	}
 	b.take(answer)
-	return s
+	if s == nil {
+		return nil
+	}
+	return s.Session
 }
 
 // events returns the types of the audit events so far.

@@ -30,9 +30,9 @@ func (s *Store) CreateClient(ctx context.Context, c *idp.Client) error {
 		return err
 	}
 	return s.InTx(ctx, func(ctx context.Context) error {
-		n, err := s.db.Exec(ctx, `INSERT INTO clients (id, document, disabled, managed_by, created_at, updated_at, version)
-			SELECT $1, $2, $3, $4, $5, $6, 1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = $1)`,
-			c.ID, document, c.Disabled, c.ManagedBy, c.CreatedAt, c.UpdatedAt)
+		n, err := s.db.Exec(ctx, `INSERT INTO clients (id, document, disabled, managed_by, created_at, updated_at, version, logout_back, logout_front)
+			SELECT $1, $2, $3, $4, $5, $6, 1, $7, $8 WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = $1)`,
+			c.ID, document, c.Disabled, c.ManagedBy, c.CreatedAt, c.UpdatedAt, c.BackchannelLogoutURI != "", c.FrontchannelLogoutURI != "")
 		if err := changedOne(n, err, idp.ErrConflict); err != nil {
 			return err
 		}
@@ -47,8 +47,9 @@ func (s *Store) UpdateClient(ctx context.Context, c *idp.Client, unless time.Tim
 		return err
 	}
 	return s.InTx(ctx, func(ctx context.Context) error {
-		n, err := s.db.Exec(ctx, `UPDATE clients SET document = $2, disabled = $3, managed_by = $4, updated_at = $5, version = version + 1
-			WHERE id = $1 AND updated_at = $6`, c.ID, document, c.Disabled, c.ManagedBy, c.UpdatedAt, unless)
+		n, err := s.db.Exec(ctx, `UPDATE clients SET document = $2, disabled = $3, managed_by = $4, updated_at = $5, version = version + 1,
+			logout_back = $7, logout_front = $8 WHERE id = $1 AND updated_at = $6`,
+			c.ID, document, c.Disabled, c.ManagedBy, c.UpdatedAt, unless, c.BackchannelLogoutURI != "", c.FrontchannelLogoutURI != "")
 		if err := changedOne(n, err, idp.ErrConflict); err != nil {
 			return err
 		}

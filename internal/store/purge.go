@@ -12,7 +12,8 @@ var purges = []struct{ table, sql string }{
 	{"interactions", `DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at <= $1 LIMIT $2)`},
 	{"pushed_requests", `DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE expires_at <= $1 LIMIT $2)`},
 	{"upstream_logins", `DELETE FROM upstream_logins WHERE state_digest IN (SELECT state_digest FROM upstream_logins WHERE expires_at <= $1 LIMIT $2)`},
-	{"authorizations", `DELETE FROM authorizations WHERE id IN (SELECT id FROM authorizations WHERE expires_at <= $1 LIMIT $2)`},
+	{"session_clients", `DELETE FROM session_clients WHERE session_id IN (SELECT session_id FROM session_clients WHERE expires_at <= $1 LIMIT $2)`},
+	{"logouts", `DELETE FROM logouts WHERE id IN (SELECT id FROM logouts WHERE expires_at <= $1 LIMIT $2)`},
 	{"access_tokens", `DELETE FROM access_tokens WHERE digest IN (SELECT digest FROM access_tokens WHERE expires_at <= $1 LIMIT $2)`},
 	{"revoked_tokens", `DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)`},
 	{"sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE purge_at <= $1 LIMIT $2)`},
@@ -36,7 +37,12 @@ func (s *Store) Purge(ctx context.Context, batch int, now, auditFrom time.Time) 
 		}
 		gone[p.table] = n
 	}
-	err := s.InTx(ctx, func(ctx context.Context) error {
+	n, err := s.purgeAuthorizations(ctx, batch, now)
+	if err != nil {
+		return gone, fmt.Errorf("purge authorizations: %w", err)
+	}
+	gone["authorizations"] = n
+	err = s.InTx(ctx, func(ctx context.Context) error {
 		n, err := s.db.Exec(ctx, purgeSigningKeys, now, batch)
 		gone["signing_keys"] = n
 		if err != nil || n == 0 {
@@ -47,7 +53,7 @@ func (s *Store) Purge(ctx context.Context, batch int, now, auditFrom time.Time) 
 	if err != nil {
 		return gone, fmt.Errorf("purge signing_keys: %w", err)
 	}
-	n, err := s.db.Exec(ctx, `DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < $1 LIMIT $2)`, auditFrom, batch)
+	n, err = s.db.Exec(ctx, `DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < $1 LIMIT $2)`, auditFrom, batch)
 	if err != nil {
 		return gone, fmt.Errorf("purge audit_events: %w", err)
 	}

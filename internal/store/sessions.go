@@ -91,15 +91,26 @@ func (s *Store) TouchSession(ctx context.Context, id string, idle, now time.Time
 	return err
 }
 
-// EndSession deletes a session and stops the tokens that do not outlive it. It returns the session, or idp.ErrNotFound.
-func (s *Store) EndSession(ctx context.Context, id string, now time.Time) (*idp.Session, error) {
-	var ended *idp.Session
+// EndedSession is a session that has just ended, with the clients that hear of it. Those with a back channel have their rows in
+// the outbox.
+type EndedSession struct {
+	*idp.Session
+	Clients []idp.SessionClient
+}
+
+// EndSession deletes a session, stops the tokens that do not outlive it, and writes down which clients are to be told. It returns the
+// session, or idp.ErrNotFound.
+func (s *Store) EndSession(ctx context.Context, id string, now time.Time) (*EndedSession, error) {
+	var ended *EndedSession
 	err := s.InTx(ctx, func(ctx context.Context) error {
 		v, err := scanSession(s.db.QueryRow(ctx, `DELETE FROM sessions WHERE id = $1 RETURNING `+sessionOwnCols, id))
 		if err != nil {
 			return err
 		}
-		ended = v
+		ended = &EndedSession{Session: v}
+		if ended.Clients, err = s.tellClients(ctx, v.UserID, []string{v.ID}, now); err != nil {
+			return err
+		}
 		_, err = s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE user_id = $1 AND session_id = $2 AND NOT offline AND revoked_at IS NULL`,
 			v.UserID, v.ID, now)
 		return err
@@ -108,11 +119,17 @@ func (s *Store) EndSession(ctx context.Context, id string, now time.Time) (*idp.
 }
 
 // EndSessionsOf deletes all sessions of a user but one (keep may be empty) and revokes every authorization that is not the kept
-// session's. It returns how many sessions ended.
+// session's; the clients of the ended ones are told. It returns how many sessions ended.
 func (s *Store) EndSessionsOf(ctx context.Context, userID, keep string, now time.Time) (int64, error) {
 	var n int64
-	err := s.InTx(ctx, func(ctx context.Context) (err error) {
-		if n, err = s.db.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, userID, keep); err != nil {
+	err := s.InTx(ctx, func(ctx context.Context) error {
+		rows, err := s.db.Query(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id <> $2 RETURNING id`, userID, keep)
+		ended, err := collect(rows, err, scanID)
+		if err != nil {
+			return err
+		}
+		n = int64(len(ended))
+		if _, err := s.tellClients(ctx, userID, ended, now); err != nil {
 			return err
 		}
 		_, err = s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE user_id = $1 AND session_id <> $2 AND revoked_at IS NULL`,
@@ -136,8 +153,10 @@ func (s *Store) SessionsOf(ctx context.Context, userID string, now time.Time) ([
 // SurplusSessions names the oldest sessions of a user, beyond the newest keep of them; a hundred at a time.
 func (s *Store) SurplusSessions(ctx context.Context, userID string, keep int) ([]string, error) {
 	rows, err := s.db.Query(ctx, `SELECT id FROM sessions WHERE user_id = $1 ORDER BY id DESC LIMIT 100 OFFSET $2`, userID, keep)
-	return collect(rows, err, func(r sqldb.Row) (id string, err error) { return id, r.Scan(&id) })
+	return collect(rows, err, scanID)
 }
+
+func scanID(r sqldb.Row) (id string, err error) { return id, r.Scan(&id) }
 
 // Sessions lists all sessions that are live, or can be restored, at now.
 func (s *Store) Sessions(ctx context.Context, p Page, now time.Time) ([]*idp.Session, error) {
@@ -156,9 +175,13 @@ func (s *Store) SessionByRemember(ctx context.Context, id string, remember []byt
 	return scanSession(s.db.QueryRow(ctx, `SELECT `+sessionCols+` FROM sessions s WHERE s.id = $1 AND s.remember_digest = $2`, id, remember))
 }
 
-// SucceedSession deletes a session of a user and hands its authorizations over to the one that took its place.
+// SucceedSession deletes a session of a user and hands its authorizations over to the one that took its place. Clients know the
+// old one's id from their ID tokens: when the new one ends, they are told by that.
 func (s *Store) SucceedSession(ctx context.Context, id, successor, userID string) error {
 	return s.InTx(ctx, func(ctx context.Context) error {
+		if err := s.succeedClients(ctx, id, successor, userID); err != nil {
+			return err
+		}
 		if _, err := s.db.Exec(ctx, `DELETE FROM sessions WHERE id = $1 AND user_id = $2`, id, userID); err != nil {
 			return err
 		}

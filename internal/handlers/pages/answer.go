@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"idp/internal/handlers/ui"
@@ -33,6 +32,7 @@ type Failure struct {
 	Description string // technical words, shown
 	TraceID     string
 	RedirectURI string // as received, where it is the cause; shown as text (FD-17)
+	About       string // a word of ui.FailureOf whose sentences fit better than those of Code
 	ClientID    string
 	RetryAfter  time.Duration
 	LoopCount   int           // of a redirect_loop: so many answers
@@ -184,8 +184,9 @@ func statusOf(kind idp.Kind) int {
 func (p *Pages) Error(w http.ResponseWriter, r *http.Request, f Failure) {
 	ctx := r.Context()
 	view := ui.FailureOf(f.Status, f.Code)
-	if f.RedirectURI != "" && !strings.HasSuffix(r.URL.Path, "/logout") {
-		view.Sentence, view.Mend = ui.FailureOf(f.Status, "redirect_uri_invalid").Sentence, ui.FailureOf(f.Status, "redirect_uri_invalid").Mend
+	if f.About != "" {
+		about := ui.FailureOf(f.Status, f.About)
+		view.Sentence, view.Mend = about.Sentence, about.Mend
 	}
 	if view.Code == "" {
 		view.Code = "internal"

@@ -160,16 +160,3 @@ func TestRedirectHost_NamesWhereTheAnswerGoes(t *testing.T) {
 		}
 	}
 }
-
-func TestWithState_TouchesNothingElse(t *testing.T) { // RP-Initiated Logout 1.0 §3
-	t.Parallel()
-	for _, c := range [][3]string{
-		{"https://a.example/out", "", "https://a.example/out"},
-		{"https://a.example/out", "a&b=ü", "https://a.example/out?state=a%26b%3D%C3%BC"},
-		{"https://a.example/out?x=%7e", "s", "https://a.example/out?x=%7e&state=s"},
-	} {
-		if got := withState(c[0], c[1]); got != c[2] {
-			t.Errorf("%s with state %q: %s, want %s", c[0], c[1], got, c[2])
-		}
-	}
-}

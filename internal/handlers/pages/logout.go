@@ -1,9 +1,9 @@
 package pages
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"idp/internal/handlers/ui"
 	"idp/internal/idp"
@@ -20,8 +20,7 @@ func (p *Pages) showLogout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c == nil {
-		p.show(w, v, v.signedOut(), http.StatusOK)
-		return nil
+		return p.showSignedOut(w, r, v, nil)
 	}
 	p.show(w, v, ui.Logout{Form: v.form, Client: v.shown(), Account: *accountOf(c.User)}, http.StatusOK)
 	return nil
@@ -35,9 +34,17 @@ func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	confirmed := r.PostForm.Get("action") == actionConfirm
+	var told []idp.SessionClient
 	if confirmed {
-		if _, err := p.Sessions.End(r.Context(), w, r); err != nil {
+		ended, err := p.Sessions.End(r.Context(), w, r)
+		if err != nil {
 			return err
+		}
+		if ended != nil {
+			told = ended.Clients
+			if p.TellOfLogout != nil {
+				p.TellOfLogout(r.Context(), ended)
+			}
 		}
 	}
 	if v.interaction != nil {
@@ -50,8 +57,7 @@ func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
 		p.redirect(w, p.Issuer+"/")
 		return nil
 	}
-	p.show(w, v, v.signedOut(), http.StatusOK)
-	return nil
+	return p.showSignedOut(w, r, v, told)
 }
 
 // loggedOut is where the end-session endpoint sends the browser that has no address to go back to.
@@ -60,28 +66,70 @@ func (p *Pages) loggedOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.show(w, v, v.signedOut(), http.StatusOK)
+	return p.showSignedOut(w, r, v, nil)
+}
+
+// showSignedOut shows the page after a session. It goes back to the application by itself: the end-session endpoint has compared the
+// address with the registered ones.
+func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, v *visit, told []idp.SessionClient) error {
+	view := ui.SignedOut{Client: v.shown()}
+	if uri := v.params.Get("post_logout_redirect_uri"); v.interaction != nil && uri != "" {
+		add := url.Values{}
+		if state := v.params.Get("state"); state != "" {
+			add.Set("state", state)
+		}
+		view.ReturnURL, view.Auto = idp.WithQuery(uri, add), true
+	}
+	var err error
+	if view.Frames, err = p.frames(r, told); err != nil {
+		return err
+	}
+	p.show(w, v, view, http.StatusOK)
 	return nil
 }
 
-// signedOut is the page after a session. It goes back to the application by itself: the end-session endpoint has compared the
-// address with the registered ones.
-func (v *visit) signedOut() ui.SignedOut {
-	view := ui.SignedOut{Client: v.shown()}
-	if uri := v.params.Get("post_logout_redirect_uri"); v.interaction != nil && uri != "" {
-		view.ReturnURL, view.Auto = withState(uri, v.params.Get("state")), true
-	}
-	return view
+// SignedOut is what the protocol wants shown after it ended a session.
+type SignedOut struct {
+	Client    *idp.Client // who asked; nil for nobody known
+	Return    string      // where the browser goes on, checked; empty for nowhere
+	UILocales string
+	Clients   []idp.SessionClient // that hear of the end
 }
 
-// withState appends the state to a registered address without touching a letter of it.
-func withState(uri, state string) string {
-	if state == "" {
-		return uri
+// SignedOut answers with the page after a session that the protocol ended.
+func (p *Pages) SignedOut(w http.ResponseWriter, r *http.Request, s SignedOut) {
+	view := ui.SignedOut{ReturnURL: s.Return, Auto: s.Return != ""}
+	if s.Client != nil {
+		view.Client = ui.ClientOf(s.Client)
 	}
-	sep := "?"
-	if strings.Contains(uri, "?") {
-		sep = "&"
+	var err error
+	if view.Frames, err = p.frames(r, s.Clients); err != nil {
+		p.fail(w, r, err)
+		return
 	}
-	return uri + sep + "state=" + url.QueryEscape(state)
+	p.UI.Render(w, ui.Page{Locale: p.locale(r, s.UILocales), View: view}, http.StatusOK)
+}
+
+// framesMost bounds the page: a person uses fewer applications in one session.
+const framesMost = 50
+
+// frames returns what the applications of an ended session want loaded in the browser (Front-Channel Logout 1.0 §2, §3).
+func (p *Pages) frames(r *http.Request, told []idp.SessionClient) ([]string, error) {
+	var list []string
+	for _, one := range told {
+		if !one.Front || len(list) == framesMost {
+			continue
+		}
+		c, err := p.Clients.Get(r.Context(), one.ClientID)
+		if errors.Is(err, idp.ErrNotFound) {
+			continue // switched off in this moment
+		}
+		if err != nil {
+			return nil, err
+		}
+		if c.FrontchannelLogoutURI != "" {
+			list = append(list, c.LogoutFrame(p.Issuer, one.SID))
+		}
+	}
+	return list, nil
 }

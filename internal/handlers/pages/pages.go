@@ -35,8 +35,10 @@ type Deps struct {
 	Keyring      *secret.Keyring
 	Audit        *audit.Log
 	Traces       *trace.Recorder
-	Issuer       string                    // without a trailing slash; may have a path
-	MinPassword  int                       // as the policy has it, for the set-up page; 12 if 0
+	Issuer       string // without a trailing slash; may have a path
+	MinPassword  int    // as the policy has it, for the set-up page; 12 if 0
+	// TellOfLogout tells the applications of a session that has just ended; may be nil.
+	TellOfLogout func(ctx context.Context, ended *store.EndedSession)
 	SetupDone    func(ctx context.Context) // called when there is an administrator, so that the token is of no use any more; may be nil
 	Logger       *slog.Logger
 }

@@ -160,6 +160,10 @@ func leaveFixtures() []Fixture {
 		show("signed-out", SignedOut{}),
 		show("signed-out/return", SignedOut{Client: sampleClient(), ReturnURL: "https://notes.example.com/bye?state=af0ifjsldkj"}),
 		show("signed-out/return-at-once", SignedOut{ReturnURL: "https://notes.example.com/bye", Auto: true}),
+		show("signed-out/frames", SignedOut{
+			Client: sampleClient(), ReturnURL: "https://notes.example.com/bye?state=af0ifjsldkj", Auto: true,
+			Frames: []string{"https://notes.example.com/signed-out?iss=https%3A%2F%2Fidp.example.com&sid=06h0hamef9of18ts21693h2in8"},
+		}),
 		show("continue", Continue{URL: "https://notes.example.com/cb?code=SplxlOBeZQQYbYS6WxSbIA&state=a'\"b", Client: sampleClient()}),
 		show("continue/native-application", Continue{URL: "com.example.notes:/cb?code=SplxlOBeZQQYbYS6WxSbIA&state=xyz", Client: sampleClient()}),
 		show("continue/provider", Continue{URL: "https://accounts.google.com/o/oauth2/v2/auth?client_id=1", Name: "Google"}),

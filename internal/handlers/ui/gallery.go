@@ -63,7 +63,7 @@ func staying(p Page, away string) Page {
 		p.View = v
 	case SignedOut:
 		if v.ReturnURL != "" {
-			v.ReturnURL = away
+			v.ReturnURL, v.Frames = away, nil
 			p.View = v
 		}
 	}

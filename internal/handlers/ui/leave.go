@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"slices"
 	"strings"
+
+	"idp/internal/idp"
 )
 
 // Logout asks whether to sign out, when no valid id_token_hint says who asks.
@@ -20,12 +23,35 @@ func (Logout) PageName() string { return "logout" }
 // SignedOut says that the session has ended.
 type SignedOut struct {
 	Client    *Client
-	ReturnURL string // a registered post_logout_redirect_uri with its state; empty for none
-	Auto      bool   // go there at once
+	ReturnURL string   // a registered post_logout_redirect_uri with its state; empty for none
+	Auto      bool     // go there by itself
+	Frames    []string // addresses at which applications sign the person out too; from their registrations
 }
 
 // PageName names the template.
 func (SignedOut) PageName() string { return "signed_out" }
+
+// framesPatience is how many seconds the page stays for its frames before it goes on.
+const framesPatience = 3
+
+// Wait returns after how many seconds the page goes on.
+func (s SignedOut) Wait() int {
+	if len(s.Frames) > 0 {
+		return framesPatience
+	}
+	return 0
+}
+
+// framed returns the origins that the page's frames come from.
+func (s SignedOut) framed() []string {
+	var list []string
+	for _, frame := range s.Frames {
+		if origin := idp.OriginOf(frame); origin != "" && !slices.Contains(list, origin) {
+			list = append(list, origin)
+		}
+	}
+	return list
+}
 
 // Return returns ReturnURL for a link.
 func (s SignedOut) Return() (template.URL, error) { return target(s.ReturnURL) }

@@ -211,6 +211,11 @@ func (u *UI) Render(w http.ResponseWriter, p Page, status int) {
 		// The form goes to the application, and from there anywhere: Chromium checks form-action at each redirect.
 		header.Set("Content-Security-Policy", policyFormPost)
 	}
+	if v, ok := p.View.(interface{ framed() []string }); ok {
+		if origins := v.framed(); len(origins) > 0 {
+			header.Set("Content-Security-Policy", policy+"; frame-src "+strings.Join(origins, " "))
+		}
+	}
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Language", p.Locale.Tag())
 	header.Set("Content-Length", strconv.Itoa(body.Len()))

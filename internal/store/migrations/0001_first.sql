@@ -75,6 +75,40 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user ON sessions (user_id, id);
 CREATE INDEX sessions_purge ON sessions (purge_at);
 
+-- Which clients got a code in a session, as far as their authorizations no longer tell it: those expire long before the session does.
+-- Only clients that hear of its end are here. sid is the session as the client knows it: an earlier one, if another took its place.
+CREATE TABLE session_clients (
+  session_id TEXT NOT NULL,
+  client_id TEXT NOT NULL,
+  sid TEXT NOT NULL,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  expires_at TIMESTAMPTZ NOT NULL,
+  PRIMARY KEY (session_id, client_id, sid)
+);
+CREATE INDEX session_clients_user ON session_clients (user_id);
+CREATE INDEX session_clients_expires ON session_clients (expires_at);
+
+-- What applications are to be told of ended sessions, and for a while what came of it. due_at is the lease too: who claims a row moves it.
+CREATE TABLE logouts (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  sid TEXT NOT NULL,
+  client_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  state TEXT NOT NULL,
+  attempts BIGINT NOT NULL,
+  status BIGINT NOT NULL,
+  fault TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  due_at TIMESTAMPTZ NOT NULL,
+  done_at TIMESTAMPTZ,
+  expires_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX logouts_due ON logouts (due_at) WHERE state = 'waiting';
+CREATE INDEX logouts_session ON logouts (session_id, id);
+CREATE INDEX logouts_user ON logouts (user_id, id);
+CREATE INDEX logouts_expires ON logouts (expires_at);
+
 CREATE TABLE grants (
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   client_id TEXT NOT NULL,
@@ -176,7 +210,9 @@ CREATE TABLE clients (
   managed_by TEXT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL,
   updated_at TIMESTAMPTZ NOT NULL,
-  version BIGINT NOT NULL
+  version BIGINT NOT NULL,
+  logout_back BOOLEAN NOT NULL,
+  logout_front BOOLEAN NOT NULL
 );
 CREATE INDEX clients_managed_by ON clients (managed_by, updated_at);
 
@@ -202,6 +238,7 @@ CREATE TABLE resources (
   updated_at TIMESTAMPTZ NOT NULL
 );
 CREATE UNIQUE INDEX resources_identifier ON resources (identifier);
+CREATE INDEX clients_logout ON clients (id) WHERE logout_back OR logout_front;
 
 CREATE TABLE providers (
   id TEXT PRIMARY KEY,

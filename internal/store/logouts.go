@@ -1,0 +1,169 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store/sqldb"
+)
+
+// keepReceipts is how long it can be looked up what became of a logout.
+const keepReceipts = 7 * 24 * time.Hour
+
+const logoutCols = `id, session_id, sid, client_id, user_id, state, attempts, status, fault, created_at, due_at, done_at`
+
+func scanLogout(r sqldb.Row) (*idp.Logout, error) {
+	var v idp.Logout
+	var state string
+	err := r.Scan(&v.ID, &v.SessionID, &v.SID, &v.ClientID, &v.UserID, &state, &v.Attempts, &v.Status, &v.Fault, &v.CreatedAt, &v.DueAt, &v.DoneAt)
+	v.State = idp.LogoutState(state)
+	return &v, err
+}
+
+// told is a client that hears of the end of a session, and the session.
+type told struct {
+	session string
+	idp.SessionClient
+}
+
+// hearing lists which clients hear of the end of the user's sessions that keep names; living ones may be among them.
+func (s *Store) hearing(ctx context.Context, userID string, keep func(sessionID string) bool) ([]told, error) {
+	// CROSS JOIN keeps SQLite from reading the clients first. Each pair comes as often as the client got a code.
+	rows, err := s.db.Query(ctx, `SELECT a.session_id, a.client_id, a.session_id, c.logout_back, c.logout_front
+			FROM authorizations a CROSS JOIN clients c WHERE a.user_id = $1 AND c.id = a.client_id AND (c.logout_back OR c.logout_front)
+		UNION ALL SELECT k.session_id, k.client_id, k.sid, c.logout_back, c.logout_front
+			FROM session_clients k CROSS JOIN clients c WHERE k.user_id = $1 AND c.id = k.client_id AND (c.logout_back OR c.logout_front)`, userID)
+	list, err := collect(rows, err, func(r sqldb.Row) (v told, err error) {
+		return v, r.Scan(&v.session, &v.ClientID, &v.SID, &v.Back, &v.Front)
+	})
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(v told) bool { return !keep(v.session) })
+	slices.SortFunc(list, func(a, b told) int {
+		return cmp.Or(cmp.Compare(a.session, b.session), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.SID, b.SID))
+	})
+	return slices.Compact(list), nil
+}
+
+// tellClients writes an entry of the outbox for each client with a back channel that got a code in one of the sessions, which
+// have ended in this transaction, and returns all clients that hear of it. Those of earlier sessions were told when these ended.
+func (s *Store) tellClients(ctx context.Context, userID string, ended []string, now time.Time) ([]idp.SessionClient, error) {
+	if len(ended) == 0 {
+		return nil, nil
+	}
+	list, err := s.hearing(ctx, userID, func(id string) bool { return slices.Contains(ended, id) })
+	if err != nil {
+		return nil, err
+	}
+	var clients []idp.SessionClient
+	for _, v := range list {
+		clients = append(clients, v.SessionClient)
+		if !v.Back {
+			continue
+		}
+		if _, err := s.db.Exec(ctx, `INSERT INTO logouts (id, session_id, sid, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, 'waiting', 0, 0, '', $6, $6, $7)`,
+			idp.NewID(), v.session, v.SID, v.ClientID, userID, now, now.Add(keepReceipts)); err != nil {
+			return nil, err
+		}
+	}
+	return clients, nil
+}
+
+// succeedClients writes down which clients know the session that another takes the place of, and by which id.
+func (s *Store) succeedClients(ctx context.Context, id, successor, userID string) error {
+	list, err := s.hearing(ctx, userID, func(session string) bool { return session == id })
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if err := s.keepClient(ctx, successor, v.ClientID, v.SID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepClient writes down that a client knows a session, by sid.
+func (s *Store) keepClient(ctx context.Context, sessionID, clientID, sid string) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO session_clients (session_id, client_id, sid, user_id, expires_at)
+		SELECT id, $2, $3, user_id, purge_at FROM sessions WHERE id = $1
+		ON CONFLICT (session_id, client_id, sid) DO NOTHING`, sessionID, clientID, sid)
+	return err
+}
+
+// purgeAuthorizations deletes expired authorizations. What they said about clients that hear of the end of a session that still lives
+// is kept in a row for each.
+func (s *Store) purgeAuthorizations(ctx context.Context, batch int, now time.Time) (int64, error) {
+	const expired = `DELETE FROM authorizations WHERE id IN (SELECT id FROM authorizations WHERE expires_at <= $1 LIMIT $2)`
+	rows, err := s.db.Query(ctx, `SELECT id FROM clients WHERE logout_back OR logout_front`)
+	hearing, err := collect(rows, err, scanID)
+	if err != nil {
+		return 0, err
+	}
+	if len(hearing) == 0 {
+		return s.db.Exec(ctx, expired, now, batch)
+	}
+	hears := map[string]bool{}
+	for _, id := range hearing {
+		hears[id] = true
+	}
+	type part struct{ session, client string }
+	var n int64
+	err = s.InTx(ctx, func(ctx context.Context) error {
+		rows, err := s.db.Query(ctx, expired+` RETURNING session_id, client_id`, now, batch)
+		gone, err := collect(rows, err, func(r sqldb.Row) (p part, err error) { return p, r.Scan(&p.session, &p.client) })
+		if err != nil {
+			return err
+		}
+		n = int64(len(gone))
+		kept := map[part]bool{}
+		for _, p := range gone {
+			if !hears[p.client] || kept[p] {
+				continue
+			}
+			kept[p] = true
+			if err := s.keepClient(ctx, p.session, p.client, p.session); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// ClaimLogouts takes at most limit entries that are due, those of one session or, if it is empty, of all: each counts an attempt, and is
+// nobody else's until the lease ends. One statement, so that of several replicas one has the entry.
+func (s *Store) ClaimLogouts(ctx context.Context, sessionID string, limit int, lease, now time.Time) ([]*idp.Logout, error) {
+	which, args := `ORDER BY due_at LIMIT $3`, []any{now, lease, limit}
+	if sessionID != "" {
+		which, args = `AND session_id = $4 LIMIT $3`, append(args, sessionID)
+	}
+	rows, err := s.db.Query(ctx, `UPDATE logouts SET attempts = attempts + 1, due_at = $2
+		WHERE id IN (SELECT id FROM logouts WHERE state = 'waiting' AND due_at <= $1 `+which+`)
+			AND state = 'waiting' AND due_at <= $1
+		RETURNING `+logoutCols, args...)
+	return collect(rows, err, scanLogout)
+}
+
+// SettleLogout writes down what came of an attempt: v's state, status and fault, and when it is due again if it still waits.
+// idp.ErrNotFound says that the lease had ended and somebody else tries.
+func (s *Store) SettleLogout(ctx context.Context, v *idp.Logout) error {
+	n, err := s.db.Exec(ctx, `UPDATE logouts SET state = $3, status = $4, fault = $5, due_at = $6, done_at = $7
+		WHERE id = $1 AND attempts = $2 AND state = 'waiting'`, v.ID, v.Attempts, string(v.State), v.Status, v.Fault, v.DueAt, v.DoneAt)
+	return changedOne(n, err, idp.ErrNotFound)
+}
+
+// LogoutsOf says which logouts are asked for; what is empty does not matter.
+type LogoutsOf struct{ UserID, SessionID, ClientID string }
+
+// Logouts lists what clients were told of ended sessions, the newest first.
+func (s *Store) Logouts(ctx context.Context, of LogoutsOf, p Page) ([]*idp.Logout, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+logoutCols+` FROM logouts WHERE ($1 = '' OR user_id = $1) AND ($2 = '' OR session_id = $2)
+		AND ($3 = '' OR client_id = $3) AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5`, of.UserID, of.SessionID, of.ClientID, p.After, p.limit())
+	return collect(rows, err, scanLogout)
+}

@@ -1,0 +1,185 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store"
+)
+
+// hearing registers clients that hear of ended sessions, by both ways, by one, and by none.
+func (w world) hearing(t *testing.T) {
+	t.Helper()
+	for id, c := range map[string]idp.ClientLogout{
+		"both":  {BackchannelLogoutURI: "https://both.example/bc", FrontchannelLogoutURI: "https://both.example/fc"},
+		"back":  {BackchannelLogoutURI: "https://back.example/bc"},
+		"front": {FrontchannelLogoutURI: "https://front.example/fc"},
+		"deaf":  {},
+	} {
+		must(t, w.CreateClient(t.Context(), &idp.Client{ID: id, ClientLogout: c, CreatedAt: w.now, UpdatedAt: w.now}))
+	}
+}
+
+// got gives clients a code each in a session.
+func (w world) got(t *testing.T, session, cookie string, expires time.Time, clients ...string) {
+	t.Helper()
+	for _, id := range clients {
+		_, err := w.IssueCode(t.Context(), &idp.Authorization{ID: idp.NewID(), ClientID: id, CodeExpires: w.now, ExpiresAt: expires}, []byte("c"),
+			store.IssueConditions{SessionID: session, SessionDigest: []byte(cookie), SkipGrant: true}, w.now)
+		must(t, err)
+	}
+}
+
+// outbox returns what is written down for a user, as "client sid", sorted.
+func (w world) outbox(t *testing.T) []string {
+	t.Helper()
+	list, err := w.Logouts(t.Context(), store.LogoutsOf{UserID: w.user.ID}, store.Page{})
+	must(t, err)
+	var out []string
+	for _, v := range list {
+		if v.State != idp.LogoutWaiting || v.Attempts != 0 || !v.DueAt.Equal(w.now) {
+			t.Errorf("got %+v, want a new entry", v)
+		}
+		out = append(out, v.ClientID+" "+v.SID)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestLogouts_OneForEachClientOfTheSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hearing(t)
+	ctx, end := t.Context(), w.now.Add(time.Hour)
+	other := w.remembered(t)
+	w.got(t, w.session.ID, "cookie", end, "both", "both", "front", "deaf")
+	w.got(t, other.ID, "d0", end, "back")
+	ended, err := w.EndSession(ctx, w.session.ID, w.now)
+	must(t, err)
+	same(t, "who hears", ended.Clients, []idp.SessionClient{
+		{ClientID: "both", SID: w.session.ID, Back: true, Front: true}, {ClientID: "front", SID: w.session.ID, Front: true},
+	})
+	same(t, "outbox", w.outbox(t), []string{"both " + w.session.ID})
+	// The other session's client hears when that one ends, and the first one's no second time.
+	if n, err := w.EndSessionsOf(ctx, w.user.ID, "", w.now); err != nil || n != 1 {
+		t.Fatalf("got %d %v, want one ended", n, err)
+	}
+	same(t, "outbox", w.outbox(t), []string{"back " + other.ID, "both " + w.session.ID})
+}
+
+// An authorization expires minutes after its code, the session lives for days: the client hears all the same.
+func TestLogouts_ClientsOfPurgedAuthorizationsHear(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hearing(t)
+	ctx := t.Context()
+	w.got(t, w.session.ID, "cookie", w.now.Add(time.Minute), "both", "both", "deaf")
+	for range 2 {
+		gone, err := w.Purge(ctx, 2, w.now.Add(time.Minute), time.Time{})
+		must(t, err)
+		if gone["authorizations"] == 0 {
+			t.Error("no authorization was purged")
+		}
+	}
+	ended, err := w.EndSession(ctx, w.session.ID, w.now)
+	must(t, err)
+	same(t, "who hears", ended.Clients, []idp.SessionClient{{ClientID: "both", SID: w.session.ID, Back: true, Front: true}})
+}
+
+// After a step-up the session has another id; the client knows the one of its ID token.
+func TestLogouts_ClientsKnowTheSessionByItsOldID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hearing(t)
+	ctx, end := t.Context(), w.now.Add(time.Minute)
+	w.got(t, w.session.ID, "cookie", end, "both", "front")
+	next := w.remembered(t)
+	must(t, w.SucceedSession(ctx, w.session.ID, next.ID, w.user.ID))
+	same(t, "outbox after the step-up", w.outbox(t), []string(nil))
+	_, err := w.Purge(ctx, 100, end, time.Time{})
+	must(t, err)
+	ended, err := w.EndSession(ctx, next.ID, w.now)
+	must(t, err)
+	sids := map[string][]string{}
+	for _, c := range ended.Clients {
+		sids[c.ClientID] = append(sids[c.ClientID], c.SID)
+	}
+	for _, client := range []string{"both", "front"} {
+		if !slices.Contains(sids[client], w.session.ID) {
+			t.Errorf("%s hears of %v, want %s, which it knows, among them", client, sids[client], w.session.ID)
+		}
+	}
+}
+
+// Several replicas: each entry has one sender at a time, and only who holds it writes down what came of it.
+func TestClaimLogouts_RaceHasOneWinner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hearing(t)
+	ctx, lease := t.Context(), w.now.Add(30*time.Second)
+	w.got(t, w.session.ID, "cookie", w.now.Add(time.Hour), "both", "back")
+	_, err := w.EndSession(ctx, w.session.ID, w.now)
+	must(t, err)
+	claim := func(at time.Time) []*idp.Logout {
+		list, err := w.ClaimLogouts(ctx, "", 10, at.Add(30*time.Second), at)
+		must(t, err)
+		return list
+	}
+	counts := make(chan int, 16)
+	race(t, 16, idp.ErrNotFound, func(i int) error {
+		of := ""
+		if i%2 == 0 {
+			of = w.session.ID
+		}
+		list, err := w.ClaimLogouts(ctx, of, 10, lease, w.now)
+		counts <- len(list)
+		return err
+	})
+	total := 0
+	for range 16 {
+		total += <-counts
+	}
+	if total != 2 {
+		t.Errorf("got %d claims of two entries, want 2", total)
+	}
+	if list := claim(lease.Add(-time.Microsecond)); len(list) != 0 {
+		t.Errorf("under the lease: got %d entries, want none", len(list))
+	}
+	list := claim(lease)
+	if len(list) != 2 || list[0].Attempts != 2 {
+		t.Fatalf("after the lease: got %d entries, want both a second time", len(list))
+	}
+	late := *list[0]
+	late.Attempts, late.State = 1, idp.LogoutFailed
+	wantKind(t, "who lost the lease", w.SettleLogout(ctx, &late), idp.NotFound)
+	first := list[0]
+	done := lease.Add(time.Second)
+	first.State, first.Status, first.DoneAt, first.DueAt = idp.LogoutDelivered, 200, &done, done
+	must(t, w.SettleLogout(ctx, first))
+	wantKind(t, "settled twice", w.SettleLogout(ctx, first), idp.NotFound)
+	got, err := w.Logouts(ctx, store.LogoutsOf{SessionID: w.session.ID, ClientID: first.ClientID}, store.Page{})
+	must(t, err)
+	same(t, "receipt", got, []*idp.Logout{first})
+	if list := claim(done.Add(time.Hour)); len(list) != 1 || list[0].ClientID == first.ClientID {
+		t.Errorf("afterwards: got %v, want the other entry alone", list)
+	}
+}
+
+func TestClaimLogouts_TakesSoManyAtMost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	for i := range 5 {
+		_, err := w.Engine().Exec(ctx, `INSERT INTO logouts (id, session_id, sid, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
+			VALUES ($1, 's', 's', 'app', 'u', 'waiting', 0, 0, '', $2, $2, $2)`, fmt.Sprint(i), w.now)
+		must(t, err)
+	}
+	for _, want := range []int{3, 2, 0} {
+		if list, err := w.ClaimLogouts(ctx, "", 3, w.now.Add(time.Hour), w.now); err != nil || len(list) != want {
+			t.Errorf("got %d entries %v, want %d", len(list), err, want)
+		}
+	}
+}
