@@ -243,7 +243,7 @@ func TestParseFiles_FaultsNameFileAndLine(t *testing.T) {
 		"secret as mapping": {"client_id: a\nsecret_file: {a: b}\n", []string{"f.yaml:2: \"secret_file\" is a text, or a list"}},
 		"managed_by":        {"client_id: a\nmanaged_by: me\n", []string{"f.yaml:2: There is no key \"managed_by\""}},
 		"bad redirect":      {"client_id: a\nredirect_uris:\n- https://a.example/\n- //evil.example\n", []string{"f.yaml:4: The redirect URI"}},
-		"no redirect":       {"client_id: a\n", []string{"f.yaml:1: The grant type"}},
+		"no redirect":       {"client_id: a\n", []string{"f.yaml:1: A client that sends people"}},
 		"bad contract":      {"client_id: a\nredirect_uris: [https://a.example/]\ncontract:\n  id_token_alg: none\n", []string{"f.yaml:4: \"none\" is not supported"}},
 		"twice":             {"client_id: a\nredirect_uris: [https://a.example/]\n---\nclient_id: a\nredirect_uris: [https://a.example/]\n", []string{"f.yaml:4: The client a stands in f.yaml:1 already"}},
 		"many at once": {"client_id: a\nx: 1\ny: 2\n---\nclient_id: 'b c'\nredirect_uris: [ftp://x]\n", []string{

@@ -15,8 +15,8 @@ type Registration struct {
 	RedirectURIs           []string `json:"redirect_uris,omitempty" doc:"Where codes may be sent: compared byte for byte, but for the port of 127.0.0.1 and [::1]"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty" doc:"Where the browser may be sent after signing out"`
 	AllowedOrigins         []string `json:"allowed_origins,omitempty" doc:"Origins whose scripts may call the token endpoint; without them those of the redirect URIs"`
-	GrantTypes             []string `json:"grant_types,omitempty" doc:"authorization_code, refresh_token, client_credentials"`
-	ResponseTypes          []string `json:"response_types,omitempty" doc:"code"`
+	GrantTypes             []string `json:"grant_types,omitempty" doc:"authorization_code, refresh_token, client_credentials, implicit"`
+	ResponseTypes          []string `json:"response_types,omitempty" doc:"code, id_token, id_token token, code id_token, code token, code id_token token, none"`
 	Scopes                 []string `json:"scopes,omitempty" doc:"What it may ask for, and gets if it asks for nothing"`
 	Audience               []string `json:"audience,omitempty" doc:"aud of its access tokens; without it the issuer"`
 	RequirePKCE            bool     `json:"require_pkce,omitempty" doc:"Refuse requests without PKCE; always so for clients without a secret"`
@@ -40,6 +40,7 @@ type Registration struct {
 
 // Topics are the parts of a registration that are the same here and in idp.Client: one struct and one file of package idp each.
 type Topics struct {
+	idp.ClientAnswers
 	idp.ClientRequests
 	idp.ClientSender
 	idp.ClientApplication
@@ -110,7 +111,18 @@ func FromClient(c *idp.Client) Registration {
 		GrantTypes: c.GrantTypes, ResponseTypes: c.ResponseTypes, Scopes: c.Scopes, Audience: c.Audience, RequirePKCE: c.RequirePKCE, Trusted: c.Trusted,
 		LogoURI: c.LogoURI, ClientURI: c.ClientURI, PolicyURI: c.PolicyURI, TosURI: c.TosURI, Contacts: c.Contacts,
 		DefaultMaxAge: c.DefaultMaxAge, AlwaysReauthenticate: c.AlwaysReauthenticate, MaxSessionAge: c.MaxSessionAge, DefaultACRValues: c.DefaultACRValues,
-		Contract: FromContract(c.Contract), Topics: Topics{c.ClientRequests, c.ClientSender, c.ClientApplication, c.ClientKeys, c.ClientLogout},
+		Contract: FromContract(c.Contract), Topics: topicsOf(c),
+	}
+}
+
+func topicsOf(c *idp.Client) Topics {
+	return Topics{
+		ClientAnswers:     c.ClientAnswers,
+		ClientRequests:    c.ClientRequests,
+		ClientSender:      c.ClientSender,
+		ClientApplication: c.ClientApplication,
+		ClientKeys:        c.ClientKeys,
+		ClientLogout:      c.ClientLogout,
 	}
 }
 
@@ -123,7 +135,9 @@ func (r Registration) On(c *idp.Client) {
 	c.LogoURI, c.ClientURI, c.PolicyURI, c.TosURI, c.Contacts = r.LogoURI, r.ClientURI, r.PolicyURI, r.TosURI, r.Contacts
 	c.DefaultMaxAge, c.AlwaysReauthenticate, c.MaxSessionAge, c.DefaultACRValues = r.DefaultMaxAge, r.AlwaysReauthenticate, r.MaxSessionAge, r.DefaultACRValues
 	c.Contract = r.Contract.Over(c.Contract)
+	c.ClientAnswers = r.ClientAnswers
 	c.ClientRequests = r.ClientRequests
+	c.ClientSender = r.ClientSender
 	c.ClientApplication = r.ClientApplication
 	c.ClientSender = r.ClientSender
 	c.ClientKeys = r.ClientKeys

@@ -33,3 +33,10 @@ func SignedOutPage(p *pages.Pages) func(w http.ResponseWriter, r *http.Request, 
 		p.SignedOut(w, r, pages.SignedOut{Client: s.Client, Return: s.Return, UILocales: s.UILocales, Clients: s.Clients})
 	}
 }
+
+// PostPage returns how the protocol has an answer posted to the application (oauth.Config.Post).
+func PostPage(p *pages.Pages) func(w http.ResponseWriter, r *http.Request, a oauth.PostedAnswer) {
+	return func(w http.ResponseWriter, r *http.Request, a oauth.PostedAnswer) {
+		p.Post(w, r, a.Client, a.RedirectURI, a.Params, a.UILocales)
+	}
+}

@@ -40,6 +40,7 @@ type Client struct {
 	Contract Contract `json:"contract"`
 
 	// Topics: one struct and one file each, promoted here, in client files, on the wire and in the database.
+	ClientAnswers
 	ClientRequests
 	ClientSender
 	ClientApplication
@@ -89,12 +90,19 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantImplicit          = "implicit" // tokens from the authorization endpoint; the token endpoint knows nothing of it
 
 	AuthNone              = "none"
 	AuthClientSecretBasic = "client_secret_basic"
 	AuthClientSecretPost  = "client_secret_post"
 
-	ResponseTypeCode = "code"
+	ResponseTypeNone             = "none"
+	ResponseTypeCode             = "code"
+	ResponseTypeIDToken          = "id_token"
+	ResponseTypeIDTokenToken     = "id_token token"
+	ResponseTypeCodeIDToken      = "code id_token"
+	ResponseTypeCodeToken        = "code token"
+	ResponseTypeCodeIDTokenToken = "code id_token token"
 
 	ScopeOpenID        = "openid"
 	ScopeProfile       = "profile"

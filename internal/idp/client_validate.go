@@ -18,9 +18,9 @@ const (
 	maxTTL     = 10 * 365 * 86400 // seconds
 )
 
-// SupportedGrantTypes lists the grants that a client may be registered for: those that the token endpoint serves.
+// SupportedGrantTypes lists the grants that a client may be registered for: those that the token endpoint serves, and implicit.
 func SupportedGrantTypes() []string {
-	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
+	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit}
 }
 
 // SupportedAuthMethods lists the ways in which a client may prove itself at the token endpoint.
@@ -41,7 +41,8 @@ func (c *Client) ApplyDefaults() {
 	if c.ResponseTypes == nil && code {
 		c.ResponseTypes = []string{ResponseTypeCode}
 	}
-	if c.Scopes == nil && code {
+	c.ResponseTypes = canonicalResponseTypes(c.ResponseTypes)
+	if c.Scopes == nil && (code || slices.Contains(c.GrantTypes, GrantImplicit)) {
 		c.Scopes = []string{ScopeOpenID, ScopeProfile, ScopeEmail}
 	}
 	if c.Public() && code {
@@ -98,6 +99,7 @@ func (c *Client) Validate() error {
 	c.checkSender(f)
 	c.checkLogout(f)
 	c.Contract.check(f, c.Public())
+	c.checkAnswers(f)
 	c.checkRequests(f)
 	c.checkApplication(f)
 	c.checkOrigin(f)
@@ -166,13 +168,7 @@ func (c *Client) checkCredentials(f *faults) {
 func (c *Client) checkFlows(f *faults) {
 	checkWordsOf(f, "grant_types", c.GrantTypes, SupportedGrantTypes())
 	code := slices.Contains(c.GrantTypes, GrantAuthorizationCode)
-	checkWordsOf(f, "response_types", c.ResponseTypes, []string{ResponseTypeCode})
-	switch {
-	case code && !slices.Contains(c.ResponseTypes, ResponseTypeCode):
-		f.add("response_types", "The grant type %q needs the response type %q.", GrantAuthorizationCode, ResponseTypeCode)
-	case !code && slices.Contains(c.ResponseTypes, ResponseTypeCode):
-		f.add("response_types", "The response type %q needs the grant type %q.", ResponseTypeCode, GrantAuthorizationCode)
-	}
+	c.checkResponseTypes(f)
 	if slices.Contains(c.GrantTypes, GrantRefreshToken) && !code {
 		f.add("grant_types", "The grant type %q needs %q: no other grant gives out a refresh token.", GrantRefreshToken, GrantAuthorizationCode)
 	}
@@ -185,8 +181,8 @@ func (c *Client) checkFlows(f *faults) {
 		f.add("require_pkce", "A client without a secret must use PKCE. Set require_pkce to true.")
 	}
 	// RFC 6749 §3.1.2.2: of every client that uses the authorization endpoint, not only of public ones.
-	if code && len(c.RedirectURIs) == 0 {
-		f.add("redirect_uris", "The grant type %q needs at least one redirect URI.", GrantAuthorizationCode)
+	if (code || len(c.ResponseTypes) > 0) && len(c.RedirectURIs) == 0 {
+		f.add("redirect_uris", "A client that sends people to the authorization endpoint needs at least one redirect URI.")
 	}
 	if slices.Contains(c.Scopes, ScopeOfflineAccess) && !slices.Contains(c.GrantTypes, GrantRefreshToken) {
 		f.add("scopes", "The scope %q needs the grant type %q.", ScopeOfflineAccess, GrantRefreshToken)

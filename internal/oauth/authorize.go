@@ -80,7 +80,7 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 		return false
 	}
 	oldest, ok := a.facts().MinAuthTime()
-	if !ok || len(a.Prompts) > 1 || !a.Client.Trusted && !a.Client.Assured(a.RedirectURI) {
+	if !ok || len(a.Prompts) > 1 || !a.Client.Trusted && !a.assured() {
 		return false
 	}
 	a.conditions = store.IssueConditions{
@@ -90,12 +90,7 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 	if errors.Is(err, idp.ErrNotFound) {
 		return false
 	}
-	if err != nil {
-		p.failAuthorize(w, r, a, a.Trace, err)
-		return true
-	}
-	p.Sessions.Touch(id)
-	p.answerCode(w, r, a)
+	p.answerIssued(w, r, a, err)
 	return true
 }
 
@@ -194,7 +189,7 @@ var silentDescriptions = map[string]string{
 	interaction.ErrorInvalidRequest:           "The parameter prompt has a value that is unknown, or none together with others.",
 }
 
-// finish issues the code and ends the interaction in one transaction, so that of two tabs only one gets a code.
+// finish issues the answer and ends the interaction in one transaction, so that of two tabs only one gets it.
 func (p *Provider) finish(w http.ResponseWriter, r *http.Request, a *authorizeRequest, i *idp.Interaction, c store.IssueConditions) {
 	a.conditions = c
 	var err error
@@ -213,12 +208,20 @@ func (p *Provider) finish(w http.ResponseWriter, r *http.Request, a *authorizeRe
 		p.answerAuthorizeError(w, r, a, &Error{Status: http.StatusBadRequest, Code: "access_denied", Description: "The session or the consent ended while the request was answered."})
 		return
 	}
+	p.answerIssued(w, r, a, err)
+}
+
+// answerIssued sends off what issue made, with the tokens that come along. They are signed here, where no transaction waits for it.
+func (p *Provider) answerIssued(w http.ResponseWriter, r *http.Request, a *authorizeRequest, err error) {
+	if err == nil {
+		err = p.addTokens(r.Context(), a)
+	}
 	if err != nil {
 		p.failAuthorize(w, r, a, a.Trace, err)
 		return
 	}
-	p.Sessions.Touch(c.SessionID)
-	p.answerCode(w, r, a)
+	p.Sessions.Touch(a.conditions.SessionID)
+	p.answerSuccess(w, r, a)
 }
 
 // toPage leaves the request in an interaction and sends the browser to the page of the next step.

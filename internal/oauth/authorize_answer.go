@@ -1,38 +1,85 @@
 package oauth
 
 import (
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
+	"idp/internal/idp"
+	"idp/internal/keys"
 	"idp/internal/logctx"
 	"idp/internal/trace"
 )
 
-// answerCode sends the browser back to the client with the code, the state as it came, and iss (RFC 6749 §4.1.2, OpenID Connect Core
-// §3.1.2.5, RFC 9207 §2; RFC 8252 §8.10: native applications tell servers apart by it).
-func (p *Provider) answerCode(w http.ResponseWriter, r *http.Request, a *authorizeRequest) {
-	a.Trace.Pass("code issued")
-	a.Trace.End(trace.OK)
-	logctx.Set(r.Context(), slog.String("outcome", "code"), slog.String("user_id", a.answer.UserID))
-	p.answerAuthorize(w, a, a.params)
+// PostedAnswer is an authorization response that the browser posts to the application (OAuth 2.0 Form Post Response Mode §2).
+type PostedAnswer struct {
+	Client      *idp.Client
+	RedirectURI string // registered, http(s)
+	Params      url.Values
+	UILocales   string // of the request
 }
 
-// answerAuthorizeError tells the client what went wrong (RFC 6749 §4.1.2.1).
+// answerLife is how long a signed answer may be believed: a browser delivers it at once, and clocks differ (JARM §2.1: ten minutes at most).
+const answerLife = 5 * time.Minute
+
+// answerSuccess sends the browser back to the client with what the response type asked for, the state as it came, and iss (RFC 6749 §4.1.2, §4.2.2,
+// OpenID Connect Core §3.1.2.5, RFC 9207 §2; RFC 8252 §8.10: native applications tell servers apart by it).
+func (p *Provider) answerSuccess(w http.ResponseWriter, r *http.Request, a *authorizeRequest) {
+	a.Trace.Pass("issued: " + a.ResponseType.String())
+	a.Trace.End(trace.OK)
+	logctx.Set(r.Context(), slog.String("outcome", a.ResponseType.String()), slog.String("user_id", a.answer.UserID))
+	p.answerAuthorize(w, r, a, a.params)
+}
+
+// answerAuthorizeError tells the client what went wrong (RFC 6749 §4.1.2.1, §4.2.2.1). Nothing is in it but what the specifications name.
 func (p *Provider) answerAuthorizeError(w http.ResponseWriter, r *http.Request, a *authorizeRequest, e *Error) {
 	p.note(r.Context(), e)
 	a.Trace.End(e.Code)
 	w.Header().Set("X-Trace-Id", a.Trace.ID) // for the developer who looks at the network; the page that follows is the application's
-	p.answerAuthorize(w, a, url.Values{"error": {e.Code}, "error_description": {ascii(e.Description)}})
+	p.answerAuthorize(w, r, a, url.Values{"error": {e.Code}, "error_description": {ascii(e.Description)}})
 }
 
-func (p *Provider) answerAuthorize(w http.ResponseWriter, a *authorizeRequest, params url.Values) {
+// answerAuthorize is the way of every authorization response, success or error, to the client.
+func (p *Provider) answerAuthorize(w http.ResponseWriter, r *http.Request, a *authorizeRequest, params url.Values) {
 	if a.State != "" {
 		params.Set("state", a.State)
 	}
 	params.Set("iss", p.Issuer)
-	redirect(w, withQuery(a.RedirectURI, params))
+	if a.ResponseMode.Signed {
+		signed, err := p.signAnswer(a.Client, params, time.Now())
+		if err != nil {
+			p.failPage(w, r, a.Trace, err)
+			return
+		}
+		params = url.Values{"response": {signed}} // JARM §2.3: nothing stands beside it
+	}
+	switch a.ResponseMode.Carrier {
+	case idp.ModeFormPost:
+		p.Post(w, r, PostedAnswer{Client: a.Client, RedirectURI: a.RedirectURI, Params: params, UILocales: a.Params.Get("ui_locales")})
+	case idp.ModeFragment:
+		redirect(w, withFragment(a.RedirectURI, params))
+	default:
+		redirect(w, withQuery(a.RedirectURI, params))
+	}
+}
+
+// signAnswer makes the JWT of an authorization response (JARM §2.1): its parameters, who says so, to whom, and until when. It has no sub, and so is
+// no ID token to anybody who looks.
+func (p *Provider) signAnswer(c *idp.Client, params url.Values, now time.Time) (string, error) {
+	set := make(map[string]any, len(params)+3)
+	for name := range params {
+		set[name] = params.Get(name)
+	}
+	set["iss"], set["aud"], set["exp"] = p.Issuer, c.ID, now.Add(answerLife).Unix()
+	payload, err := json.Marshal(set)
+	if err != nil {
+		return "", fmt.Errorf("encode signed answer: %w", err)
+	}
+	return p.Keys.Sign(c.AnswerAlg(), keys.TypeIDToken, payload)
 }
 
 // withQuery appends parameters to a registered URI without touching a letter of it: it may have a query of its own (RP-2).
@@ -45,6 +92,12 @@ func withQuery(uri string, params url.Values) string {
 		sep = "&"
 	}
 	return uri + sep + params.Encode()
+}
+
+// withFragment puts parameters behind a registered URI, which has no fragment of its own (RFC 6749 §3.1.2). A space is written %20: scripts that take the
+// fragment apart by hand often do not know what a plus means.
+func withFragment(uri string, params url.Values) string {
+	return uri + "#" + strings.ReplaceAll(params.Encode(), "+", "%20")
 }
 
 // redirect answers with 303, so that no browser repeats a POST with its password at the next address (RFC 9700 §4.12), and keeps

@@ -24,7 +24,7 @@ func (p *Provider) issue(ctx context.Context, a *authorizeRequest) error {
 	// The engine sees what was checked here, and nothing that it would read in a way of its own. It insists on a state (D10); the
 	// answer carries the client's.
 	form := url.Values{
-		"client_id": {a.Client.ID}, "redirect_uri": {a.RedirectURI}, "response_type": {a.Params.Get("response_type")}, "scope": {strings.Join(a.Scopes, " ")},
+		"client_id": {a.Client.ID}, "redirect_uri": {a.RedirectURI}, "response_type": {a.ResponseType.String()}, "scope": {strings.Join(a.Scopes, " ")},
 		"state": {"-"},
 	}
 	engineRequest := (&http.Request{Method: http.MethodGet, URL: &url.URL{}, Form: form, PostForm: url.Values{}, Header: http.Header{}}).WithContext(ctx)
@@ -42,47 +42,57 @@ func (p *Provider) issue(ctx context.Context, a *authorizeRequest) error {
 	return err
 }
 
-// codeIssuer answers response_type=code: the engine's seam for response types. Hybrid flows add their handlers beside it.
-type codeIssuer struct{ p *Provider }
+// issuer answers every response type: the engine's seam for them. What comes back without a code is an authorization like any other, whose
+// code nobody was given, so that revoking, signing out and disabling the person reach its tokens too.
+type issuer struct{ p *Provider }
 
-var _ fosite.AuthorizeEndpointHandler = codeIssuer{}
+var _ fosite.AuthorizeEndpointHandler = issuer{}
 
-// HandleAuthorizeEndpointRequest writes the authorization with its code in one statement.
-func (h codeIssuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.AuthorizeRequester, resp fosite.AuthorizeResponder) error {
-	if !ar.GetResponseTypes().ExactOne(idp.ResponseTypeCode) {
-		return nil
-	}
+// HandleAuthorizeEndpointRequest writes the authorization, with its code if it has one, in one statement.
+func (h issuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.AuthorizeRequester, resp fosite.AuthorizeResponder) error {
 	a, ok := ctx.Value(requestKey{}).(*authorizeRequest)
 	if !ok {
 		return errors.New("authorization request without our facts")
 	}
-	now := time.Now()
+	now, t := time.Now(), a.ResponseType
 	id := a.authorizationID()
 	code := h.p.Keyring.NewToken(secret.TokenCode, id) // RFC 6749 §10.10: 256 random bits
 	contract := &a.Client.Contract
 	// OpenID Connect Core §11: a refresh token for who asked for offline_access; it outlives the session unless the contract says otherwise.
-	refreshable := slices.Contains(a.Scopes, idp.ScopeOfflineAccess) && slices.Contains(a.Client.GrantTypes, idp.GrantRefreshToken)
-	// A spent code is remembered as long as a token that followed from it can live.
-	memory := contract.CodeTTL.Duration() + contract.AccessTokenTTL.Duration()
+	refreshable := t.Code && slices.Contains(a.Scopes, idp.ScopeOfflineAccess) && slices.Contains(a.Client.GrantTypes, idp.GrantRefreshToken)
+	codeExpires, memory := now, time.Duration(0)
+	if t.Code {
+		codeExpires = now.Add(contract.CodeTTL.Duration())
+		// A spent code is remembered as long as a token that followed from it can live.
+		memory = contract.CodeTTL.Duration()
+	}
+	if t.Code || t.Token {
+		memory += contract.AccessTokenTTL.Duration()
+	}
 	if a.Pushed != "" {
 		memory = max(memory, pushedMemory)
 	}
+	a.conditions.WithClaims = t == idp.ResponseType{IDToken: true}
 	// RFC 7636 §4.4: the challenge is kept in the row, and the code says nothing of it.
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{
 		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Client.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
 		Refreshable: refreshable, Offline: refreshable && !contract.EndWithSession, CodeChallenge: a.CodeChallenge,
 		Request:     idp.CodeRequest{Nonce: a.Nonce, TraceID: a.Trace.ID},
-		CodeExpires: now.Add(contract.CodeTTL.Duration()), ExpiresAt: now.Add(memory),
+		CodeExpires: codeExpires, ExpiresAt: now.Add(memory),
 	}, code.Digest, a.conditions, now)
 	if err != nil {
 		if errors.Is(err, idp.ErrNotFound) || errors.Is(err, idp.ErrConflict) {
 			return err
 		}
-		return fmt.Errorf("issue code: %w", err)
+		return fmt.Errorf("issue authorization: %w", err)
 	}
 	a.answer = issued
-	resp.AddParameter("code", code.Text)
-	ar.SetResponseTypeHandled(idp.ResponseTypeCode)
+	if t.Code {
+		resp.AddParameter("code", code.Text)
+	}
+	for _, word := range ar.GetResponseTypes() {
+		ar.SetResponseTypeHandled(word)
+	}
 	a.params = resp.GetParameters()
 	return nil
 }

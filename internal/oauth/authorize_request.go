@@ -29,17 +29,22 @@ type authorizeRequest struct {
 	HintUserID      string
 	CodeChallenge   string
 	Nonce           string
+	ResponseType    idp.ResponseType
+	ResponseMode    idp.ResponseMode
 	RequestedAt     time.Time
 	Trace           *trace.T
+
+	typeKnown bool   // the response type is one of ours
+	modeFault string // what is wrong with the response mode; the error travels by ResponseMode
 
 	// How it came.
 	Pushing bool   // it is being pushed: a client stands behind it, and no browser yet
 	Pushed  string // the id of the pushed request; empty for another
 	Resumed bool   // a page was shown, and the parameters are those that were kept
 
-	// How the code is issued; set by issue, read by the code handler.
+	// How the answer is issued; set by issue, read by the engine's handler, and what came of it.
 	conditions store.IssueConditions
-	answer     *idp.Authorization
+	answer     *store.AuthorizationUser
 	params     url.Values
 }
 
@@ -90,10 +95,13 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 	if err := findRedirectURI(a); err != nil {
 		return nil, err
 	}
+	a.readMode()
 	if paramErr != nil {
 		return a, badRequest(paramErr.Error())
 	}
-	for _, check := range []func(*authorizeRequest) error{checkBounds, p.checkPushed, checkUnsupported, checkResponseType, checkScope, checkPKCE, p.checkOpenID} {
+	for _, check := range []func(*authorizeRequest) error{
+		checkBounds, p.checkPushed, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, p.checkOpenID,
+	} {
 		if err := check(a); err != nil {
 			return a, err
 		}
@@ -189,33 +197,12 @@ func checkUnsupported(a *authorizeRequest) error {
 			return a.fail(u.code, "The parameter "+u.param+" is not supported.", "OpenID Connect Core §6")
 		}
 	}
-	if mode := a.Params.Get("response_mode"); mode != "" && mode != "query" {
-		return a.fail("invalid_request", "This response_mode is not supported.", "OAuth 2.0 Multiple Response Type Encoding Practices §2.1")
-	}
 	return nil
 }
 
 func (a *authorizeRequest) fail(code, description, clause string) error {
 	a.Trace.Fail(idp.Check{Name: code, Received: description, Clause: clause})
 	return &redirectFault{code, description}
-}
-
-// checkResponseType takes what is registered and known (RFC 6749 §3.1.1).
-func checkResponseType(a *authorizeRequest) error {
-	switch a.Params.Get("response_type") {
-	case idp.ResponseTypeCode:
-		if !slices.Contains(a.Client.GrantTypes, idp.GrantAuthorizationCode) || !slices.Contains(a.Client.ResponseTypes, idp.ResponseTypeCode) {
-			return a.fail("unauthorized_client", "The client is not registered for the authorization code flow.", "RFC 6749 §4.1.2.1")
-		}
-		return nil
-	case "":
-		return a.fail("invalid_request", "The parameter response_type is missing.", "RFC 6749 §4.1.2.1")
-	}
-	a.Trace.Fail(idp.Check{
-		Name: "response_type", Expected: idp.ResponseTypeCode, Received: a.Params.Get("response_type"),
-		Mend: "Set the application to the authorization code flow, with PKCE.", Clause: "RFC 6749 §4.1.2.1",
-	})
-	return &redirectFault{"unsupported_response_type", "The response_type is not supported: use code."}
 }
 
 // checkScope refuses a scope that the client may not have, instead of dropping it: client libraries break on a narrower answer
@@ -239,6 +226,8 @@ func checkPKCE(a *authorizeRequest) error {
 	challenge, method := a.Params.Get("code_challenge"), a.Params.Get("code_challenge_method")
 	const clause = "RFC 7636 §4.4.1"
 	switch {
+	case !a.ResponseType.Code:
+		return nil // no code, no proof of who redeems it
 	case challenge == "" && method != "":
 		return a.fail("invalid_request", "There is a code_challenge_method but no code_challenge.", clause)
 	case challenge == "" && (a.Client.RequirePKCE || a.Client.Public()): // RFC 8252 §8.1
@@ -284,6 +273,6 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 func (a *authorizeRequest) facts() interaction.Facts {
 	return interaction.Facts{
 		Client: a.Client, Scopes: a.Scopes, Prompts: a.Prompts, MaxAge: a.MaxAge, RequestedAt: a.RequestedAt,
-		HintUserID: a.HintUserID, ACRValues: strings.Fields(a.Params.Get("acr_values")), Unassured: !a.Client.Assured(a.RedirectURI),
+		HintUserID: a.HintUserID, ACRValues: strings.Fields(a.Params.Get("acr_values")), Unassured: !a.assured(),
 	}
 }

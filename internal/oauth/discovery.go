@@ -40,6 +40,7 @@ type metadata struct {
 	GrantTypes            []string `json:"grant_types_supported"`
 	SubjectTypes          []string `json:"subject_types_supported"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
+	AnswerAlgs            []string `json:"authorization_signing_alg_values_supported"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
 	RevocationMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
@@ -72,11 +73,12 @@ func (p *Provider) discovery() (document, error) {
 		},
 		Claims:               claims.Supported(),
 		ClaimTypes:           []string{"normal"},
-		ResponseTypes:        []string{idp.ResponseTypeCode},
-		ResponseModes:        []string{"query"},
-		GrantTypes:           p.grantTypes(),
+		ResponseTypes:        idp.SupportedResponseTypes(),
+		ResponseModes:        idp.SupportedResponseModes(),
+		GrantTypes:           append(p.grantTypes(), idp.GrantImplicit),
 		SubjectTypes:         []string{"public"},
 		IDTokenAlgs:          idp.SupportedSigningAlgs(),
+		AnswerAlgs:           idp.SupportedSigningAlgs(), // JARM §4
 		TokenAuthMethods:     append(secretMethods, idp.AuthNone),
 		IntrospectionMethods: secretMethods,
 		RevocationMethods:    append(secretMethods, idp.AuthNone),

@@ -47,6 +47,7 @@ type world struct {
 	client   *idp.Client
 	secret   string
 	lastPage oauth.PageError
+	lastPost oauth.PostedAnswer
 }
 
 func newWorld(t testing.TB, change ...func(*idp.Client)) *world {
@@ -90,6 +91,7 @@ func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *worl
 			w.lastPage = e
 			rw.WriteHeader(e.Status)
 		},
+		Post: func(_ http.ResponseWriter, _ *http.Request, a oauth.PostedAnswer) { w.lastPost = a },
 	})
 	must(t, err)
 	for _, r := range w.Routes() {

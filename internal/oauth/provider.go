@@ -50,6 +50,8 @@ type Config struct {
 	SignedOut func(w http.ResponseWriter, r *http.Request, s SignedOut)
 	// Fail writes an error page: the request has no redirect URI that may be trusted.
 	Fail func(w http.ResponseWriter, r *http.Request, e PageError)
+	// Post writes the page that posts an answer to the application.
+	Post func(w http.ResponseWriter, r *http.Request, a PostedAnswer)
 	// IssuedTokens is told of each answered token request, for metrics; may be nil.
 	IssuedTokens func(grantType string)
 }

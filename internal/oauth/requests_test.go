@@ -24,14 +24,7 @@ func (w *world) authorize(t testing.TB, method, params string, cookies []*http.C
 	for _, c := range cookies {
 		r.AddCookie(c)
 	}
-	rec := w.do(t, r)
-	location := rec.Header().Get("Location")
-	if !strings.HasPrefix(location, callback+"?") {
-		return rec.Code, nil
-	}
-	u, err := url.Parse(location)
-	must(t, err)
-	return rec.Code, u.Query()
+	return w.authorizeBy(t, r)
 }
 
 func goodParams() url.Values {
@@ -74,8 +67,9 @@ func TestAuthorize_ErrorsGoWhereTheyBelong(t *testing.T) {
 		"scope twice":                  {goodParams().Encode() + "&scope=openid", "invalid_request"},
 		"no response type":             {without("response_type"), "invalid_request"},
 		"response type token":          {with("response_type", "token"), "unsupported_response_type"},
-		"response type code id_token":  {with("response_type", "code id_token"), "unsupported_response_type"},
-		"response mode fragment":       {with("response_mode", "fragment"), "invalid_request"},
+		"response type code id_token":  {with("response_type", "code id_token"), "unauthorized_client"},
+		"response mode unknown":        {with("response_mode", "web_message"), "invalid_request"},
+		"response mode fragment":       {with("response_mode", "fragment"), "code"},
 		"unknown scope":                {with("scope", "openid nonsense"), "invalid_scope"},
 		"another client's scope":       {with("scope", "idp.admin"), "invalid_scope"},
 		"unknown prompt":               {with("prompt", "create"), "invalid_request"},

@@ -75,18 +75,20 @@ type IssueConditions struct {
 	UserID         string    // if not empty, the session must be this user's (id_token_hint)
 	SkipGrant      bool      // a trusted client needs none
 	RequiredScopes []string  // what the grant must cover; none need no grant
+	WithClaims     bool      // not a condition: what the user may be said to be comes back too
 }
 
 // IssueCode writes an authorization with its code, if the conditions hold, and returns it with the user, session, time and methods
-// of the sign-in filled in. idp.ErrNotFound says that some condition does not hold: look, and ask the person. idp.ErrConflict says that there
-// is an authorization of this id: the pushed request was used.
+// of the sign-in filled in. A digest that belongs to no code makes an authorization of tokens alone. idp.ErrNotFound says that some
+// condition does not hold: look, and ask the person. idp.ErrConflict says that there is an authorization of this id: the pushed request
+// was used.
 // This one statement is the whole of an authorization request with a session and a grant.
-func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []byte, c IssueConditions, now time.Time) (*idp.Authorization, error) {
+func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []byte, c IssueConditions, now time.Time) (*AuthorizationUser, error) {
 	request, err := toJSON(a.Request)
 	if err != nil {
 		return nil, err
 	}
-	issued, amr := *a, ""
+	issued, amr, claims := *a, "", ""
 	// The pattern is an expression on purpose: a bare parameter behind LIKE makes SQLite plan the statement anew each time.
 	err = s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
 			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, bound_key, expires_at)
@@ -95,16 +97,21 @@ func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []by
 		WHERE s.id = $16 AND s.digest = $17 AND s.idle_expires_at > $11 AND s.expires_at > $11 AND u.state = 'active'
 			AND s.auth_time >= $18 AND ($19 = '' OR s.user_id = $19)
 			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 || '' ESCAPE '\'))
-		RETURNING user_id, session_id, auth_time, amr, acr`,
+		RETURNING user_id, session_id, auth_time, amr, acr,
+			CASE WHEN $22 THEN coalesce((SELECT u.claims FROM users u WHERE u.id = authorizations.user_id), '') ELSE '' END`,
 		a.ID, a.ClientID, a.Offline, a.Refreshable, words(a.Scopes), words(a.Audience),
 		a.RedirectURI, a.RedirectOmitted, a.CodeChallenge, request, now, digest, a.CodeExpires, a.BoundKey, a.ExpiresAt,
-		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes)).
-		Scan(&issued.UserID, &issued.SessionID, &issued.AuthTime, &amr, &issued.ACR)
+		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes), c.WithClaims).
+		Scan(&issued.UserID, &issued.SessionID, &issued.AuthTime, &amr, &issued.ACR, &claims)
 	if err != nil {
 		return nil, err
 	}
 	issued.AMR, issued.IssuedAt = split(amr), now
-	return &issued, nil
+	v := &AuthorizationUser{Authorization: &issued, UserState: idp.UserActive}
+	if claims == "" {
+		return v, nil
+	}
+	return v, fromJSON(claims, &v.Claims)
 }
 
 // Redemption is what a token request with a code presents.

@@ -42,7 +42,11 @@ func (w world) issue(t *testing.T, code string, c store.IssueConditions) (*idp.A
 		CodeChallenge: "challenge", Refreshable: true, Offline: true, Request: idp.CodeRequest{Nonce: "n"},
 		CodeExpires: w.now.Add(time.Minute), ExpiresAt: w.now.Add(time.Hour),
 	}
-	return w.IssueCode(t.Context(), a, []byte(code), c, w.now)
+	v, err := w.IssueCode(t.Context(), a, []byte(code), c, w.now)
+	if err != nil {
+		return nil, err
+	}
+	return v.Authorization, nil
 }
 
 func TestIssueCode_NeedsSessionUserAndGrant(t *testing.T) {
@@ -62,6 +66,14 @@ func TestIssueCode_NeedsSessionUserAndGrant(t *testing.T) {
 	}
 	if got.UserID != w.user.ID || got.SessionID != w.session.ID || n.Trips() != 1 {
 		t.Errorf("got user %s session %s in %d trips", got.UserID, got.SessionID, n.Trips())
+	}
+	if got.Claims.Email != "" || got.UserState != idp.UserActive {
+		t.Errorf("got claims %+v, state %q, want claims for who asks for them, and an active user", got.Claims, got.UserState)
+	}
+	told, err := w.IssueCode(ctx, &idp.Authorization{ID: idp.NewID(), ClientID: "app", CodeExpires: w.now, ExpiresAt: w.now}, []byte("c"),
+		store.IssueConditions{SessionID: w.session.ID, SessionDigest: []byte("cookie"), SkipGrant: true, WithClaims: true}, w.now)
+	if err != nil || told.Claims.Email != w.user.Email {
+		t.Errorf("with claims: got %+v %v, want the user's", told, err)
 	}
 	for name, c := range map[string]store.IssueConditions{
 		"another user hinted":   {SkipGrant: true, UserID: "other"},

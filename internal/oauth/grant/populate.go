@@ -27,7 +27,10 @@ func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosit
 	if !slices.Contains(s.Scopes, idp.ScopeOpenID) {
 		return nil
 	}
-	id, err := m.ID(s.Client, s.Authorization, s.Scopes, s.Nonce, access, s.Now)
+	id, err := m.ID(mint.IDToken{
+		Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Nonce: s.Nonce, AccessToken: access,
+		Profile: s.Client.Contract.ClaimsInIDToken, // RP-7
+	}, s.Now)
 	if err != nil {
 		return err
 	}

@@ -12,23 +12,45 @@ import (
 	"idp/internal/store"
 )
 
-// ID makes the ID token of an authorization for its client (OpenID Connect Core §2, §3.1.3.6). accessToken gives at_hash; nonce is
-// empty in an answer to a refresh (§12.2). Profile claims come along only if the client's contract says so (RP-7).
-func (m *Minter) ID(c *idp.Client, a *store.AuthorizationUser, scopes []string, nonce, accessToken string, now time.Time) (string, error) {
+// IDToken is what an ID token is made from.
+type IDToken struct {
+	Client        *idp.Client
+	Authorization *store.AuthorizationUser
+	Scopes        []string
+	Nonce         string // empty in an answer to a refresh (OpenID Connect Core §12.2)
+	AccessToken   string // that comes along; its hash goes in
+	Code          string // that comes along; its hash goes in
+	Profile       bool   // with what the scopes release about the person
+}
+
+// ID makes an ID token for its client (OpenID Connect Core §2, §3.1.3.6). What comes along from the same endpoint is tied to it: at_hash (§3.2.2.9)
+// and c_hash (§3.3.2.11), so that neither can be exchanged for another on the way through the browser.
+func (m *Minter) ID(t IDToken, now time.Time) (string, error) {
+	c, a := t.Client, t.Authorization
 	set := claims.Set{}
-	if c.Contract.ClaimsInIDToken {
-		set = claims.For(scopes, &a.Claims, &c.Contract)
+	if t.Profile {
+		set = claims.For(t.Scopes, &a.Claims, &c.Contract)
 	}
-	hash, err := keys.HalfHash(c.Contract.IDTokenAlg, accessToken)
-	if err != nil {
-		return "", err
+	if t.AccessToken != "" {
+		hash, err := keys.HalfHash(c.Contract.IDTokenAlg, t.AccessToken)
+		if err != nil {
+			return "", err
+		}
+		set["at_hash"] = hash
+	}
+	if t.Code != "" {
+		hash, err := keys.HalfHash(c.Contract.IDTokenAlg, t.Code)
+		if err != nil {
+			return "", err
+		}
+		set["c_hash"] = hash
 	}
 	// Times are rounded down: social-core refuses an iat in the future (RP-6).
 	// OpenID Connect Core §8: the user's id is the public sub; it is the same for every client, and never given again.
 	set["iss"], set["sub"], set["aud"] = m.Issuer, a.UserID, c.ID
 	set["iat"], set["exp"] = now.Unix(), now.Unix()+int64(c.Contract.IDTokenTTL)
-	set["auth_time"], set["at_hash"] = a.AuthTime.Unix(), hash
-	for name, value := range map[string]string{"nonce": nonce, "acr": a.ACR, "sid": a.SessionID} {
+	set["auth_time"] = a.AuthTime.Unix()
+	for name, value := range map[string]string{"nonce": t.Nonce, "acr": a.ACR, "sid": a.SessionID} {
 		if value != "" {
 			set[name] = value
 		}
