@@ -23,7 +23,7 @@ var floors = []floor{
 	{2, []string{
 		"internal/keys", "internal/audit", "internal/throttle", "internal/session", "internal/auth",
 		"internal/upstream", "internal/account", "internal/interaction", "internal/trace", "internal/directory",
-		"internal/client", "internal/clientkeys",
+		"internal/client", "internal/clientkeys", "internal/subject",
 	}, "F2 are the services: they know no protocol and no pages"},
 	{3, []string{"internal/oauth/...", "internal/jobs"}, "F3 is the protocol: it never knows a page"},
 	{4, []string{"internal/handlers/...", "internal/doctor", "internal/sampleapp"}, "F4 speaks to browsers and administrators"},

@@ -48,6 +48,14 @@ func clientFields() []field {
 		{flag: "jwks", member: "jwks", kind: fieldJSON, usage: "`file` that holds its public keys, a JWK Set"},
 		{flag: "jwks-uri", member: "jwks_uri", usage: "https `address` where its public keys are read"},
 		{flag: "require-par", member: "require_pushed_authorization_requests", kind: fieldSwitch, usage: "take only requests that were pushed (RFC 9126)"},
+		{flag: "subject-type", member: "subject_type", usage: "public: people have the same sub everywhere; pairwise: another at each sector", values: idp.SupportedSubjectTypes()},
+		{flag: "sector-identifier-uri", member: "sector_identifier_uri", usage: "`address` of the list of the redirect URIs of its sector"},
+		{flag: "userinfo-alg", member: "userinfo_signed_response_alg", usage: "UserInfo as a JWT, signed with this algorithm", values: idp.SupportedSigningAlgs()},
+		{flag: "id-token-encryption", member: "id_token_encrypted_response_alg", usage: "encrypt its ID tokens with its key for this algorithm", values: idp.SupportedEncryptionAlgs()},
+		{flag: "userinfo-encryption", member: "userinfo_encrypted_response_alg", usage: "encrypt UserInfo with its key for this algorithm", values: idp.SupportedEncryptionAlgs()},
+		{flag: "introspection-alg", member: "introspection_signed_response_alg", usage: "algorithm of introspection answers that it asks for as JWTs", values: idp.SupportedSigningAlgs()},
+		{flag: "introspection-encryption", member: "introspection_encrypted_response_alg", usage: "encrypt introspection answers with its key for this algorithm", values: idp.SupportedEncryptionAlgs()},
+		{flag: "request-encryption", member: "request_object_encryption_alg", usage: "it may encrypt request objects with our key for this algorithm", values: idp.SupportedEncryptionAlgs()},
 		{flag: "claims-in-id-token", member: "contract.claims_in_id_token", kind: fieldSwitch, usage: "profile and address in the ID token too"},
 	}
 }

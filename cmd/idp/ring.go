@@ -14,14 +14,15 @@ import (
 	"idp/internal/keys"
 	"idp/internal/secret"
 	"idp/internal/store"
+	"idp/internal/subject"
 )
 
 func newRingCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ring",
 		Short: "The key ring: the file whose keys encrypt secrets in the database",
-		Long: `The key ring (setting keyring_file) encrypts what must be read back: signing keys and the client secrets at upstream providers. Its first
-key encrypts, all of them decrypt. To change it:
+		Long: `The key ring (setting keyring_file) encrypts what must be read back: signing keys, the client secrets at upstream providers, and the secret
+behind pairwise subjects, which stays the same. Its first key encrypts, all of them decrypt. To change it:
 
   idp key ring rotate      # a new first key; restart the server so that it reads the file
   idp key ring reseal      # encrypt everything anew with it
@@ -123,6 +124,18 @@ func sealedValues(ctx context.Context, s *store.Store) ([]sealedValue, error) {
 		values = append(values, sealedValue{
 			what: "signing key " + k.ID, sealed: k.Sealed, binding: keys.Binding(k.ID),
 			replace: func(ctx context.Context, sealed string) error { return s.ResealSigningKey(ctx, k.ID, k.Sealed, sealed) },
+		})
+	}
+	own, err := s.ServerSecrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range own {
+		values = append(values, sealedValue{
+			what: "server secret " + v.Name, sealed: v.Sealed, binding: subject.Binding(v.Name),
+			replace: func(ctx context.Context, sealed string) error {
+				return s.ResealServerSecret(ctx, v.Name, v.Sealed, sealed)
+			},
 		})
 	}
 	providers, err := s.Providers(ctx)

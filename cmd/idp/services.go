@@ -22,6 +22,7 @@ import (
 	"idp/internal/session"
 	"idp/internal/store"
 	"idp/internal/store/sqldb"
+	"idp/internal/subject"
 	"idp/internal/throttle"
 	"idp/internal/upstream"
 )
@@ -48,6 +49,7 @@ type services struct {
 	upstream  *upstream.Registry
 	outbound  *outbound.Client
 	keysOf    *clientkeys.Keys
+	subjects  *subject.Names
 }
 
 // openOptions says what differs between the server and a command beside it.
@@ -108,12 +110,24 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 		Store: s.store, Keyring: s.keyring, Hasher: s.hasher, Policy: s.policy, Breached: s.breached, Audit: s.audit, Sessions: s.sessions,
 		Logger: o.logger, Brand: c.Brand.Name,
 	})
-	if s.clients, err = client.New(client.Config{Store: s.store, Keyring: s.keyring, Audit: s.audit, Issuer: c.Issuer, Logger: o.logger}); err != nil {
-		return nil, err
-	}
-	s.keys, err = keys.New(ctx, keys.Config{
+	ours := keys.Config{
 		Store: s.store, Keyring: s.keyring, Logger: o.logger,
 		RotateEvery: c.Keys.RotateEvery, PublishBefore: c.Keys.PublishBefore, MaxTokenLife: idp.MaxTokenTTL.Duration(),
+	}
+	if !c.SQLite() {
+		ours.Heard = 2 * directory.PollEvery
+	}
+	if s.keys, err = keys.New(ctx, ours); err != nil {
+		return nil, err
+	}
+	if s.subjects, err = subject.New(ctx, s.store, s.keyring); err != nil {
+		return nil, err
+	}
+	if s.outbound, err = outbound.New(outboundConfig(c)); err != nil {
+		return nil, err
+	}
+	s.clients, err = client.New(client.Config{
+		Store: s.store, Keyring: s.keyring, Audit: s.audit, Issuer: c.Issuer, Logger: o.logger, Outbound: s.outbound, EnsureKeys: s.keys.Ensure,
 	})
 	if err != nil {
 		return nil, err
@@ -122,9 +136,6 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	s.clientDir = directory.NewClients(s.store, s.watcher)
 	s.providers = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
 	s.upstream = upstream.New(upstream.Config{Logger: o.logger})
-	if s.outbound, err = outbound.New(outboundConfig(c)); err != nil {
-		return nil, err
-	}
 	s.keysOf = clientkeys.New(clientkeys.Config{Outbound: s.outbound, Logger: o.logger})
 	return s, nil
 }

@@ -67,11 +67,18 @@ func (s *Service) Apply(ctx context.Context, docs []Document, o ApplyOptions) (P
 	if len(docs) > maxDocuments {
 		return Plan{}, idp.Invalidf("clients", "There are %d clients; %d is the most that is applied at once.", len(docs), maxDocuments)
 	}
+	looked, err := s.lookOutside(ctx, docs, o)
+	if err != nil {
+		return Plan{}, fmt.Errorf("apply clients: %w", err)
+	}
 	var plan Plan
-	err := s.Store.InTx(ctx, func(ctx context.Context) error {
+	err = s.Store.InTx(ctx, func(ctx context.Context) error {
 		plan = Plan{Source: o.Source, DryRun: o.DryRun, Items: []PlanItem{}}
 		steps, err := s.plan(ctx, docs, o)
 		if err != nil {
+			return err
+		}
+		if err := looked.same(steps); err != nil {
 			return err
 		}
 		for _, st := range steps {
@@ -92,6 +99,58 @@ func (s *Service) Apply(ctx context.Context, docs []Document, o ApplyOptions) (P
 		s.Logger.InfoContext(ctx, "clients applied", slog.String("source", o.Source), slog.Int("clients", len(docs)), slog.Int("changed", plan.Changed()))
 	}
 	return plan, nil
+}
+
+// lookedAt is when each client that is to be changed was last changed, as it was when its registration was compared with the world
+// outside; the zero time for a new one.
+type lookedAt map[string]time.Time
+
+// lookOutside does for all documents what must not be done in the transaction. A dry run makes no keys.
+func (s *Service) lookOutside(ctx context.Context, docs []Document, o ApplyOptions) (lookedAt, error) {
+	steps, err := s.plan(ctx, docs, o)
+	if err != nil {
+		return nil, err
+	}
+	looked := lookedAt{}
+	var faults []error
+	for i, st := range steps {
+		if st.next == nil || st.item.Action == ActionUnchanged {
+			continue
+		}
+		looked[st.item.ClientID] = st.changedAt()
+		err := s.checkSector(ctx, st.old, st.next)
+		if fault := new(idp.Error); errors.As(err, &fault) {
+			err = place(i, docs[i], fault)
+		}
+		if err == nil && !o.DryRun {
+			err = s.EnsureKeys(ctx, st.next.KeyAlgs()...)
+		}
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return looked, errors.Join(faults...)
+}
+
+// same refuses a plan that differs from the one that was compared with the world outside.
+func (l lookedAt) same(steps []step) error {
+	for _, st := range steps {
+		if st.next == nil || st.item.Action == ActionUnchanged {
+			continue
+		}
+		if at, ok := l[st.item.ClientID]; !ok || !at.Equal(st.changedAt()) {
+			return &idp.Error{Kind: idp.Conflict, Code: codeChanged, Message: fmt.Sprintf("Somebody else changed the client %s at the same time. Apply the files again.", st.item.ClientID)}
+		}
+	}
+	return nil
+}
+
+// changedAt is when the client that the step changes was last changed; the zero time for a new one.
+func (st step) changedAt() time.Time {
+	if st.old == nil {
+		return time.Time{}
+	}
+	return st.old.UpdatedAt
 }
 
 // Changed counts the items that are not as they were.

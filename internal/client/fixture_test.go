@@ -1,12 +1,14 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"testing"
 
 	"idp/internal/audit"
 	"idp/internal/idp"
+	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/store"
 	"idp/internal/store/storetest"
@@ -21,7 +23,14 @@ func newService(t *testing.T) *Service {
 		t.Fatal(err)
 	}
 	db, logger := storetest.New(t), slog.New(slog.DiscardHandler)
-	s, err := New(Config{Store: db, Keyring: ring, Audit: audit.New(audit.Config{Store: db, Logger: logger}), Issuer: "https://idp.example", Logger: logger})
+	out, err := outbound.New(outbound.Config{Allow: []string{"127.0.0.0/8"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{
+		Store: db, Keyring: ring, Audit: audit.New(audit.Config{Store: db, Logger: logger}), Issuer: "https://idp.example", Logger: logger,
+		Outbound: out, EnsureKeys: func(context.Context, ...string) error { return nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,8 @@ type Topics struct {
 	idp.ClientApplication
 	idp.ClientKeys
 	idp.ClientLogout
+	idp.ClientFormats
+	idp.ClientSubject
 }
 
 // ContractPatch is what somebody says of a contract; members that are nil leave what stands.
@@ -123,6 +125,8 @@ func topicsOf(c *idp.Client) Topics {
 		ClientApplication: c.ClientApplication,
 		ClientKeys:        c.ClientKeys,
 		ClientLogout:      c.ClientLogout,
+		ClientFormats:     c.ClientFormats,
+		ClientSubject:     c.ClientSubject,
 	}
 }
 
@@ -139,9 +143,10 @@ func (r Registration) On(c *idp.Client) {
 	c.ClientRequests = r.ClientRequests
 	c.ClientSender = r.ClientSender
 	c.ClientApplication = r.ClientApplication
-	c.ClientSender = r.ClientSender
 	c.ClientKeys = r.ClientKeys
 	c.ClientLogout = r.ClientLogout
+	c.ClientFormats = r.ClientFormats
+	c.ClientSubject = r.ClientSubject
 }
 
 // Client returns a new client from r, with every default written out. It has no secret yet.

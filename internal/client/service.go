@@ -11,11 +11,14 @@ import (
 
 	"idp/internal/audit"
 	"idp/internal/idp"
+	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/store"
 )
 
 const maxOverlap = 90 * 24 * time.Hour
+
+const codeChanged = "changed_meanwhile" // somebody else wrote between our reading and our writing
 
 // Config is what a Service needs; every field is required.
 type Config struct {
@@ -24,6 +27,10 @@ type Config struct {
 	Audit   *audit.Log
 	Issuer  string
 	Logger  *slog.Logger
+	// Outbound reads the sector documents that registrations name.
+	Outbound *outbound.Client
+	// EnsureKeys makes the keys of this server that a client needs and that are not there yet (keys.Manager.Ensure).
+	EnsureKeys func(ctx context.Context, algs ...string) error
 }
 
 // Service is the use cases. It is safe for concurrent use.
@@ -31,8 +38,8 @@ type Service struct{ Config }
 
 // New returns the use cases over a store.
 func New(c Config) (*Service, error) {
-	if c.Store == nil || c.Keyring == nil || c.Audit == nil || c.Logger == nil || c.Issuer == "" {
-		return nil, errors.New("client: Store, Keyring, Audit, Issuer and Logger are needed")
+	if c.Store == nil || c.Keyring == nil || c.Audit == nil || c.Logger == nil || c.Issuer == "" || c.Outbound == nil || c.EnsureKeys == nil {
+		return nil, errors.New("client: Store, Keyring, Audit, Issuer, Logger, Outbound and EnsureKeys are needed")
 	}
 	return &Service{Config: c}, nil
 }
@@ -92,6 +99,9 @@ func (s *Service) Create(ctx context.Context, c *idp.Client, o SecretOptions) (c
 	if err := errors.Join(made.Validate(), bad); err != nil {
 		return nil, "", err
 	}
+	if err := s.outside(ctx, nil, &made); err != nil {
+		return nil, "", fmt.Errorf("create client %s: %w", made.ID, err)
+	}
 	err = s.Store.InTx(ctx, func(ctx context.Context) error {
 		if err := s.Store.CreateClient(ctx, &made); err != nil {
 			return taken(err, made.ID)
@@ -105,38 +115,50 @@ func (s *Service) Create(ctx context.Context, c *idp.Client, o SecretOptions) (c
 }
 
 // Update changes a client: change gets a copy and may alter all but its id, its times and its secrets. If nothing differs
-// afterwards nothing is written.
+// afterwards nothing is written. If somebody else changes the client meanwhile, change is called again with what it is now.
 func (s *Service) Update(ctx context.Context, id string, change func(*idp.Client) error, guards ...Guard) (*idp.Client, error) {
-	var result *idp.Client
-	err := s.Store.InTx(ctx, func(ctx context.Context) error {
-		old, err := s.get(ctx, id, guards)
+	const most = 3
+	for attempt := 1; ; attempt++ {
+		result, err := s.update(ctx, id, change, guards)
+		if e := new(idp.Error); errors.As(err, &e) && e.Code == codeChanged && attempt < most {
+			continue
+		}
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("update client %s: %w", id, err)
 		}
-		next := clone(old)
-		if err := change(next); err != nil {
-			return err
-		}
-		next.ID, next.CreatedAt, next.UpdatedAt, next.Secrets = old.ID, old.CreatedAt, old.UpdatedAt, old.Secrets
-		next.ApplyDefaults()
-		if next.Public() {
-			next.Secrets = nil
-		}
-		if err := next.Validate(); err != nil {
-			return err
-		}
-		changes := diff(old, next)
-		if len(changes) == 0 {
-			result = old
-			return nil
-		}
-		result = next
+		return result, nil
+	}
+}
+
+// update reads, looks outside, and writes if the client is still what it was: so the guards hold when it is written, and nobody waits for
+// the network in a transaction.
+func (s *Service) update(ctx context.Context, id string, change func(*idp.Client) error, guards []Guard) (*idp.Client, error) {
+	old, err := s.get(ctx, id, guards)
+	if err != nil {
+		return nil, err
+	}
+	next := clone(old)
+	if err := change(next); err != nil {
+		return nil, err
+	}
+	next.ID, next.CreatedAt, next.UpdatedAt, next.Secrets = old.ID, old.CreatedAt, old.UpdatedAt, old.Secrets
+	next.ApplyDefaults()
+	if next.Public() {
+		next.Secrets = nil
+	}
+	if err := next.Validate(); err != nil {
+		return nil, err
+	}
+	changes := diff(old, next)
+	if len(changes) == 0 {
+		return old, nil
+	}
+	if err := s.outside(ctx, old, next); err != nil {
+		return nil, err
+	}
+	return next, s.Store.InTx(ctx, func(ctx context.Context) error {
 		return s.replace(ctx, old, next, audit.ClientUpdated, map[string]string{"fields": fields(changes)})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("update client %s: %w", id, err)
-	}
-	return result, nil
 }
 
 // RotateSecret gives a client a new secret and returns it. The old ones stay good for overlap, so that the application can be changed
@@ -212,7 +234,7 @@ func (s *Service) replace(ctx context.Context, old, next *idp.Client, t audit.Ty
 	}
 	if err := s.Store.UpdateClient(ctx, next, old.UpdatedAt); err != nil {
 		if errors.Is(err, idp.ErrConflict) {
-			return &idp.Error{Kind: idp.Conflict, Code: "changed_meanwhile", Message: fmt.Sprintf("Somebody else changed the client %s at the same time. Read it again, and repeat the change.", old.ID), Err: err}
+			return &idp.Error{Kind: idp.Conflict, Code: codeChanged, Message: fmt.Sprintf("Somebody else changed the client %s at the same time. Read it again, and repeat the change.", old.ID), Err: err}
 		}
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"idp/internal/store"
 )
 
-// pollEvery bounds how long a change at another replica goes unnoticed where there is no LISTEN.
-const pollEvery = 500 * time.Millisecond
+// PollEvery bounds how long a change at another replica goes unnoticed where there is no LISTEN.
+const PollEvery = 500 * time.Millisecond
 
 // Watcher tells subscribers when a topic of the store changed. Subscribe before Run.
 type Watcher struct {
@@ -44,7 +44,7 @@ func (w *Watcher) Run(ctx context.Context) {
 			}
 		})
 	})
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(PollEvery)
 	defer tick.Stop()
 	away := false
 	for {

@@ -48,6 +48,8 @@ type Client struct {
 	ClientOrigin `json:"origin,omitzero"` // not the operator's words; kept in the database alone
 	ClientKeys
 	ClientLogout
+	ClientFormats
+	ClientSubject
 }
 
 // Contract is what a client was promised when it was made: formats, algorithms, claims and lifetimes. A later release that changes a

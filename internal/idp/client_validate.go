@@ -48,6 +48,7 @@ func (c *Client) ApplyDefaults() {
 	if c.Public() && code {
 		c.RequirePKCE = true // RP-4, RFC 9700 §2.1.1
 	}
+	c.ClientFormats.applyDefaults()
 	c.Contract.applyDefaults()
 }
 
@@ -104,6 +105,8 @@ func (c *Client) Validate() error {
 	c.checkApplication(f)
 	c.checkOrigin(f)
 	c.checkKeys(f)
+	c.checkFormats(f)
+	c.checkSubject(f)
 	return errors.Join(f.list...)
 }
 

@@ -161,6 +161,7 @@ func TestDiscovery_SaysWhatIsAccepted(t *testing.T) {
 
 	// Each algorithm signs, and its key is in the JWKS.
 	for _, alg := range textsOf(t, meta, "id_token_signing_alg_values_supported") {
+		must(t, w.Keys.Ensure(t.Context(), alg)) // as the registration does
 		w.change(t, func(c *idp.Client) { c.Contract.IDTokenAlg, c.Contract.AccessTokenAlg = alg, alg })
 		answer := w.tokens(t)
 		for kind, typ := range map[string]string{"id_token": keys.TypeIDToken, "access_token": keys.TypeAccessToken} {

@@ -22,6 +22,7 @@ import (
 	"idp/internal/client"
 	"idp/internal/idp"
 	"idp/internal/keys"
+	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -83,7 +84,9 @@ func newWorld(t testing.TB) *world {
 	sessions := session.New(session.Config{Store: db, Keyring: ring, Audit: events, Issuer: testIssuer, Logger: logger})
 	signing, err := keys.New(t.Context(), keys.Config{Store: db, Keyring: ring, Logger: logger, PublishBefore: time.Hour, MaxTokenLife: time.Hour})
 	must(err)
-	clients, err := client.New(client.Config{Store: db, Keyring: ring, Audit: events, Issuer: testIssuer, Logger: logger})
+	out, err := outbound.New(outbound.Config{Allow: []string{"127.0.0.0/8"}})
+	must(err)
+	clients, err := client.New(client.Config{Store: db, Keyring: ring, Audit: events, Issuer: testIssuer, Logger: logger, Outbound: out, EnsureKeys: signing.Ensure})
 	must(err)
 	w := &world{log: log, Dependencies: Dependencies{
 		Issuer: testIssuer, Store: db, Keyring: ring, Clients: clients, Sessions: sessions, Audit: events, Keys: signing, Logger: logger,

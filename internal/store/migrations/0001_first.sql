@@ -258,6 +258,13 @@ CREATE TABLE signing_keys (
   expires_at TIMESTAMPTZ
 );
 
+-- Random values that this server made once and never changes, such as what pairwise subjects are computed with; sealed like signing keys.
+CREATE TABLE server_secrets (
+  name TEXT PRIMARY KEY,
+  sealed TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL
+);
+
 CREATE TABLE audit_events (
   id TEXT PRIMARY KEY,
   at TIMESTAMPTZ NOT NULL,
