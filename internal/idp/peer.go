@@ -11,23 +11,16 @@ type Peer struct {
 	Address   string // the client's address, without port
 	UserAgent string // cut to 256 bytes
 	Actor     Actor  // who acts, where that is known
-	// Certificates is the chain, in DER, that the client proved to have the first certificate's key of: on this connection, or on that to a trusted
-	// proxy (RFC 8705 §2, RFC 9440). Nobody has verified it. Empty for nearly everybody.
-	Certificates [][]byte
+	// Certificate, in DER, is the one that the client proved to have the key of: on this connection, or on that to a trusted proxy (RFC 8705 §2,
+	// RFC 9440). Nobody has verified who issued it. Nil for nearly everybody.
+	Certificate  []byte
+	Intermediate [][]byte // certificates that it sent along, from which a chain may be built
 }
 
 // Actor is who does something that the audit log records.
 type Actor struct {
 	Kind string // user, client, operator, system
 	ID   string
-}
-
-// Certificate returns the client's certificate in DER, or nil.
-func (p Peer) Certificate() []byte {
-	if len(p.Certificates) == 0 {
-		return nil
-	}
-	return p.Certificates[0]
 }
 
 type peerKey struct{}

@@ -16,10 +16,10 @@ func (s *Store) CreateClientWithin(ctx context.Context, c *idp.Client, most int)
 		return err
 	}
 	return s.InTx(ctx, func(ctx context.Context) error {
-		n, err := s.db.Exec(ctx, `INSERT INTO clients (id, document, disabled, managed_by, created_at, updated_at, version)
-			SELECT $1, $2, $3, $4, $5, $6, 1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = $1)
+		n, err := s.db.Exec(ctx, `INSERT INTO clients (id, document, disabled, managed_by, created_at, updated_at, version, logout_back, logout_front)
+			SELECT $1, $2, $3, $4, $5, $6, 1, $8, $9 WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = $1)
 			AND (SELECT COUNT(*) FROM clients WHERE managed_by = $4) < $7`,
-			c.ID, document, c.Disabled, c.ManagedBy, c.CreatedAt, c.UpdatedAt, most)
+			c.ID, document, c.Disabled, c.ManagedBy, c.CreatedAt, c.UpdatedAt, most, c.BackchannelLogoutURI != "", c.FrontchannelLogoutURI != "")
 		if err := changedOne(n, err, idp.ErrConflict); err != nil {
 			return err
 		}
