@@ -122,7 +122,7 @@ func (a *app) local(s *services) (*backend, error) {
 	h, err := api.New(api.Dependencies{
 		Issuer: s.config.Issuer, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
 		Keys: s.keys, Upstream: s.upstream, Logger: s.logger,
-		Authenticate: func(*http.Request) (idp.Actor, error) { return a.operator(), nil },
+		Authenticate: func(http.Header, *http.Request) (idp.Actor, error) { return a.operator(), nil },
 	})
 	if err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ func clientFields() []field {
 		{flag: "always-reauthenticate", member: "always_reauthenticate", kind: fieldSwitch, usage: "ask for the password at every request"},
 		{flag: "dpop-bound", member: "dpop_bound_access_tokens", kind: fieldSwitch, usage: "its tokens are bound to the key of its DPoP proofs, which every token request must have"},
 		{flag: "require-dpop-nonce", member: "require_dpop_nonce", kind: fieldSwitch, usage: "its DPoP proofs must hold a nonce of this server"},
+		{flag: "dpop-alg", member: "dpop_signing_algs", kind: fieldWords, usage: "`algorithms` that its DPoP proofs may be signed with (default: all)", values: idp.DPoPAlgorithms()},
 		{flag: "certificate-bound", member: "tls_client_certificate_bound_access_tokens", kind: fieldSwitch, usage: "its tokens are bound to its TLS client certificate, which every token request must come with"},
 		{flag: "id-token-alg", member: "contract.id_token_alg", usage: "algorithm of its ID tokens", values: idp.SupportedSigningAlgs()},
 		{flag: "access-token-alg", member: "contract.access_token_alg", usage: "algorithm of its access tokens", values: idp.SupportedSigningAlgs()},

@@ -43,7 +43,7 @@ func apiserver(ts *testscript.TestScript, neg bool, args []string) {
 	h, err = api.New(api.Dependencies{
 		Issuer: srv.URL, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
 		Keys: s.keys, Upstream: s.upstream, Logger: s.logger,
-		Authenticate: func(r *http.Request) (idp.Actor, error) {
+		Authenticate: func(_ http.Header, r *http.Request) (idp.Actor, error) {
 			if r.Header.Get("Authorization") != "Bearer "+args[0] {
 				return idp.Actor{}, &idp.Error{Kind: idp.Unauthenticated, Code: "unauthenticated", Message: "The access token is missing, wrong or expired."}
 			}

@@ -41,7 +41,8 @@ func (s *server) buildFront() error {
 	s.protocol, err = oauth.New(oauth.Config{
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed,
-		ClientKeys: s.keysOf, Outbound: s.outbound,
+		RequireDPoPNonce: c.DPoP.RequireNonce,
+		ClientKeys:       s.keysOf, Outbound: s.outbound,
 		SignedOut: handlers.SignedOutPage(front), Fail: handlers.FailPage(front), Post: handlers.PostPage(front), IssuedTokens: metrics.Issued,
 	})
 	if err != nil {

@@ -40,6 +40,8 @@ type Config struct {
 	Throttle Throttle `key:"throttle"`
 	// Keys says when signing keys change.
 	Keys Keys `key:"keys"`
+	// DPoP says what proofs of possession must hold (RFC 9449).
+	DPoP DPoP `key:"dpop"`
 	// Audit says how long the record of people's and operators' acts is kept.
 	Audit Audit `key:"audit"`
 	// Trace says how long the explanation of each request is kept.
@@ -154,6 +156,13 @@ type Keys struct {
 	RotateEvery time.Duration `key:"rotate_every" default:"90d" min:"1h" max:"3650d"`
 	// PublishBefore is how long a new key is in the JWKS before it signs, so that applications that cache the JWKS know it by then.
 	PublishBefore time.Duration `key:"publish_before" default:"24h" min:"1m" max:"90d"`
+}
+
+// DPoP says what proofs of possession must hold (RFC 9449).
+type DPoP struct {
+	// RequireNonce asks for a nonce of this server in every DPoP proof. Clients learn it from an error and repeat their request, so the first
+	// one takes a round trip more. A client can be registered for it too, with require_dpop_nonce.
+	RequireNonce bool `key:"require_nonce" default:"false"`
 }
 
 // Audit says how long the record of people's and operators' acts is kept.

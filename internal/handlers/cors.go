@@ -8,8 +8,8 @@ import (
 const (
 	maxOrigin      = 255
 	corsMethods    = "GET, POST"
-	corsHeaders    = "Authorization, Content-Type"
-	corsExposed    = "WWW-Authenticate, Retry-After"
+	corsHeaders    = "Authorization, Content-Type, DPoP"
+	corsExposed    = "WWW-Authenticate, Retry-After, DPoP-Nonce"
 	corsMaxSeconds = "3600"
 )
 

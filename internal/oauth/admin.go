@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"idp/internal/audit"
@@ -12,15 +13,15 @@ import (
 )
 
 // Administrator says who sends an admin request, by the access token in its Authorization header: Unauthenticated without a good
-// token, Forbidden with one that does not reach.
-func (p *Provider) Administrator(r *http.Request) (idp.Actor, error) {
+// token, Forbidden with one that does not reach. The challenge goes into the header of the answer, which is about to be a refusal then.
+func (p *Provider) Administrator(answer http.Header, r *http.Request) (idp.Actor, error) {
 	ctx, now := r.Context(), time.Now()
 	denied := &idp.Error{Kind: idp.Unauthenticated, Code: "invalid_token", Message: "Send an access token of this server with the scope idp.admin in the Authorization header."}
-	text, ok := bearerHeader(r)
+	presented, ok := tokenHeader(r)
 	if !ok {
 		return idp.Actor{}, denied
 	}
-	t, err := p.minter.ReadAccess(ctx, text, now)
+	t, err := p.minter.ReadAccess(ctx, presented.text, now)
 	if errors.Is(err, mint.ErrNotOurs) {
 		return idp.Actor{}, denied
 	}
@@ -39,6 +40,13 @@ func (p *Provider) Administrator(r *http.Request) (idp.Actor, error) {
 		}
 		return idp.Actor{}, denied
 	}
+	if err := p.checkHolder(answer, r, presented, t, c, strings.TrimPrefix(r.URL.EscapedPath(), p.base), now); err != nil {
+		if b := (*bearerError)(nil); errors.As(err, &b) {
+			p.challenge(answer, b)
+			return idp.Actor{}, &idp.Error{Kind: idp.Unauthenticated, Code: b.code, Message: b.description}
+		}
+		return idp.Actor{}, err
+	}
 	if t.AuthorizationID() == "" {
 		revoked, err := p.Store.AccessTokenRevoked(ctx, t.JTI)
 		if err != nil {
@@ -49,7 +57,7 @@ func (p *Provider) Administrator(r *http.Request) (idp.Actor, error) {
 		}
 		return idp.Actor{Kind: audit.ActorClient, ID: t.ClientID}, nil
 	}
-	u, err := p.userOf(ctx, text, now)
+	u, err := p.userOf(ctx, t)
 	if gone := (*bearerError)(nil); errors.As(err, &gone) {
 		return idp.Actor{}, denied
 	}

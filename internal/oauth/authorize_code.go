@@ -76,7 +76,7 @@ func (h issuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.Au
 	// RFC 7636 §4.4: the challenge is kept in the row, and the code says nothing of it.
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{
 		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Client.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
-		Refreshable: refreshable, Offline: refreshable && !contract.EndWithSession, CodeChallenge: a.CodeChallenge,
+		Refreshable: refreshable, Offline: refreshable && !contract.EndWithSession, CodeChallenge: a.CodeChallenge, BoundKey: a.BoundKey,
 		Request:     idp.CodeRequest{Nonce: a.Nonce, TraceID: a.Trace.ID},
 		CodeExpires: codeExpires, ExpiresAt: now.Add(memory),
 	}, code.Digest, a.conditions, now)

@@ -11,7 +11,7 @@ import (
 // stranger can make as long as a URL, is forgotten here (SEC-23). What is longer than its bound was refused before, or is a wish.
 var keptParams = map[string]int{
 	"client_id": 128, "redirect_uri": 2048, "response_type": 64, "response_mode": 64, "state": stateMost, "nonce": nonceMost,
-	"code_challenge": 64, "code_challenge_method": 16, "id_token_hint": hintMost, "login_hint": 512, "ui_locales": 256, "acr_values": 512,
+	"code_challenge": 64, "code_challenge_method": 16, "dpop_jkt": 64, "id_token_hint": hintMost, "login_hint": 512, "ui_locales": 256, "acr_values": 512,
 }
 
 // kept returns what an interaction keeps of a request that was checked: nothing that changes its meaning is lost.

@@ -31,6 +31,7 @@ type authorizeRequest struct {
 	Nonce           string
 	ResponseType    idp.ResponseType
 	ResponseMode    idp.ResponseMode
+	BoundKey        string // that the code is bound to, empty for none
 	RequestedAt     time.Time
 	Trace           *trace.T
 
@@ -100,7 +101,7 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 		return a, badRequest(paramErr.Error())
 	}
 	for _, check := range []func(*authorizeRequest) error{
-		checkBounds, p.checkPushed, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, p.checkOpenID,
+		checkBounds, p.checkPushed, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID,
 	} {
 		if err := check(a); err != nil {
 			return a, err

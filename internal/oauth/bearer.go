@@ -16,6 +16,7 @@ import (
 
 // bearerError is an error of RFC 6750 §3.1; an empty code means that the request had no token at all, which gets a bare challenge.
 type bearerError struct {
+	dpop        bool // the challenge is for the scheme DPoP (RFC 9449 §7.1)
 	status      int
 	code        string
 	description string
@@ -31,71 +32,81 @@ func invalidToken() error {
 	return &bearerError{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is expired, revoked or not one of this server."}
 }
 
-// bearerToken finds the one access token of a request: in the Authorization header, or in the form body of a POST (RFC 6750 §2.1, §2.2).
+// presentedToken is an access token as a request has it.
+type presentedToken struct {
+	text string
+	dpop bool // by the scheme DPoP (RFC 9449 §7.1)
+}
+
+// accessToken finds the one access token of a request: in the Authorization header, or in the form body of a POST (RFC 6750 §2.1, §2.2).
 // One in the URL is refused: URLs end in logs (FL-6, RFC 9700 §4.3.2).
-func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
+func accessToken(w http.ResponseWriter, r *http.Request) (presentedToken, error) {
 	invalid := func(description string) error {
 		return &bearerError{status: http.StatusBadRequest, code: "invalid_request", description: description}
 	}
 	if r.URL.Query().Has("access_token") {
-		return "", invalid("The access token belongs into the Authorization header, not into the URL.")
+		return presentedToken{}, invalid("The access token belongs into the Authorization header, not into the URL.")
 	}
 	headers := r.Header.Values("Authorization")
 	if len(headers) > 1 {
-		return "", invalid("There are several Authorization headers.")
+		return presentedToken{}, invalid("There are several Authorization headers.")
 	}
-	var token string
+	var token presentedToken
 	if len(headers) == 1 {
-		value, ok := bearerHeader(r)
+		value, ok := tokenHeader(r)
 		if !ok {
-			return "", errNoToken
+			return presentedToken{}, errNoToken
 		}
 		token = value
 	}
 	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && r.ContentLength != 0 {
 		form, err := readForm(w, r)
 		if err != nil {
-			return "", invalid(wireError(err).Description)
+			return presentedToken{}, invalid(wireError(err).Description)
 		}
 		if inBody := form.Get("access_token"); inBody != "" {
 			// RFC 6750 §2: one way in each request.
-			if token != "" {
-				return "", invalid("The access token came twice: in the header and in the body.")
+			if token.text != "" {
+				return presentedToken{}, invalid("The access token came twice: in the header and in the body.")
 			}
-			token = inBody
+			token.text = inBody
 		}
 	}
-	if token == "" {
-		return "", errNoToken
+	if token.text == "" {
+		return presentedToken{}, errNoToken
 	}
 	return token, nil
 }
 
-// bearerHeader returns the token of the one Authorization header, if it is a bearer token.
-func bearerHeader(r *http.Request) (token string, ok bool) {
+// tokenHeader returns the token of the one Authorization header, if it has one.
+func tokenHeader(r *http.Request) (token presentedToken, ok bool) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {
-		return "", false
+		return token, false
 	}
 	scheme, value, ok := strings.Cut(headers[0], " ")
-	return strings.TrimSpace(value), ok && strings.EqualFold(scheme, "Bearer")
+	token = presentedToken{text: strings.TrimSpace(value), dpop: strings.EqualFold(scheme, "DPoP")}
+	return token, ok && (token.dpop || strings.EqualFold(scheme, "Bearer"))
 }
 
 // userToken is an access token that a user's authorization stands behind, now.
 type userToken struct {
 	*mint.AccessToken
 	authorization *store.AuthorizationUser
+	client        *idp.Client // at UserInfo
 }
 
-// userOf judges an access token: ours, fresh, not revoked by itself, its authorization alive and its user active. One statement.
-func (p *Provider) userOf(ctx context.Context, text string, now time.Time) (*userToken, error) {
+// readToken reads an access token of ours that has not expired.
+func (p *Provider) readToken(ctx context.Context, text string, now time.Time) (*mint.AccessToken, error) {
 	t, err := p.minter.ReadAccess(ctx, text, now)
 	if errors.Is(err, mint.ErrNotOurs) {
 		return nil, invalidToken()
 	}
-	if err != nil {
-		return nil, err
-	}
+	return t, err
+}
+
+// userOf judges an access token that was read: not revoked by itself, its authorization alive and its user active. One statement.
+func (p *Provider) userOf(ctx context.Context, t *mint.AccessToken) (*userToken, error) {
 	id := t.AuthorizationID()
 	if id == "" {
 		return nil, &bearerError{status: http.StatusForbidden, code: "insufficient_scope", description: "This access token stands for an application, not for a person.", scope: idp.ScopeOpenID}
@@ -121,16 +132,28 @@ func (p *Provider) answerBearerError(w http.ResponseWriter, r *http.Request, err
 		p.answerError(w, r, err, "")
 		return
 	}
-	challenge := "Bearer " + p.realm
 	body := map[string]string{}
 	if b.code != "" {
-		challenge += `, error="` + b.code + `", error_description="` + ascii(b.description) + `"`
-		if b.scope != "" {
-			challenge += `, scope="` + b.scope + `"`
-		}
 		body["error"], body["error_description"] = b.code, ascii(b.description)
 	}
 	logctx.Set(r.Context(), slog.String("error_code", b.code))
-	w.Header().Set("WWW-Authenticate", challenge)
+	p.challenge(w.Header(), b)
 	writeJSON(w, b.status, body)
+}
+
+// challenge says how to ask (RFC 6750 §3, RFC 9449 §7.1). Who sent no token at all hears of both schemes.
+func (p *Provider) challenge(answer http.Header, b *bearerError) {
+	params := ""
+	if b.code != "" {
+		params = `, error="` + b.code + `", error_description="` + ascii(b.description) + `"`
+		if b.scope != "" {
+			params += `, scope="` + b.scope + `"`
+		}
+	}
+	if !b.dpop {
+		answer.Set("WWW-Authenticate", "Bearer "+p.realm+params)
+	}
+	if b.dpop || b.code == "" {
+		answer.Add("WWW-Authenticate", `DPoP algs="`+strings.Join(idp.DPoPAlgorithms(), " ")+`", `+p.realm+params)
+	}
 }

@@ -45,6 +45,7 @@ type metadata struct {
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
 	RevocationMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
 	Prompts               []string `json:"prompt_values_supported"`
 	Displays              []string `json:"display_values_supported"`
 	UILocales             []string `json:"ui_locales_supported,omitempty"`
@@ -83,6 +84,7 @@ func (p *Provider) discovery() (document, error) {
 		IntrospectionMethods: secretMethods,
 		RevocationMethods:    append(secretMethods, idp.AuthNone),
 		ChallengeMethods:     []string{"S256"},
+		DPoPAlgs:             idp.DPoPAlgorithms(),
 		Prompts:              []string{interaction.PromptNone, interaction.PromptLogin, interaction.PromptConsent, interaction.PromptSelectAccount},
 		Displays:             []string{"page"},
 		UILocales:            p.UILocales,

@@ -137,5 +137,8 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 		})
 		return nil, &Error{Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client is not registered for this grant type."}
 	}
+	if err := p.proveSender(ctx, r, s); err != nil {
+		return nil, err
+	}
 	return client{c, c.RedirectURIs}, nil
 }

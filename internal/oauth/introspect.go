@@ -32,6 +32,8 @@ type introspection struct {
 	AuthTime  int64    `json:"auth_time,omitempty"`
 	ACR       string   `json:"acr,omitempty"`
 	Roles     []string `json:"roles,omitempty"`
+
+	Confirmation *mint.Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2, RFC 8705 §3.2
 }
 
 // Introspect is the introspection endpoint (RFC 7662). The caller authenticates as a confidential client; about a token that is
@@ -78,6 +80,10 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	answer := introspection{
 		Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: "Bearer", Expires: t.Expires, IssuedAt: t.IssuedAt,
 		Subject: t.Subject, Audience: t.Audience, Issuer: t.Issuer, JTI: t.JTI, AuthTime: t.AuthTime, ACR: t.ACR,
+		Confirmation: t.Confirmation,
+	}
+	if t.Confirmation != nil && t.Confirmation.JKT != "" { // RFC 9449 §6.2
+		answer.TokenType = "DPoP"
 	}
 	if t.AuthorizationID() == "" {
 		revoked, err := p.Store.AccessTokenRevoked(ctx, t.JTI)
@@ -89,7 +95,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 		}
 		return answer, nil
 	}
-	u, err := p.userOf(ctx, text, now)
+	u, err := p.userOf(ctx, t)
 	if dead := (*bearerError)(nil); errors.As(err, &dead) {
 		return inactive, nil
 	}

@@ -296,7 +296,7 @@ func TestAdministrator_Matrix(t *testing.T) {
 			}
 			r := httptest.NewRequest(http.MethodGet, issuer+"/api", nil)
 			r.Header.Set("Authorization", "bearer "+token)
-			actor, err := w.Administrator(r)
+			actor, err := w.Administrator(http.Header{}, r)
 			if idp.KindOf(err) != c.want || (err == nil) != (c.want == idp.Internal) {
 				t.Fatalf("got %v, want kind %d", err, c.want)
 			}
@@ -313,7 +313,7 @@ func TestAdministrator_Matrix(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, issuer+"/api", nil)
 		r.Header["Authorization"] = header
-		if _, err := w.Administrator(r); idp.KindOf(err) != idp.Unauthenticated {
+		if _, err := w.Administrator(http.Header{}, r); idp.KindOf(err) != idp.Unauthenticated {
 			t.Errorf("header %s: got %v, want unauthenticated", name, err)
 		}
 	}

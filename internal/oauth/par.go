@@ -73,6 +73,9 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 	if a.facts().Malformed() != "" {
 		return nil, badRequest(silentDescriptions[interaction.ErrorInvalidRequest])
 	}
+	if err := p.bindPushed(w.Header(), r, a); err != nil {
+		return nil, err
+	}
 	params := a.kept().Encode()
 	if len(params) > pushedMost {
 		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The parameters together are longer than 16 KiB."}

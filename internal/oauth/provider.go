@@ -48,6 +48,8 @@ type Config struct {
 	RequirePushed bool
 	// SignedOut writes the page after a session that has frames to show.
 	SignedOut func(w http.ResponseWriter, r *http.Request, s SignedOut)
+	// RequireDPoPNonce asks for a nonce of this server in every DPoP proof (RFC 9449 §8); clients can be registered for that too.
+	RequireDPoPNonce bool
 	// Fail writes an error page: the request has no redirect URI that may be trusted.
 	Fail func(w http.ResponseWriter, r *http.Request, e PageError)
 	// Post writes the page that posts an answer to the application.

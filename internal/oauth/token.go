@@ -52,6 +52,9 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 	if s.Client != nil {
 		logctx.Set(ctx, slog.String("client_id", s.Client.ID))
 	}
+	if s.Proof.NextNonce != "" { // RFC 9449 §8, §8.2
+		w.Header().Set(headerDPoPNonce, s.Proof.NextNonce)
+	}
 	if err != nil {
 		fail(err)
 		return

@@ -15,34 +15,49 @@ func (p *Provider) UserInfo(w http.ResponseWriter, r *http.Request) {
 		methodNotAllowed(w, http.MethodGet, http.MethodPost)
 		return
 	}
-	token, err := bearerToken(w, r)
+	t, err := p.userInfoToken(w, r)
 	if err != nil {
 		p.answerBearerError(w, r, err)
 		return
 	}
-	t, err := p.userOf(r.Context(), token, time.Now())
-	if err != nil {
-		p.answerBearerError(w, r, err)
-		return
-	}
-	// RFC 9068 §4: a token that is meant for other resources alone opens nothing here.
-	if !t.HasAudience(p.Issuer) {
-		p.answerBearerError(w, r, invalidToken())
-		return
-	}
-	// OpenID Connect Core §5.3.1: nor does one from plain OAuth.
-	if !slices.Contains(t.Scopes(), idp.ScopeOpenID) {
-		p.answerBearerError(w, r, &bearerError{status: http.StatusForbidden, code: "insufficient_scope", description: "UserInfo needs the scope openid.", scope: idp.ScopeOpenID})
-		return
-	}
-	c, err := p.Clients.Get(r.Context(), t.ClientID)
-	if err != nil {
-		p.answerBearerError(w, r, clientGone(err))
-		return
-	}
+	c := t.client
 	set := claims.For(t.Scopes(), &t.authorization.Claims, &c.Contract)
 	set["sub"] = t.Subject
 	writeJSON(w, http.StatusOK, set)
+}
+
+// userInfoToken finds and judges the access token of a request, the cheap checks first.
+func (p *Provider) userInfoToken(w http.ResponseWriter, r *http.Request) (*userToken, error) {
+	ctx, now := r.Context(), time.Now()
+	presented, err := accessToken(w, r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := p.readToken(ctx, presented.text, now)
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.Clients.Get(ctx, t.ClientID)
+	if err != nil {
+		return nil, clientGone(err)
+	}
+	if err := p.checkHolder(w.Header(), r, presented, t, c, pathUserInfo, now); err != nil {
+		return nil, err
+	}
+	u, err := p.userOf(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	// RFC 9068 §4: a token that is meant for other resources alone opens nothing here.
+	if !t.HasAudience(p.Issuer) {
+		return nil, invalidToken()
+	}
+	// OpenID Connect Core §5.3.1: nor does one from plain OAuth.
+	if !slices.Contains(t.Scopes(), idp.ScopeOpenID) {
+		return nil, &bearerError{status: http.StatusForbidden, code: "insufficient_scope", description: "UserInfo needs the scope openid.", scope: idp.ScopeOpenID}
+	}
+	u.client = c
+	return u, nil
 }
 
 // clientGone makes of "the client is unknown or disabled" that its tokens are no longer good.

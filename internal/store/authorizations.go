@@ -125,21 +125,24 @@ type Redemption struct {
 	RefreshIdle    time.Time
 	RefreshExpires time.Time
 	Expires        time.Time // when the row is of no use, without a refresh token; never sooner than it said before
+	Key            string    // that the request proved, empty if none
+	BindTo         string    // the key that the refresh token is bound to, empty if none
 }
 
 // RedeemCode spends a code and installs the first refresh token, in one statement: the code is the client's own, unspent,
-// unexpired, fits its redirect URI (RFC 6749 §4.1.3) and its PKCE challenge (RFC 7636 §4.6), and the user is active.
+// unexpired, fits its redirect URI (RFC 6749 §4.1.3), its PKCE challenge (RFC 7636 §4.6) and the key it is bound to (RFC 9449 §10), and the user
+// is active.
 // idp.ErrNotFound says that something does not fit; FailCode then says what, and burns the code.
 func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*AuthorizationUser, error) {
 	return s.scanAuthorizationUser(s.db.QueryRow(ctx, `UPDATE authorizations SET code_used_at = $7,
 			refresh_digest = CASE WHEN refreshable THEN $6 ELSE refresh_digest END,
 			refresh_idle_at = CASE WHEN refreshable THEN $8 ELSE refresh_idle_at END,
-			expires_at = CASE WHEN refreshable THEN $9 WHEN expires_at > $10 THEN expires_at ELSE $10 END
+			expires_at = CASE WHEN refreshable THEN $9 WHEN expires_at > $10 THEN expires_at ELSE $10 END, bound_key = $12
 		WHERE id = $1 AND code_digest = $2 AND client_id = $3 AND code_used_at IS NULL AND revoked_at IS NULL AND code_expires_at > $7
-			AND (redirect_uri = $4 OR $4 = '' AND redirect_omitted) AND code_challenge = $5
+			AND (redirect_uri = $4 OR $4 = '' AND redirect_omitted) AND code_challenge = $5 AND bound_key IN ('', $11)
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
 		RETURNING `+authorizationCols+authorizationUser,
-		r.ID, r.CodeDigest, r.ClientID, r.RedirectURI, r.CodeChallenge, r.RefreshDigest, now, r.RefreshIdle, r.RefreshExpires, r.Expires))
+		r.ID, r.CodeDigest, r.ClientID, r.RedirectURI, r.CodeChallenge, r.RefreshDigest, now, r.RefreshIdle, r.RefreshExpires, r.Expires, r.Key, r.BindTo))
 }
 
 // FailCode is called when RedeemCode found nothing. It returns the authorization as it was, for the diagnosis, and burns the

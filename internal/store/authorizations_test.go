@@ -296,7 +296,6 @@ func TestRotateRefreshToken_Boundaries(t *testing.T) {
 	}{
 		"at the idle limit":      {w.now.Add(time.Hour), keep},
 		"another client":         {w.now, func(r *store.Rotation) { r.ClientID = "other" }},
-		"another key":            {w.now, func(r *store.Rotation) { r.BoundKey = "thumbprint" }},
 		"another token":          {w.now, func(r *store.Rotation) { r.Old = []byte("rx") }},
 		"static, another token":  {w.now, func(r *store.Rotation) { r.Static, r.Old = true, []byte("rx") }},
 		"static, another client": {w.now, func(r *store.Rotation) { r.Static, r.ClientID = true, "other" }},

@@ -12,7 +12,8 @@ type Rotation struct {
 	ID        string // of the authorization, from the token
 	Old       []byte // digest of the token that was sent
 	ClientID  string // the authenticated client
-	BoundKey  string // thumbprint of the key that the request proved, empty if none
+	Key       string // that the request proved, empty if none
+	BindTo    string // the key that the token is bound to from now on, if it was bound to none
 	New       []byte // digest of the successor
 	Sealed    []byte // the successor, to be opened only with the old token (secret.SealSuccessor)
 	Idle      time.Time
@@ -32,7 +33,7 @@ const whileSession = `(offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = 
 
 // RotateRefreshToken spends a refresh token and installs its successor in one conditional update of the authorization's row.
 // Inside the grace window the token that was spent last gets the successor it got before, so that two requests at once, or
-// one repeated after a lost answer, end with the same token (FD-7, RP-10). The user must be active, the family alive, and the session
+// one repeated after a lost answer, end with the same token (FD-7, RP-10). A token that is bound to a key needs that key. The user must be active, the family alive, and the session
 // too where the token is not to outlive it: nobody need sign out for that, time ends sessions as well.
 // idp.ErrNotFound says that nothing fitted; FailRefresh then says why, and kills the family if a spent token came back.
 func (s *Store) RotateRefreshToken(ctx context.Context, r Rotation, now time.Time) (*Rotated, error) {
@@ -42,15 +43,16 @@ func (s *Store) RotateRefreshToken(ctx context.Context, r Rotation, now time.Tim
 			refresh_previous = CASE WHEN refresh_digest = $2 THEN refresh_digest ELSE refresh_previous END,
 			refresh_sealed = CASE WHEN refresh_digest = $2 THEN $7 ELSE refresh_sealed END,
 			refresh_rotated_at = CASE WHEN refresh_digest = $2 THEN $3 ELSE refresh_rotated_at END,
-			refresh_digest = CASE WHEN refresh_digest = $2 THEN $8 ELSE refresh_digest END
-		WHERE id = $1 AND client_id = $6 AND bound_key = $4 AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
+			refresh_digest = CASE WHEN refresh_digest = $2 THEN $8 ELSE refresh_digest END,
+			bound_key = CASE WHEN bound_key = '' THEN $10 ELSE bound_key END
+		WHERE id = $1 AND client_id = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
 			AND (refresh_digest = $2 OR refresh_previous = $2 AND refresh_rotated_at > $9)
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active') AND ` + whileSession + `
 		RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
-	args := []any{r.ID, r.Old, now, r.BoundKey, r.Idle, r.ClientID, r.Sealed, r.New, r.GraceFrom}
+	args := []any{r.ID, r.Old, now, r.Key, r.Idle, r.ClientID, r.Sealed, r.New, r.GraceFrom, r.BindTo}
 	if r.Static {
 		text = `UPDATE authorizations SET refresh_idle_at = $5
-			WHERE id = $1 AND client_id = $6 AND bound_key = $4 AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
+			WHERE id = $1 AND client_id = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
 				AND refresh_digest = $2 AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
 				AND ` + whileSession + `
 			RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`

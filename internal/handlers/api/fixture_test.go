@@ -108,7 +108,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func authenticate(r *http.Request) (idp.Actor, error) {
+func authenticate(_ http.Header, r *http.Request) (idp.Actor, error) {
 	switch r.Header.Get("Authorization") {
 	case "Bearer " + adminToken:
 		return idp.Actor{Kind: "user", ID: "admin-1"}, nil

@@ -86,7 +86,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		p.Code = "insufficient_scope"
 		challenge = `Bearer realm="idp", error="insufficient_scope", scope="` + Scope + `"`
 	}
-	if challenge != "" {
+	if challenge != "" && w.Header().Get("WWW-Authenticate") == "" {
 		p.headers = http.Header{"Www-Authenticate": {challenge}}
 	}
 	p.write(w, r)

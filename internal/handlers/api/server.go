@@ -43,8 +43,8 @@ type Dependencies struct {
 	Upstream *upstream.Registry
 	Logger   *slog.Logger
 	// Authenticate says who calls: an *idp.Error of kind Unauthenticated for nobody, of kind Forbidden for somebody whose token lacks
-	// the scope or whose account lacks the role.
-	Authenticate func(*http.Request) (idp.Actor, error)
+	// the scope or whose account lacks the role. It may put a challenge of its own into the header of the answer.
+	Authenticate func(answer http.Header, r *http.Request) (idp.Actor, error)
 }
 
 type server struct {
@@ -130,7 +130,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	actor, err := s.Authenticate(r)
+	actor, err := s.Authenticate(h, r)
 	if err != nil {
 		s.refuse(w, r, err)
 		return

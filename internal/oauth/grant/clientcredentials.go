@@ -64,11 +64,9 @@ func (g *ClientCredentials) PopulateTokenEndpointResponse(ctx context.Context, r
 		return fosite.ErrUnknownRequest
 	}
 	s := sessionOf(r)
-	access, life, err := g.Minter.Access(ctx, mint.Order{Client: s.Client, Scopes: s.Scopes}, s.Now)
-	if err != nil {
+	if _, err := issueAccess(ctx, g.Minter, s, resp); err != nil {
 		return err
 	}
-	answer(resp, access, life)
 	if len(s.Scopes) > 0 {
 		resp.SetExtra("scope", strings.Join(s.Scopes, " "))
 	}

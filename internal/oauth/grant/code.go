@@ -51,6 +51,9 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 		})
 		return refuse(invalidGrant, "The code is not valid.")
 	}
+	if err := s.once(ctx); err != nil {
+		return err
+	}
 	challenge, err := challengeOf(form.Get("code_verifier"))
 	if err != nil {
 		challenge = "malformed" // fits no challenge: the code is burnt like with any wrong verifier
@@ -62,7 +65,7 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 	v, err := g.Store.RedeemCode(ctx, store.Redemption{
 		ID: code.ID, CodeDigest: code.Digest, ClientID: s.Client.ID, RedirectURI: form.Get("redirect_uri"), CodeChallenge: challenge,
 		RefreshDigest: refresh.Digest, RefreshIdle: s.Now.Add(contract.RefreshIdle.Duration()), RefreshExpires: s.Now.Add(contract.RefreshMax.Duration()),
-		Expires: s.Now.Add(contract.AccessTokenTTL.Duration()),
+		Expires: s.Now.Add(contract.AccessTokenTTL.Duration()), Key: s.Proof.codeKey(), BindTo: s.bindTo(),
 	}, s.Now)
 	if errors.Is(err, idp.ErrNotFound) {
 		return g.explain(ctx, s, code, form.Get("redirect_uri"), challenge)
@@ -80,7 +83,7 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 
 // explain burns the code and says in the trace why it did not fit. The client hears one sentence whatever the cause was.
 func (g *Code) explain(ctx context.Context, s *Session, code secret.Token, redirectURI, challenge string) error {
-	refused := refuse(invalidGrant, "The code is unknown, expired, was used before, or does not fit this client, redirect_uri or code_verifier.")
+	refused := refuse(invalidGrant, "The code is unknown, expired, was used before, or does not fit this client, redirect_uri, code_verifier or DPoP key.")
 	was, err := g.Store.FailCode(ctx, code.ID, code.Digest, s.Now)
 	if errors.Is(err, idp.ErrNotFound) {
 		s.Trace.Fail(idp.Check{Name: "code is known", Expected: "a code of the last minutes", Received: "a code whose record is gone", Mend: "Start the sign-in again."})
@@ -108,6 +111,9 @@ func (g *Code) explain(ctx context.Context, s *Session, code secret.Token, redir
 	case was.RedirectURI != redirectURI && (redirectURI != "" || !was.RedirectOmitted):
 		c.Name, c.Expected, c.Received = "redirect_uri is the one of the authorization request", was.RedirectURI, redirectURI
 		c.Mend = "Send the same redirect_uri, to the letter, in both requests."
+	case was.BoundKey != "" && was.BoundKey != s.Proof.codeKey():
+		c.Name, c.Expected, c.Received = "DPoP proof is by the key of the authorization request", was.BoundKey, orNone(s.Proof.codeKey())
+		c.Mend, c.Clause = "Use one key for a sign-in: that of dpop_jkt, or of the proof with the pushed request, makes the proof of the token request too.", "RFC 9449 §10"
 	case was.CodeChallenge != challenge:
 		c.Name, c.Expected, c.Received = "code_verifier fits the code_challenge", shape(was.CodeChallenge), shape(challenge)
 		c.Mend, c.Clause = "Keep the verifier of this very sign-in in the browser's session and send it unchanged.", "RFC 7636 §4.6"
@@ -117,6 +123,13 @@ func (g *Code) explain(ctx context.Context, s *Session, code secret.Token, redir
 	}
 	s.Trace.Fail(c)
 	return refused
+}
+
+func orNone(key string) string {
+	if key == "" {
+		return "none"
+	}
+	return key
 }
 
 // shape says of a PKCE challenge only whether there was one: with "none" on one side the cause is plain.

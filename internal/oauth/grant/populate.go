@@ -14,11 +14,10 @@ import (
 
 // populateForUser fills the answer with what follows from an authorization: access token, refresh token, ID token.
 func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosite.AccessResponder) error {
-	access, life, err := m.Access(ctx, mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes}, s.Now)
+	access, err := issueAccess(ctx, m, s, resp)
 	if err != nil {
 		return err
 	}
-	answer(resp, access, life)
 	if s.RefreshToken != "" {
 		resp.SetExtra("refresh_token", s.RefreshToken)
 	}
@@ -53,11 +52,4 @@ func scopesOf(form url.Values) []string {
 		}
 	}
 	return scopes
-}
-
-// answer sets what every answer holds: token_type is "Bearer" in just this spelling, expires_in a number (RP-5).
-func answer(resp fosite.AccessResponder, access string, life int64) {
-	resp.SetAccessToken(access)
-	resp.SetTokenType("Bearer")
-	resp.SetExtra("expires_in", life)
 }

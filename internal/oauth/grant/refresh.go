@@ -49,13 +49,16 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 		})
 		return refuse(invalidGrant, "The refresh token is not valid.")
 	}
+	if err := s.once(ctx); err != nil {
+		return err
+	}
 	// OpenID Connect Core §12.1: the client that authenticated, in the statement itself. RFC 9700 §2.2.2: rotation, for public clients always.
 	contract := &s.Client.Contract
 	next := g.Keyring.NewToken(secret.TokenRefresh, old.ID)
 	rotation := store.Rotation{
 		ID: old.ID, Old: old.Digest, ClientID: s.Client.ID, New: next.Digest, Sealed: secret.SealSuccessor(presented, next.Text),
 		Idle: s.Now.Add(contract.RefreshIdle.Duration()), GraceFrom: s.Now.Add(-contract.RefreshGrace.Duration()),
-		Static: contract.RefreshMode == idp.RefreshStatic,
+		Static: contract.RefreshMode == idp.RefreshStatic, Key: s.Proof.refreshKey(), BindTo: s.bindTo(),
 	}
 	// A scope that was never granted must not cost the client its refresh token, so it is judged before anything is spent (D4, RFC
 	// 6749 §6). Only who asks for a scope pays the read; what was granted does not change.
@@ -128,6 +131,9 @@ func (g *Refresh) explain(ctx context.Context, s *Session, r store.Rotation) err
 		c.Mend, c.Clause = "Store the new refresh token of every answer, in one place for all workers. All tokens of this sign-in have been revoked, because one of the two that used it may be a thief.", "RFC 9700 §4.14.2"
 	case f.RevokedAt != nil:
 		c.Name, c.Expected, c.Received = "authorization stands", "not revoked", "revoked at "+f.RevokedAt.Format("2006-01-02 15:04:05Z07:00")
+	case f.BoundKey != "" && f.BoundKey != r.Key:
+		c.Name, c.Expected, c.Received = "request is by the key that the refresh token is bound to", f.BoundKey, orNone(r.Key)
+		c.Mend, c.Clause = "Refresh with the key, or the certificate, that the first token request had.", "RFC 9449 §5"
 	case f.IdleExpired || !s.Now.Before(f.ExpiresAt):
 		c.Name, c.Expected, c.Received = "refresh token is fresh", "used within the client's limits", "idle for too long, or older than the client's refresh_max"
 	case f.UserState != idp.UserActive:

@@ -16,6 +16,7 @@ type Session struct {
 	Now    time.Time
 	Trace  *trace.T
 	Client *idp.Client
+	Proof  Proof // of the key that the tokens are bound to
 
 	Authorization *store.AuthorizationUser // nil for a client's own token
 	Scopes        []string                 // of the access token
