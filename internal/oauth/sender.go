@@ -134,7 +134,7 @@ func (p *Provider) proofFault(err error, t *trace.T) error {
 
 // certificateOf returns the thumbprint of the certificate that a request came with (RFC 8705 §3.1), empty for none.
 func certificateOf(ctx context.Context) string {
-	der := idp.PeerOf(ctx).Certificate()
+	der := idp.PeerOf(ctx).Certificate
 	if len(der) == 0 {
 		return ""
 	}
