@@ -30,8 +30,10 @@ const (
 
 const typeProof = "dpop+jwt"
 
-// algorithms are all that a proof may be signed with.
-var algorithms = algorithmsOf(idp.DPoPAlgorithms())
+// algorithms are those of idp.DPoPAlgorithms: all that a proof may be signed with.
+var algorithms = []jose.SignatureAlgorithm{
+	jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.PS384, jose.PS512, jose.RS256, jose.RS384, jose.RS512, jose.EdDSA,
+}
 
 func algorithmsOf(names []string) []jose.SignatureAlgorithm {
 	algs := make([]jose.SignatureAlgorithm, len(names))

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,9 @@ func codeOf(err error) string {
 // RFC 9449 §5.1: each algorithm that discovery names verifies, with the thumbprint of RFC 7638.
 func TestVerify_EachAlgorithm(t *testing.T) {
 	t.Parallel()
+	if got := algorithmsOf(idp.DPoPAlgorithms()); !slices.Equal(got, algorithms) {
+		t.Errorf("clients may register %v, and %v are accepted", got, algorithms)
+	}
 	for _, alg := range idp.DPoPAlgorithms() {
 		t.Run(alg, func(t *testing.T) {
 			t.Parallel()
