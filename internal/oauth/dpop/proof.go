@@ -14,8 +14,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
-
-	"idp/internal/idp"
 )
 
 const (
