@@ -85,6 +85,10 @@ func clientPresets() []clientPreset {
 			"token_endpoint_auth_methods": public,
 			"scopes":                      []string{idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeOfflineAccess},
 		}},
+		{"device", "a television, console or command line, which shows a code to be typed elsewhere", map[string]any{
+			"token_endpoint_auth_methods": public, "grant_types": []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, "response_types": []string{},
+			"scopes": []string{idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeOfflineAccess},
+		}},
 		{"service", "a program that acts for itself, without a person", map[string]any{
 			"grant_types": []string{idp.GrantClientCredentials}, "response_types": []string{}, "scopes": []string{},
 		}},

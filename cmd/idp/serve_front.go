@@ -25,8 +25,10 @@ func (s *server) buildFront() error {
 		return err
 	}
 	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: c.Issuer, Starts: c.Throttle.Starts})
+	across := s.crossDevice()
 	front, err := pages.New(pages.Deps{
-		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
+		CrossDevice: across,
+		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),
 		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer, SetupDone: s.removeBootstrapToken,
 		TellOfLogout: func(ctx context.Context, ended *store.EndedSession) { s.protocol.TellOfLogout(ctx, ended) }, // which is made below
@@ -44,6 +46,7 @@ func (s *server) buildFront() error {
 		RequireDPoPNonce: c.DPoP.RequireNonce,
 		ClientKeys:       s.keysOf, Outbound: s.outbound,
 		SignedOut: handlers.SignedOutPage(front), Fail: handlers.FailPage(front), Post: handlers.PostPage(front), IssuedTokens: metrics.Issued,
+		CrossDevice: across,
 	})
 	if err != nil {
 		return err

@@ -144,3 +144,11 @@ func Lean() Client {
 func Opaque() Client {
 	return client("opaque", "https://opaque.example/cb", "")
 }
+
+// TV is a public client of the device grant.
+func TV() Client { return Client{"tv", "", "", ""} }
+
+// Kiosk is a confidential and trusted client of the device grant.
+func Kiosk() Client {
+	return client("kiosk", "", "")
+}

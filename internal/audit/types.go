@@ -23,6 +23,9 @@ const (
 	CodeReuse      Type = "code.reuse"
 	RefreshReuse   Type = "refresh.reuse"
 
+	DeviceApproved Type = "device.approved" // a person allowed another device what it asked for (RFC 8628)
+	DeviceDenied   Type = "device.denied"
+
 	UserCreated  Type = "user.created"
 	UserUpdated  Type = "user.updated"
 	UserEnabled  Type = "user.enabled"

@@ -15,7 +15,7 @@ type Registration struct {
 	RedirectURIs           []string `json:"redirect_uris,omitempty" doc:"Where codes may be sent: compared byte for byte, but for the port of 127.0.0.1 and [::1]"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty" doc:"Where the browser may be sent after signing out"`
 	AllowedOrigins         []string `json:"allowed_origins,omitempty" doc:"Origins whose scripts may call the token endpoint; without them those of the redirect URIs"`
-	GrantTypes             []string `json:"grant_types,omitempty" doc:"authorization_code, refresh_token, client_credentials, implicit"`
+	GrantTypes             []string `json:"grant_types,omitempty" doc:"authorization_code, refresh_token, client_credentials, implicit, urn:ietf:params:oauth:grant-type:device_code"`
 	ResponseTypes          []string `json:"response_types,omitempty" doc:"code, id_token, id_token token, code id_token, code token, code id_token token, none"`
 	Scopes                 []string `json:"scopes,omitempty" doc:"What it may ask for, and gets if it asks for nothing"`
 	Audience               []string `json:"audience,omitempty" doc:"aud of its access tokens; without it the issuer"`

@@ -20,6 +20,7 @@ import (
 	"idp/internal/account"
 	"idp/internal/audit"
 	"idp/internal/auth"
+	"idp/internal/crossdevice"
 	"idp/internal/directory"
 	"idp/internal/handlers"
 	"idp/internal/handlers/pages"
@@ -140,8 +141,10 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: o.issuer, Starts: o.starts})
 	look, err := ui.New(ui.Config{Brand: ui.Brand{Name: "Example ID"}, BasePath: pathOf(t, o.issuer), Log: log})
 	must(t, err)
+	across := crossdevice.New(crossdevice.Config{Store: s.store, Keyring: s.keyring, Audit: events, Throttle: slow, Logger: log})
 	people, err := pages.New(pages.Deps{
-		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clients,
+		CrossDevice: across,
+		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clients,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: hasher, Throttle: slow, Audit: events, Logger: log}),
 		Upstream: upstream.New(upstream.Config{HTTPClient: s.op.Client(), Logger: log}), Store: s.store, Keyring: s.keyring,
 		Audit: events, Traces: traces, Issuer: o.issuer, Logger: log,
@@ -150,7 +153,8 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	must(t, err)
 	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})
 	protocol, err := oauth.New(oauth.Config{
-		Issuer: o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
+		CrossDevice: across,
+		Issuer:      o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: traces, Audit: events, Logger: log, LoopLimit: 10,
 		SignedOut: handlers.SignedOutPage(people), Fail: handlers.FailPage(people), IssuedTokens: s.metrics.Issued,
 	})

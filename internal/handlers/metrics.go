@@ -54,7 +54,7 @@ func NewMetrics(c MetricsConfig) *Metrics {
 	tokens := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "idp_tokens_issued_total", Help: "Token requests answered with tokens, by grant.",
 	}, []string{"grant_type"})
-	for _, grant := range []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantClientCredentials} {
+	for _, grant := range idp.SupportedGrantTypes() {
 		m.issued[grant] = tokens.WithLabelValues(grant)
 	}
 	m.other = tokens.WithLabelValues("other")

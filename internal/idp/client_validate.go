@@ -20,7 +20,7 @@ const (
 
 // SupportedGrantTypes lists the grants that a client may be registered for: those that the token endpoint serves, and implicit.
 func SupportedGrantTypes() []string {
-	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit}
+	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit, GrantDeviceCode}
 }
 
 // SupportedAuthMethods lists the ways in which a client may prove itself at the token endpoint.
@@ -42,7 +42,7 @@ func (c *Client) ApplyDefaults() {
 		c.ResponseTypes = []string{ResponseTypeCode}
 	}
 	c.ResponseTypes = canonicalResponseTypes(c.ResponseTypes)
-	if c.Scopes == nil && (code || slices.Contains(c.GrantTypes, GrantImplicit)) {
+	if c.Scopes == nil && (c.hasPeople() || slices.Contains(c.GrantTypes, GrantImplicit)) {
 		c.Scopes = []string{ScopeOpenID, ScopeProfile, ScopeEmail}
 	}
 	if c.Public() && code {
@@ -172,8 +172,8 @@ func (c *Client) checkFlows(f *faults) {
 	checkWordsOf(f, "grant_types", c.GrantTypes, SupportedGrantTypes())
 	code := slices.Contains(c.GrantTypes, GrantAuthorizationCode)
 	c.checkResponseTypes(f)
-	if slices.Contains(c.GrantTypes, GrantRefreshToken) && !code {
-		f.add("grant_types", "The grant type %q needs %q: no other grant gives out a refresh token.", GrantRefreshToken, GrantAuthorizationCode)
+	if slices.Contains(c.GrantTypes, GrantRefreshToken) && !c.hasPeople() {
+		f.add("grant_types", "The grant type %q needs %q, or another one that a person allows: no other grant gives out a refresh token.", GrantRefreshToken, GrantAuthorizationCode)
 	}
 	if c.Public() && slices.Contains(c.GrantTypes, GrantClientCredentials) {
 		// RFC 6749 §4.4: the client credentials grant MUST only be used by confidential clients.

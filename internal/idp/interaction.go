@@ -10,6 +10,7 @@ const (
 	InteractionAuthorize InteractionKind = "authorize" // an authorization request waits for a person
 	InteractionSignIn    InteractionKind = "sign_in"   // somebody opened the sign-in page with no application behind it
 	InteractionLogout    InteractionKind = "logout"    // RP-initiated logout waits for "yes"
+	InteractionDevice    InteractionKind = "device"    // somebody typed another device's code, and is to decide
 )
 
 // Interaction is a protocol request that waits for a person. Its parameters stay here, never in the browser; it is bound to the

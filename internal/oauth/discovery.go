@@ -32,6 +32,7 @@ type metadata struct {
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
 	PushedEndpoint        string   `json:"pushed_authorization_request_endpoint"`
 	RequirePushed         bool     `json:"require_pushed_authorization_requests,omitempty"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
 	Scopes                []string `json:"scopes_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
@@ -68,7 +69,8 @@ func (p *Provider) discovery() (document, error) {
 		RevocationEndpoint:    p.Issuer + pathRevoke,
 		EndSessionEndpoint:    p.Issuer + pathLogout,
 		PushedEndpoint:        p.Issuer + pathPAR,
-		RequirePushed:         p.RequirePushed, // RFC 9126 §5
+		RequirePushed:         p.RequirePushed,       // RFC 9126 §5
+		DeviceEndpoint:        p.Issuer + pathDevice, // RFC 8628 §4
 		Scopes: []string{
 			idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles,
 		},

@@ -71,6 +71,9 @@ func wireError(err error) *Error {
 		}
 		return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "The server cannot reach its database. Try again in a moment.", RetryAfter: retry, Err: err}
 	}
+	if known := new(idp.Error); errors.As(err, &known) && known.Kind == idp.Throttled {
+		return &Error{Status: http.StatusTooManyRequests, Code: "temporarily_unavailable", Description: known.Message, RetryAfter: known.RetryAfter, Err: err}
+	}
 	if known := new(idp.Error); errors.As(err, &known) && known.Kind == idp.Invalid {
 		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: known.Message, Err: err}
 	}

@@ -63,7 +63,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 // secretParams must never stand in a URL.
 var secretParams = map[string]bool{
 	"client_secret": true, "client_assertion": true, "code": true, "code_verifier": true, "refresh_token": true, "access_token": true,
-	"token": true, "password": true, "assertion": true,
+	"token": true, "password": true, "assertion": true, "device_code": true, "auth_req_id": true,
 }
 
 // repeatable are the parameters that may come several times (RFC 8707 §2, RFC 8693 §2.1).

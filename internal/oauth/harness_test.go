@@ -16,6 +16,7 @@ import (
 
 	"idp/internal/audit"
 	"idp/internal/clientkeys"
+	"idp/internal/crossdevice"
 	"idp/internal/directory"
 	"idp/internal/idp"
 	"idp/internal/interaction"
@@ -27,6 +28,7 @@ import (
 	"idp/internal/store"
 	"idp/internal/store/sqldb"
 	"idp/internal/store/storetest"
+	"idp/internal/throttle"
 	"idp/internal/trace"
 )
 
@@ -43,6 +45,7 @@ type world struct {
 	store    *store.Store
 	sessions *session.Manager
 	ring     *secret.Keyring
+	cross    *crossdevice.Service
 	user     *idp.User
 	client   *idp.Client
 	secret   string
@@ -81,12 +84,13 @@ func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *worl
 	must(t, err)
 	a := audit.New(audit.Config{Store: s, Logger: log})
 	w.sessions = session.New(session.Config{Store: s, Keyring: ring, Audit: a, Issuer: issuer, Logger: log})
+	w.cross = crossdevice.New(crossdevice.Config{Store: s, Keyring: ring, Audit: a, Logger: log, Throttle: throttle.New(throttle.Config{Store: s, Keyring: ring, Logger: log, Guessing: "user_code "})})
 	watcher := directory.NewWatcher(s, log)
 	out, err := outbound.New(outbound.Config{Allow: []string{"127.0.0.0/8"}})
 	must(t, err)
 	w.Provider, err = oauth.New(oauth.Config{
 		Issuer: issuer, Store: s, Clients: directory.NewClients(s, watcher), ClientKeys: clientkeys.New(clientkeys.Config{Outbound: out, Logger: log}), Outbound: out, Keys: k, Keyring: ring, Sessions: w.sessions,
-		Interactions: interaction.New(interaction.Config{Store: s, Issuer: issuer}), Traces: trace.New(trace.Config{Store: s, Logger: log, Retention: time.Hour}),
+		CrossDevice: w.cross, Interactions: interaction.New(interaction.Config{Store: s, Issuer: issuer}), Traces: trace.New(trace.Config{Store: s, Logger: log, Retention: time.Hour}),
 		Audit: a, Logger: log, Fail: func(rw http.ResponseWriter, _ *http.Request, e oauth.PageError) {
 			w.lastPage = e
 			rw.WriteHeader(e.Status)

@@ -12,6 +12,7 @@ import (
 
 	"idp/internal/audit"
 	"idp/internal/clientkeys"
+	"idp/internal/crossdevice"
 	"idp/internal/directory"
 	"idp/internal/idp"
 	"idp/internal/interaction"
@@ -37,6 +38,7 @@ type Config struct {
 	Keyring      *secret.Keyring
 	Sessions     *session.Manager
 	Interactions *interaction.Service
+	CrossDevice  *crossdevice.Service
 	Traces       *trace.Recorder
 	Audit        *audit.Log
 	Logger       *slog.Logger
@@ -116,6 +118,9 @@ func New(c Config) (*Provider, error) {
 		{idp.GrantAuthorizationCode, fosite.TokenEndpointHandlers{&grant.Code{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit, Logger: c.Logger}}},
 		{idp.GrantRefreshToken, fosite.TokenEndpointHandlers{&grant.Refresh{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit}}},
 		{idp.GrantClientCredentials, fosite.TokenEndpointHandlers{&grant.ClientCredentials{Minter: p.minter}}},
+		{idp.GrantDeviceCode, fosite.TokenEndpointHandlers{&grant.Pending{
+			Grant: idp.GrantDeviceCode, Kind: idp.PendingDevice, Token: secret.TokenDevice, Parameter: "device_code", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
+		}}},
 	}
 	p.engine = fosite.NewOAuth2Provider(storage{p.Clients}, newEngineConfig(p))
 	p.meta, err = p.discovery()
@@ -158,6 +163,7 @@ func (p *Provider) Routes() []Route {
 		{Pattern: p.base + pathResume, Handler: p.Resume},
 		{Pattern: p.base + pathToken, Handler: p.Token, CORS: true},
 		{Pattern: p.base + pathPAR, Handler: p.PushedRequest, CORS: true},
+		{Pattern: p.base + pathDevice, Handler: p.DeviceAuthorization, CORS: true},
 		{Pattern: p.base + pathUserInfo, Handler: p.UserInfo, CORS: true},
 		{Pattern: p.base + pathIntrospect, Handler: p.Introspect},
 		{Pattern: p.base + pathRevoke, Handler: p.Revoke, CORS: true},
@@ -181,6 +187,8 @@ const (
 	pathResume     = "/oauth2/authorize/resume"
 	pathToken      = "/oauth2/token"
 	pathPAR        = "/oauth2/par"
+	pathDevice     = "/oauth2/device"
+	pathDevicePage = "/device" // of the pages: where people type the code
 	pathUserInfo   = "/oauth2/userinfo"
 	pathIntrospect = "/oauth2/introspect"
 	pathRevoke     = "/oauth2/revoke"

@@ -30,7 +30,11 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 	ctx, now := r.Context(), time.Now()
 	t := p.Traces.Begin(logctx.From(ctx).Trace, "token", now)
 	fail := func(err error) {
-		t.End(p.answerError(w, r, err, t.ID).Code)
+		outcome := p.answerError(w, r, err, t.ID).Code
+		if outcome == grant.AuthorizationPending {
+			outcome = trace.Waiting
+		}
+		t.End(outcome)
 	}
 	form, err := readForm(w, r)
 	if err != nil {

@@ -82,6 +82,18 @@ func (k *Keyring) KeyedDigest(purpose, secret string) string {
 	return k.keys[0].id + "." + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// KeyedDigests returns the KeyedDigest of secret under each key of the ring, the active one's first: what a row that must be found by its
+// digest may be stored under while keys change.
+func (k *Keyring) KeyedDigests(purpose, secret string) []string {
+	states := k.digestStates(purpose)
+	digests := make([]string, len(states))
+	for i, state := range states {
+		sum := state.sum(secret)
+		digests[i] = k.keys[i].id + "." + base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return digests
+}
+
 // VerifyDigest reports, in constant time, whether stored is the KeyedDigest of secret under any key of the ring.
 func (k *Keyring) VerifyDigest(purpose, stored, secret string) bool {
 	id, encoded, found := strings.Cut(stored, ".")

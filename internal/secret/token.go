@@ -28,6 +28,8 @@ const (
 	TokenInitial  TokenKind = "ia" // initial access token: lets an application register itself
 	TokenManage   TokenKind = "ra" // registration access token: lets an application change its registration
 	TokenPushed   TokenKind = "pr" // request_uri of a pushed authorization request
+	TokenDevice   TokenKind = "dc" // device code
+	TokenAuthReq  TokenKind = "ar" // auth_req_id of a back-channel authentication
 )
 
 const (

@@ -193,6 +193,9 @@ func (s *Store) RevokeClient(ctx context.Context, clientID string, now time.Time
 		if _, err := s.db.Exec(ctx, `DELETE FROM grants WHERE client_id = $1`, clientID); err != nil {
 			return err
 		}
+		if _, err := s.db.Exec(ctx, `DELETE FROM pending_authorizations WHERE client_id = $1`, clientID); err != nil {
+			return err
+		}
 		_, err := s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL`, clientID, now)
 		return err
 	})

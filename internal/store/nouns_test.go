@@ -415,6 +415,7 @@ func TestPurge_BoundedAndJust(t *testing.T) {
 		_, err = w.FirstUse(ctx, "p", id, end, w.now)
 		must(t, err)
 		must(t, w.CreateRegistrationToken(ctx, &store.RegistrationToken{ID: id, Most: 1, CreatedAt: w.now, ExpiresAt: end}, []byte(id)))
+		must(t, w.CreatePending(ctx, &idp.PendingAuthorization{ID: id, CreatedAt: w.now, ExpiresAt: end.Add(-10 * time.Minute)}, store.PendingKeys{Digest: []byte(id)}, store.PendingBounds{}))
 		must(t, w.CreateSigningKey(ctx, &idp.SigningKey{ID: id, CreatedAt: w.now, ActiveAt: w.now, RetiredAt: &w.now, ExpiresAt: &end}, ""))
 		must(t, w.AppendAudit(ctx, &idp.AuditEvent{ID: id, At: w.now}))
 		_, err = w.Engine().Exec(ctx, `INSERT INTO session_clients (session_id, client_id, sid, user_id, expires_at) VALUES ($1, 'app', $1, $2, $3)`, id, w.user.ID, end)

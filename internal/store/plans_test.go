@@ -71,6 +71,7 @@ func fill(t *testing.T, db sqldb.Engine, now time.Time) {
 		{"revoked_tokens", `'j' || i, $1`},
 		{"interactions", `'x' || i, '', ` + bytes + `, 'app', '', '{}', '', $1, $1`},
 		{"pushed_requests", `'p' || i, ` + bytes + `, 'app', '', $1, $1`},
+		{"pending_authorizations", `'p' || i, 'device', ` + bytes + `, 'uc' || i, 'app' || i, '', '', '{}', 'pending', NULL, '', NULL, '', '', 'l' || i, 0, 5000, FALSE, $1, $1, $1`},
 		{"upstream_logins", bytes + `, ` + bytes + `, '', '', '', $1, $1`},
 		{"clients", `'c' || i, '{}', FALSE, '', $1, $1, 1, i % 100 = 0, i % 100 = 1`},
 		{"audit_events", `'e' || i, $1, '', '', '', 'u' || i, '', '', '', '', '', '{}'`},
@@ -128,6 +129,15 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_ = s.PutOpaqueToken(ctx, []byte("new"), "", "{}", later)
 	_, _ = s.OpaqueToken(ctx, d, now)
 	_, _ = s.Client(ctx, "c77")
+	pending := &idp.PendingAuthorization{ID: "new", Kind: idp.PendingDevice, ClientID: "app77", Address: "l77", UserID: "u77", CreatedAt: now, ExpiresAt: later}
+	_ = s.CreatePending(ctx, pending, store.PendingKeys{Digest: d, UserCode: "ucnew"}, store.PendingBounds{PerClient: 100, PerAddress: 10, PerUser: 10})
+	_, _ = s.Pending(ctx, "p77", now.Add(-time.Second))
+	_, _ = s.PendingByUserCode(ctx, "uc77", now.Add(-time.Second))
+	_, _ = s.PollPending(ctx, idp.PendingDevice, "p77", d, "app77", now)
+	_ = s.ApprovePending(ctx, "p77", session, d, now.Add(-time.Second))
+	_ = s.DenyPending(ctx, "p78", "u77", now.Add(-time.Second))
+	_, _ = s.RedeemPending(ctx, store.PendingRedemption{ID: "p77", Kind: idp.PendingDevice, Digest: d, ClientID: "app77", Expires: later}, now.Add(-time.Second))
+	_, _ = s.WhyNotRedeemed(ctx, "p77")
 	i := &idp.Interaction{ID: "new", BrowserDigest: d, CreatedAt: now, ExpiresAt: later}
 	_ = s.CreateInteraction(ctx, i, 16)
 	_, _ = s.Interaction(ctx, "x77", d, now)

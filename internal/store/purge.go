@@ -11,6 +11,7 @@ import (
 var purges = []struct{ table, sql string }{
 	{"interactions", `DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at <= $1 LIMIT $2)`},
 	{"pushed_requests", `DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE expires_at <= $1 LIMIT $2)`},
+	{"pending_authorizations", `DELETE FROM pending_authorizations WHERE id IN (SELECT id FROM pending_authorizations WHERE purge_at <= $1 LIMIT $2)`},
 	{"upstream_logins", `DELETE FROM upstream_logins WHERE state_digest IN (SELECT state_digest FROM upstream_logins WHERE expires_at <= $1 LIMIT $2)`},
 	{"session_clients", `DELETE FROM session_clients WHERE session_id IN (SELECT session_id FROM session_clients WHERE expires_at <= $1 LIMIT $2)`},
 	{"logouts", `DELETE FROM logouts WHERE id IN (SELECT id FROM logouts WHERE expires_at <= $1 LIMIT $2)`},

@@ -1,6 +1,7 @@
 package throttle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -25,15 +26,21 @@ type Config struct {
 	Keyring    *secret.Keyring
 	PerAccount Limits
 	PerAddress Limits
-	Logger     *slog.Logger
+	// Guessing names what is guessed; counts of different things are kept apart. Empty for passwords.
+	Guessing string
+	// TooMany is the sentence before "Wait … and try again."; empty for that of passwords.
+	TooMany string
+	Logger  *slog.Logger
 }
 
-// Throttle counts failed sign-ins. It is safe for concurrent use, and its counts are shared by all replicas.
+// Throttle counts failed guesses, of passwords unless it is told otherwise. It is safe for concurrent use, and its counts are shared by all replicas.
 type Throttle struct {
 	store      *store.Store
 	keyring    *secret.Keyring
 	perAccount Limits
 	perAddress Limits
+	guessing   string
+	sentence   string
 	logger     *slog.Logger
 	flights    *flights
 }
@@ -44,6 +51,7 @@ func New(c Config) *Throttle {
 	return &Throttle{
 		store: c.Store, keyring: c.Keyring, logger: c.Logger, flights: newFlights(),
 		perAccount: c.PerAccount.withDefaults(10), perAddress: c.PerAddress.withDefaults(100),
+		guessing: c.Guessing, sentence: cmp.Or(c.TooMany, "There were too many failed sign-ins."),
 	}
 }
 
@@ -98,7 +106,7 @@ func (t *Throttle) Allow(ctx context.Context, account, address string, knownDevi
 	}
 	if wait > 0 {
 		t.flights.end(byAccount)
-		return tooMany(wait)
+		return t.tooMany(wait)
 	}
 	return nil
 }
@@ -150,16 +158,17 @@ func (t *Throttle) Succeeded(ctx context.Context, account string) {
 }
 
 func (t *Throttle) keys(account, address string) (byAccount, byAddress string) {
-	return "account:" + t.keyring.KeyedDigest("throttle account", account), "address:" + t.keyring.KeyedDigest("throttle address", idp.Line(address))
+	return t.guessing + "account:" + t.keyring.KeyedDigest("throttle account", account),
+		t.guessing + "address:" + t.keyring.KeyedDigest("throttle address", idp.Line(address))
 }
 
 // tooMany says the same whichever limit was reached, so that it tells nothing about the account.
-func tooMany(wait time.Duration) *idp.Error {
+func (t *Throttle) tooMany(wait time.Duration) *idp.Error {
 	// Whole seconds, rounded up: Retry-After knows no fractions, and the try at that second must be allowed.
 	wait = (wait + time.Second - 1).Truncate(time.Second)
 	return &idp.Error{
 		Kind: idp.Throttled, Code: "too_many_attempts", RetryAfter: wait,
-		Message: "There were too many failed sign-ins. Wait " + inWords(wait) + " and try again.",
+		Message: t.sentence + " Wait " + inWords(wait) + " and try again.",
 	}
 }
 
@@ -172,4 +181,10 @@ func inWords(wait time.Duration) string {
 		return "1 " + unit
 	}
 	return strconv.FormatInt(n, 10) + " " + unit + "s"
+}
+
+// Undecided ends a try that was neither a failure nor a success that clears the count.
+func (t *Throttle) Undecided(account string) {
+	byAccount, _ := t.keys(account, "")
+	t.flights.end(byAccount)
 }

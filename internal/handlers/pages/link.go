@@ -30,7 +30,7 @@ type waiting struct {
 
 // linkVisit returns what the page needs, or an error if nothing waits.
 func (p *Pages) linkVisit(w http.ResponseWriter, r *http.Request, id string) (*visit, *waiting, error) {
-	v, err := p.visit(w, r, id, idp.InteractionAuthorize, idp.InteractionSignIn)
+	v, err := p.visit(w, r, id, signInKinds()...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -29,7 +29,7 @@ const (
 
 // showLogin is the sign-in page, and the choice of the account.
 func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
-	v, err := p.visit(w, r, r.URL.Query().Get("i"), idp.InteractionAuthorize, idp.InteractionSignIn)
+	v, err := p.visit(w, r, r.URL.Query().Get("i"), signInKinds()...)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func loginStep(reason string, c *session.Current) ui.LoginStep {
 
 // loginView is the sign-in page before anything was typed.
 func (p *Pages) loginView(v *visit, c *session.Current) ui.Login {
-	view := ui.Login{Form: v.form, Client: v.shown(), Step: loginStep(v.reason(), c), CanCancel: v.waits()}
+	view := ui.Login{Form: v.form, Client: v.shown(), Step: loginStep(v.reason(), c), CanCancel: v.is(idp.InteractionAuthorize)}
 	switch view.Step {
 	case ui.LoginReauth:
 		view.Notice = ui.Say(ui.MsgReauthenticate)
@@ -119,7 +119,7 @@ func providerOf(p *idp.Provider) ui.Provider {
 
 // login takes the sign-in form, and the buttons of the account choice.
 func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
-	v, err := p.visit(w, r, r.PostForm.Get("i"), idp.InteractionAuthorize, idp.InteractionSignIn)
+	v, err := p.visit(w, r, r.PostForm.Get("i"), signInKinds()...)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (p *Pages) loginURL(v *visit) string {
 
 // cancel records that the person does not want to: the application is told access_denied.
 func (p *Pages) cancel(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if v.waits() {
+	if v.is(idp.InteractionAuthorize) {
 		if err := p.Interactions.Record(r.Context(), v.interaction, func(s *idp.Steps) { s.Denied = true }); err != nil {
 			return err
 		}

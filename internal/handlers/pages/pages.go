@@ -11,6 +11,7 @@ import (
 	"idp/internal/account"
 	"idp/internal/audit"
 	"idp/internal/auth"
+	"idp/internal/crossdevice"
 	"idp/internal/directory"
 	"idp/internal/handlers/ui"
 	"idp/internal/interaction"
@@ -26,6 +27,7 @@ type Deps struct {
 	UI           *ui.UI
 	Sessions     *session.Manager
 	Interactions *interaction.Service
+	CrossDevice  *crossdevice.Service
 	Password     *auth.Password
 	Accounts     *account.Service
 	Providers    *directory.Providers
@@ -84,6 +86,10 @@ func (p *Pages) Routes() []Route {
 		{http.MethodPost, "/login/link", p.form(p.link)},
 		{http.MethodGet, "/consent", p.page(p.showConsent)},
 		{http.MethodPost, "/consent", p.form(p.consent)},
+		{http.MethodGet, "/device", p.page(p.showDevice)},
+		{http.MethodPost, "/device", p.form(p.device)},
+		{http.MethodGet, "/device/confirm", p.page(p.showDeviceConfirm)},
+		{http.MethodPost, "/device/confirm", p.form(p.deviceConfirm)},
 		{http.MethodGet, "/logout", p.page(p.showLogout)},
 		{http.MethodPost, "/logout", p.form(p.logout)},
 		{http.MethodGet, "/logout/done", p.page(p.loggedOut)},

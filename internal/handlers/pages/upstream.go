@@ -26,7 +26,7 @@ const upstreamLife = 10 * time.Minute
 // beginUpstream sends the browser to an upstream. It takes a form of ours: a link could sign somebody in as somebody else (SEC-5).
 func (p *Pages) beginUpstream(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	v, err := p.visit(w, r, r.PostForm.Get("i"), idp.InteractionAuthorize, idp.InteractionSignIn)
+	v, err := p.visit(w, r, r.PostForm.Get("i"), signInKinds()...)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (p *Pages) upstreamFailed(w http.ResponseWriter, r *http.Request, v *visit,
 		setRetryAfter(w, max(waitOf(err), retryLater))
 	}
 	p.show(w, v, ui.UpstreamFailed{
-		Form: v.form, Client: v.shown(), Provider: providerOf(provider), Reason: ui.Say(reason), CanCancel: v.waits(), TraceID: t.ID,
+		Form: v.form, Client: v.shown(), Provider: providerOf(provider), Reason: ui.Say(reason), CanCancel: v.is(idp.InteractionAuthorize), TraceID: t.ID,
 	}, status)
 	return nil
 }

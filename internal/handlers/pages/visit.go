@@ -82,9 +82,16 @@ func (v *visit) must() error {
 	return nil
 }
 
-// waits reports whether an application's authorization request waits.
-func (v *visit) waits() bool {
-	return v.interaction != nil && v.interaction.Kind == idp.InteractionAuthorize
+// waits reports whether an application waits: with an authorization request, or on another device.
+func (v *visit) waits() bool { return v.is(idp.InteractionAuthorize) || v.is(idp.InteractionDevice) }
+
+func (v *visit) is(kind idp.InteractionKind) bool {
+	return v.interaction != nil && v.interaction.Kind == kind
+}
+
+// signInKinds are the interactions in which somebody may have to sign in.
+func signInKinds() []idp.InteractionKind {
+	return []idp.InteractionKind{idp.InteractionAuthorize, idp.InteractionSignIn, idp.InteractionDevice}
 }
 
 // shown returns the application as a page shows it, nil for none.
@@ -136,7 +143,11 @@ func accountOf(u *idp.User) *ui.Account {
 
 // leave goes on after a step: to the protocol, or home. It is the answer to a form whose way may lead to another origin.
 func (p *Pages) leave(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if v.waits() {
+	switch {
+	case v.is(idp.InteractionDevice):
+		p.redirect(w, p.deviceURL(v))
+		return nil
+	case v.waits():
 		p.show(w, v, ui.Continue{URL: p.Interactions.ResumeURL(v.interaction.ID), Client: v.shown()}, http.StatusOK)
 		return nil
 	}

@@ -28,6 +28,7 @@ const (
 	MsgPasswordGuessable  = "problem.password_guessable"  // field password
 	MsgPasswordKnown      = "problem.password_known"      // field password: it is in a list of leaked ones
 	MsgWrongPassword      = "problem.wrong_password"      // field password, where the account is known already
+	MsgWrongUserCode      = "problem.wrong_user_code"     // field user_code
 	MsgReauthenticate     = "notice.reauthenticate"       // the application asks for a fresh proof
 	MsgSessionEnded       = "notice.session_ended"        // the session ran out
 	MsgSignInToContinue   = "notice.sign_in_to_continue"  // data Client
@@ -45,7 +46,7 @@ func MessageIDs() []string {
 	ids := []string{
 		MsgBadCredentials, MsgMissingIdentifier, MsgMissingPassword, MsgWrongAccount, MsgThrottled, MsgBusy, MsgFormExpired,
 		MsgInvalidEmail, MsgMissingName, MsgWrongToken, MsgTokenExpired, MsgPasswordTooShort, MsgPasswordTooLong,
-		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgReauthenticate, MsgSessionEnded, MsgSignInToContinue,
+		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgWrongUserCode, MsgReauthenticate, MsgSessionEnded, MsgSignInToContinue,
 		MsgUpstreamDenied, MsgUpstreamExpired, MsgUpstreamInvalid, MsgUpstreamDown, MsgUpstreamNotAllowed,
 		MsgUpstreamUnverified, MsgUpstreamDisabled,
 	}

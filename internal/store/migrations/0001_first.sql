@@ -191,6 +191,36 @@ CREATE TABLE pushed_requests (
   expires_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX pushed_requests_expires ON pushed_requests (expires_at);
+-- What a device asked for and a person decides on at another one (RFC 8628, CIBA), while the client polls. Redeeming it inserts the
+-- authorization of the same id. Polls are counted in milliseconds: the engines write intervals in different ways.
+CREATE TABLE pending_authorizations (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  digest BYTEA NOT NULL,
+  user_code TEXT,
+  client_id TEXT NOT NULL,
+  scopes TEXT NOT NULL,
+  audience TEXT NOT NULL,
+  request TEXT NOT NULL,
+  state TEXT NOT NULL,
+  user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+  session_id TEXT NOT NULL,
+  auth_time TIMESTAMPTZ,
+  amr TEXT NOT NULL,
+  acr TEXT NOT NULL,
+  address TEXT NOT NULL,
+  polled_ms BIGINT NOT NULL,
+  interval_ms BIGINT NOT NULL,
+  hurried BOOLEAN NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL,
+  purge_at TIMESTAMPTZ NOT NULL
+);
+CREATE UNIQUE INDEX pending_authorizations_user_code ON pending_authorizations (user_code);
+CREATE INDEX pending_authorizations_client ON pending_authorizations (client_id, expires_at);
+CREATE INDEX pending_authorizations_address ON pending_authorizations (address, expires_at);
+CREATE INDEX pending_authorizations_user ON pending_authorizations (user_id, client_id);
+CREATE INDEX pending_authorizations_purge ON pending_authorizations (purge_at);
 
 CREATE TABLE upstream_logins (
   state_digest BYTEA PRIMARY KEY,

@@ -1,0 +1,123 @@
+package oauth
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/logctx"
+	"idp/internal/trace"
+)
+
+// deviceAnswer is RFC 8628 §3.2.
+type deviceAnswer struct {
+	DeviceCode              string `json:"device_code"`
+	UserCode                string `json:"user_code"`
+	VerificationURI         string `json:"verification_uri"`
+	VerificationURIComplete string `json:"verification_uri_complete"`
+	ExpiresIn               int64  `json:"expires_in"`
+	Interval                int64  `json:"interval"`
+}
+
+// DeviceAuthorization is the device authorization endpoint (RFC 8628 §3.1): a device that has no browser gets a code to poll with, and one
+// to show. Clients authenticate as at the token endpoint.
+func (p *Provider) DeviceAuthorization(w http.ResponseWriter, r *http.Request) {
+	call, ok := p.clientCall(w, r, "device")
+	if !ok {
+		return
+	}
+	// RFC 8628 §3.1 is off unless the client is registered for it: whoever may start a device flow can ask anybody to allow it.
+	if err := call.mayUse(idp.GrantDeviceCode); err != nil {
+		call.fail(err)
+		return
+	}
+	scopes, err := call.scopes()
+	if err != nil {
+		call.fail(err)
+		return
+	}
+	started, err := p.CrossDevice.StartDevice(r.Context(), call.client, scopes, call.trace.ID, call.now)
+	if err != nil {
+		call.fail(err)
+		return
+	}
+	call.trace.Pass("client and scope")
+	call.trace.End(trace.Waiting)
+	page := p.Issuer + pathDevicePage
+	// RFC 8628 §3.2: the answer, which nobody may keep.
+	writeJSON(w, http.StatusOK, deviceAnswer{
+		DeviceCode: started.DeviceCode, UserCode: started.UserCode, VerificationURI: page,
+		VerificationURIComplete: page + "?user_code=" + url.QueryEscape(started.UserCode),
+		ExpiresIn:               int64(started.ExpiresIn / time.Second), Interval: int64(started.Interval / time.Second),
+	})
+}
+
+// clientCall is a client's own request to an endpoint that begins something: who it is, what it sent, and its trace.
+type clientCall struct {
+	p      *Provider
+	w      http.ResponseWriter
+	r      *http.Request
+	now    time.Time
+	client *idp.Client
+	form   formValues
+	trace  *trace.T
+}
+
+// clientCall reads the form and authenticates the client. It has answered already if ok is false.
+func (p *Provider) clientCall(w http.ResponseWriter, r *http.Request, endpoint string) (*clientCall, bool) {
+	c := &clientCall{p: p, w: w, r: r, now: time.Now()}
+	if r.Method != http.MethodPost {
+		methodNotAllowed(w, http.MethodPost)
+		return nil, false
+	}
+	c.trace = p.Traces.Begin(logctx.From(r.Context()).Trace, endpoint, c.now)
+	logctx.Set(r.Context(), slog.String("trace_id", c.trace.ID))
+	var err error
+	if c.form, err = readForm(w, r); err != nil {
+		c.trace.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Clause: "RFC 6749 §3.2"})
+		c.fail(err)
+		return nil, false
+	}
+	if c.client, err = p.auth.Authenticate(r.Context(), r, c.form, c.trace, c.now); err != nil {
+		c.fail(err)
+		return nil, false
+	}
+	logClient(r, c.client)
+	return c, true
+}
+
+// fail answers with an error and ends the trace.
+func (c *clientCall) fail(err error) {
+	c.trace.End(c.p.answerError(c.w, c.r, err, c.trace.ID).Code)
+}
+
+// mayUse refuses a client that is not registered for a grant (RFC 6749 §5.2).
+func (c *clientCall) mayUse(grantType string) error {
+	if slices.Contains(c.client.GrantTypes, grantType) {
+		return nil
+	}
+	c.trace.Fail(idp.Check{
+		Name: "client may use the grant", Expected: list(c.client.GrantTypes), Received: grantType,
+		Mend: "`idp client update " + c.client.ID + " --add-grant " + grantType + "`, if it should.", Clause: "RFC 6749 §5.2",
+	})
+	return &Error{Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client is not registered for this grant type."}
+}
+
+// scopes returns what the client asks for: each scope one that it may have (RFC 6749 §3.3).
+func (c *clientCall) scopes() ([]string, error) {
+	scopes := c.client.RequestedScopes(c.form.Get("scope"))
+	for _, s := range scopes {
+		if !slices.Contains(c.client.Scopes, s) {
+			c.trace.Fail(idp.Check{
+				Name: "scope is allowed", Expected: strings.Join(c.client.Scopes, " "), Received: s,
+				Mend: "`idp client update " + c.client.ID + " --add-scope " + printable(s) + "`, or take it out of the application's request.", Clause: "RFC 6749 §3.3",
+			})
+			return nil, &Error{Status: http.StatusBadRequest, Code: "invalid_scope", Description: "The client may not ask for the scope " + printable(s) + "."}
+		}
+	}
+	return scopes, nil
+}

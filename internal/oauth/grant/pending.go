@@ -1,0 +1,150 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ory/fosite"
+
+	"idp/internal/idp"
+	"idp/internal/oauth/mint"
+	"idp/internal/secret"
+	"idp/internal/store"
+)
+
+// Pending is a grant whose client polls until a person has decided on another device: the device grant (RFC 8628 §3.4) and CIBA share it.
+type Pending struct {
+	Grant     string           // its grant type
+	Kind      idp.PendingKind  // of the request that is polled for
+	Token     secret.TokenKind // of what the client polls with
+	Parameter string           // in which it comes: device_code, auth_req_id
+	Store     *store.Store
+	Keyring   *secret.Keyring
+	Minter    *mint.Minter
+}
+
+var _ fosite.TokenEndpointHandler = (*Pending)(nil)
+
+// AuthorizationPending is the answer to a poll before the person has decided (RFC 8628 §3.5).
+const AuthorizationPending = "authorization_pending"
+
+// CanHandleTokenEndpointRequest reports whether the request uses this grant.
+func (g *Pending) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
+	return r.GetGrantTypes().ExactOne(g.Grant)
+}
+
+// CanSkipClientAuth is false: a public client too must say who it is (RFC 8628 §3.4).
+func (*Pending) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
+
+// HandleTokenEndpointRequest answers a poll: one statement says how the request stands and whether the poll came too early. Only what was
+// approved is redeemed, in a second one.
+func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
+	s, form := sessionOf(r), r.GetRequestForm()
+	presented := form.Get(g.Parameter)
+	if presented == "" {
+		return refuse(invalidRequest, "The parameter "+g.Parameter+" is missing.")
+	}
+	token, ok := g.Keyring.ParseToken(g.Token, presented)
+	if !ok {
+		s.Trace.Fail(idp.Check{
+			Name: g.Parameter + " is one of ours", Expected: "the value that this server gave out, unchanged", Received: "another text",
+			Mend: "Pass it on exactly as it came.", Clause: "RFC 6749 §5.2",
+		})
+		return refuse(invalidGrant, "The "+g.Parameter+" is not valid.")
+	}
+	poll, err := g.Store.PollPending(ctx, g.Kind, token.ID, token.Digest, s.Client.ID, s.Now)
+	if errors.Is(err, idp.ErrNotFound) {
+		s.Trace.Fail(idp.Check{
+			Name: g.Parameter + " is known", Expected: "one of this client, of the last minutes", Received: "one of another client, or one whose record is gone",
+			Mend: "Poll with the client that began, and begin again when an answer says that it expired.", Clause: "RFC 6749 §5.2",
+		})
+		return refuse(invalidGrant, "The "+g.Parameter+" is unknown, or belongs to another client.")
+	}
+	if err != nil {
+		return err
+	}
+	if refused := g.judge(s, poll); refused != nil {
+		return refused
+	}
+	return g.redeem(ctx, s, token, poll)
+}
+
+// judge says what a poll hears that is not to be redeemed.
+func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
+	switch {
+	// RFC 8628 §3.5: expired before anything else, or an unanswered request would be pending for ever.
+	case !s.Now.Before(poll.Expires):
+		s.Trace.Fail(idp.Check{Name: "request is fresh", Expected: "redeemed before " + poll.Expires.UTC().Format(time.TimeOnly), Received: s.Now.UTC().Format(time.TimeOnly), Mend: "Begin again.", Clause: "RFC 8628 §3.5"})
+		return refuse("expired_token", "Nobody answered in time, or the tokens were not fetched in time. Begin again.")
+	case poll.State == idp.PendingDenied:
+		s.Trace.Fail(idp.Check{Name: "person said yes", Expected: "allowed", Received: "denied", Clause: "RFC 8628 §3.5"})
+		return refuse("access_denied", "The person denied the request.")
+	case poll.State == idp.PendingApproved:
+		return nil
+	case poll.Hurried:
+		s.Trace.Fail(idp.Check{
+			Name: "poll comes in time", Expected: "a poll every " + poll.Interval.String() + " at most", Received: "one before that",
+			Mend: "Wait for the interval between two polls, and five seconds longer after each slow_down.", Clause: "RFC 8628 §3.5",
+		})
+		return refuse("slow_down", "The polls come too fast. Wait five seconds longer between them from now on.")
+	}
+	s.Trace.Pass("polled in time; the person has not answered yet")
+	return refuse(AuthorizationPending, "The person has not answered yet.")
+}
+
+// redeem turns what was approved into an authorization, in one statement of which one poll alone wins.
+func (g *Pending) redeem(ctx context.Context, s *Session, token secret.Token, poll *store.PendingPoll) error {
+	contract := &s.Client.Contract
+	redemption := store.PendingRedemption{
+		ID: token.ID, Kind: g.Kind, Digest: token.Digest, ClientID: s.Client.ID, Request: idp.CodeRequest{TraceID: s.Trace.ID},
+		// As with a code: OpenID Connect Core §11.
+		Refreshable: slices.Contains(poll.Scopes, idp.ScopeOfflineAccess) && slices.Contains(s.Client.GrantTypes, idp.GrantRefreshToken),
+		Expires:     s.Now.Add(contract.AccessTokenTTL.Duration()),
+	}
+	refresh := secret.Token{}
+	if redemption.Refreshable {
+		refresh = g.Keyring.NewToken(secret.TokenRefresh, token.ID)
+		redemption.RefreshDigest, redemption.RefreshIdle = refresh.Digest, s.Now.Add(contract.RefreshIdle.Duration())
+		redemption.Expires, redemption.Offline = s.Now.Add(contract.RefreshMax.Duration()), !contract.EndWithSession
+	}
+	v, err := g.Store.RedeemPending(ctx, redemption, s.Now)
+	if errors.Is(err, idp.ErrNotFound) {
+		return g.explain(ctx, s, token)
+	}
+	if err != nil {
+		return err
+	}
+	s.Trace.Pass(g.Parameter)
+	s.Authorization, s.Scopes, s.RefreshToken = v, stillAllowed(v.Scopes, s.Client), refresh.Text
+	return nil
+}
+
+// explain says why what was approved gave no tokens.
+func (g *Pending) explain(ctx context.Context, s *Session, token secret.Token) error {
+	f, err := g.Store.WhyNotRedeemed(ctx, token.ID)
+	if err != nil && !errors.Is(err, idp.ErrNotFound) {
+		return err
+	}
+	if f != nil && !f.Redeemed && f.UserState != idp.UserActive {
+		s.Trace.Fail(idp.Check{
+			Name: "user may sign in", Expected: "an active account", Received: string(f.UserState),
+			Mend: "`idp user enable " + f.UserID + "`, if this person should have access.",
+		})
+		return refuse("access_denied", "The person may not sign in any more.")
+	}
+	s.Trace.Fail(idp.Check{
+		Name: g.Parameter + " is used for the first time", Expected: "one whose tokens were not fetched yet", Received: "one that was redeemed before, or at this moment",
+		Mend: "Poll one after the other, and stop at the first answer that is neither authorization_pending nor slow_down.", Clause: "RFC 6749 §5.2",
+	})
+	return refuse(invalidGrant, "The "+g.Parameter+" was used before.")
+}
+
+// PopulateTokenEndpointResponse makes the tokens.
+func (g *Pending) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
+	if !g.CanHandleTokenEndpointRequest(ctx, r) {
+		return fosite.ErrUnknownRequest
+	}
+	return populateForUser(ctx, g.Minter, sessionOf(r), resp)
+}

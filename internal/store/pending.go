@@ -1,0 +1,189 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store/sqldb"
+)
+
+const pendingCols = `id, kind, client_id, scopes, audience, request, state, coalesce(user_id, ''), address, interval_ms, created_at, expires_at`
+
+func scanPending(r sqldb.Row) (*idp.PendingAuthorization, error) {
+	var p idp.PendingAuthorization
+	var kind, scopes, audience, request, state string
+	var interval int64
+	if err := r.Scan(&p.ID, &kind, &p.ClientID, &scopes, &audience, &request, &state, &p.UserID, &p.Address, &interval, &p.CreatedAt, &p.ExpiresAt); err != nil {
+		return nil, err
+	}
+	p.Kind, p.State, p.Scopes, p.Audience = idp.PendingKind(kind), idp.PendingState(state), split(scopes), split(audience)
+	p.Interval = time.Duration(interval) * time.Millisecond
+	return &p, fromJSON(request, &p.Request)
+}
+
+// PendingKeys are the digests under which a pending authorization is found.
+type PendingKeys struct {
+	Digest   []byte // of the device_code or auth_req_id
+	UserCode string // keyed digest of what the person types; empty for none
+}
+
+// PendingBounds say how many may wait at once: of one client, from one address, for one person. 0 is no bound.
+type PendingBounds struct{ PerClient, PerAddress, PerUser int }
+
+// CreatePending inserts a pending authorization, in one statement that counts those that wait already. idp.ErrNotFound says that there
+// are too many; idp.ErrConflict that the user code is taken. Requests at the same moment may pass the bound by as many as they are.
+func (s *Store) CreatePending(ctx context.Context, p *idp.PendingAuthorization, keys PendingKeys, most PendingBounds) error {
+	request, err := toJSON(p.Request)
+	if err != nil {
+		return err
+	}
+	n, err := s.db.Exec(ctx, `INSERT INTO pending_authorizations (id, kind, digest, user_code, client_id, scopes, audience, request, state, user_id, session_id,
+			amr, acr, address, polled_ms, interval_ms, hurried, created_at, expires_at, purge_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, '', '', '', $10, 0, $11, $12, $13, $14, $15
+		WHERE ($16 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE client_id = $5 AND expires_at > $13 AND state = 'pending') < $16)
+			AND ($17 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE address = $10 AND expires_at > $13 AND state = 'pending') < $17)
+			AND ($18 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE user_id = $9 AND expires_at > $13 AND state = 'pending') < $18)`,
+		p.ID, string(p.Kind), keys.Digest, orNull(keys.UserCode), p.ClientID, words(p.Scopes), words(p.Audience), request, orNull(p.UserID), p.Address,
+		p.Interval.Milliseconds(), false, p.CreatedAt, p.ExpiresAt, p.ExpiresAt.Add(pendingAfter),
+		int64(most.PerClient), int64(most.PerAddress), int64(most.PerUser))
+	return changedOne(n, err, idp.ErrNotFound)
+}
+
+// pendingAfter is how long a row outlives its request, so that a client that polls late hears that it expired, and what was redeemed is
+// still known to be.
+const pendingAfter = 10 * time.Minute
+
+// orNull writes an empty text as NULL.
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// Pending returns a pending authorization that waits for a decision.
+func (s *Store) Pending(ctx context.Context, id string, now time.Time) (*idp.PendingAuthorization, error) {
+	return scanPending(s.db.QueryRow(ctx, `SELECT `+pendingCols+` FROM pending_authorizations WHERE id = $1 AND state = 'pending' AND expires_at > $2`, id, now))
+}
+
+// PendingByUserCode returns the pending authorization that waits under the digest of a user code.
+func (s *Store) PendingByUserCode(ctx context.Context, userCode string, now time.Time) (*idp.PendingAuthorization, error) {
+	return scanPending(s.db.QueryRow(ctx, `SELECT `+pendingCols+` FROM pending_authorizations WHERE user_code = $1 AND state = 'pending' AND expires_at > $2`, userCode, now))
+}
+
+// ApprovePending records that a person said yes, if they are still signed in, may sign in, and are the one who is asked, and nobody has
+// decided yet. idp.ErrNotFound if something does not hold.
+func (s *Store) ApprovePending(ctx context.Context, id string, by *idp.Session, digest []byte, now time.Time) error {
+	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', user_id = $2, session_id = $3, auth_time = $5, amr = $6, acr = $7
+		WHERE id = $1 AND state = 'pending' AND expires_at > $8 AND (user_id IS NULL OR user_id = $2)
+			AND EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $3 AND s.digest = $4 AND s.user_id = $2
+				AND s.idle_expires_at > $8 AND s.expires_at > $8 AND u.state = 'active')`,
+		id, by.UserID, by.ID, digest, by.AuthTime, words(by.AMR), by.ACR, now)
+	return changedOne(n, err, idp.ErrNotFound)
+}
+
+// DenyPending records that a person said no; idp.ErrNotFound if it was decided before, expired, or somebody else is asked.
+func (s *Store) DenyPending(ctx context.Context, id, userID string, now time.Time) error {
+	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'denied', user_id = $2
+		WHERE id = $1 AND state = 'pending' AND expires_at > $3 AND (user_id IS NULL OR user_id = $2)`, id, userID, now)
+	return changedOne(n, err, idp.ErrNotFound)
+}
+
+// PendingPoll is what a poll finds.
+type PendingPoll struct {
+	State    idp.PendingState
+	Hurried  bool // the poll came before its time, and the interval has grown
+	Interval time.Duration
+	Scopes   []string
+	Expires  time.Time
+}
+
+const (
+	// pollGrace is how much too early a poll may come: clients count from their own clock's ticks.
+	pollGrace = 500 * time.Millisecond
+	// pollStep is what the interval grows by (RFC 8628 §3.5).
+	pollStep = 5 * time.Second
+	// pollLongest is where it stops growing, so that a client that mends its ways is answered.
+	pollLongest = time.Minute
+)
+
+// PollPending notes that the client of a pending authorization asked, and says how it stands: the whole of a poll in one statement. A poll
+// before its time makes the interval longer. idp.ErrNotFound for what is unknown, or another client's.
+func (s *Store) PollPending(ctx context.Context, kind idp.PendingKind, id string, digest []byte, clientID string, now time.Time) (*PendingPoll, error) {
+	var p PendingPoll
+	var state, scopes string
+	var interval int64
+	err := s.db.QueryRow(ctx, `UPDATE pending_authorizations SET
+			hurried = $5 < polled_ms + interval_ms - $6,
+			interval_ms = CASE WHEN $5 < polled_ms + interval_ms - $6 AND interval_ms < $8 THEN interval_ms + $7 ELSE interval_ms END,
+			polled_ms = $5
+		WHERE id = $1 AND kind = $2 AND digest = $3 AND client_id = $4
+		RETURNING state, hurried, interval_ms, scopes, expires_at`,
+		id, string(kind), digest, clientID, now.UnixMilli(), pollGrace.Milliseconds(), pollStep.Milliseconds(), pollLongest.Milliseconds()).
+		Scan(&state, &p.Hurried, &interval, &scopes, &p.Expires)
+	if err != nil {
+		return nil, err
+	}
+	p.State, p.Interval, p.Scopes = idp.PendingState(state), time.Duration(interval)*time.Millisecond, split(scopes)
+	return &p, nil
+}
+
+// PendingRedemption is what a token request for an approved authorization presents, and what is to follow from it.
+type PendingRedemption struct {
+	ID            string
+	Kind          idp.PendingKind
+	Digest        []byte
+	ClientID      string // the authenticated client
+	Request       idp.CodeRequest
+	Refreshable   bool
+	Offline       bool
+	RefreshDigest []byte // nil unless Refreshable
+	RefreshIdle   time.Time
+	Expires       time.Time // when the authorization is of no use any more
+	BoundKey      string    // what the tokens are bound to, empty for nothing
+}
+
+// RedeemPending turns what was approved into an authorization with its first refresh token, in one statement: the authorization takes
+// the pending one's id, so that of any number at once one inserts it. The user must be active still. idp.ErrNotFound says that something
+// does not hold; WhyNotRedeemed then says what. The authorization outlives the pending row, or it could be inserted again.
+func (s *Store) RedeemPending(ctx context.Context, r PendingRedemption, now time.Time) (*AuthorizationUser, error) {
+	request, err := toJSON(r.Request)
+	if err != nil {
+		return nil, err
+	}
+	var idle any
+	if r.Refreshable {
+		idle = r.RefreshIdle
+	}
+	return s.scanAuthorizationUser(s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
+			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, code_used_at,
+			refresh_digest, refresh_idle_at, bound_key, expires_at)
+		SELECT p.id, p.client_id, p.user_id, p.session_id, $5, $6, p.scopes, p.audience, '', $7, '', $8, p.auth_time, p.amr, p.acr, $9, p.digest, p.expires_at, $9,
+			$10, $11, $12, CASE WHEN p.purge_at > $13 THEN p.purge_at ELSE $13 END
+		FROM pending_authorizations p JOIN users u ON u.id = p.user_id
+		WHERE p.id = $1 AND p.kind = $2 AND p.digest = $3 AND p.client_id = $4 AND p.state = 'approved' AND p.expires_at > $9 AND u.state = 'active'
+		ON CONFLICT (id) DO NOTHING
+		RETURNING `+authorizationCols+authorizationUser,
+		r.ID, string(r.Kind), r.Digest, r.ClientID, r.Offline, r.Refreshable, false, request, now, r.RefreshDigest, idle, r.BoundKey, r.Expires))
+}
+
+// PendingFailure says why what was approved could not be redeemed.
+type PendingFailure struct {
+	Redeemed  bool
+	UserID    string
+	UserState idp.UserState
+}
+
+// WhyNotRedeemed looks at what RedeemPending refused. idp.ErrNotFound if it is gone altogether.
+func (s *Store) WhyNotRedeemed(ctx context.Context, id string) (*PendingFailure, error) {
+	var f PendingFailure
+	var state string
+	err := s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM authorizations a WHERE a.id = p.id), coalesce(p.user_id, ''), coalesce(u.state, '')
+		FROM pending_authorizations p LEFT JOIN users u ON u.id = p.user_id WHERE p.id = $1`, id).Scan(&f.Redeemed, &f.UserID, &state)
+	if err != nil {
+		return nil, err
+	}
+	f.UserState = idp.UserState(state)
+	return &f, nil
+}

@@ -1,0 +1,272 @@
+package store_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store"
+)
+
+// pend makes a pending authorization of a device.
+func (w world) pend(t *testing.T, userCode string) *idp.PendingAuthorization {
+	t.Helper()
+	p := &idp.PendingAuthorization{
+		ID: idp.NewID(), Kind: idp.PendingDevice, ClientID: "tv", Scopes: []string{"openid", "offline_access"}, Audience: []string{"https://api.example"},
+		Request: idp.PendingRequest{Address: "192.0.2.1", UserAgent: "TV"}, State: idp.PendingOpen, Address: "192.0.2.1",
+		Interval: 5 * time.Second, CreatedAt: w.now, ExpiresAt: w.now.Add(10 * time.Minute),
+	}
+	must(t, w.CreatePending(t.Context(), p, store.PendingKeys{Digest: []byte("device"), UserCode: userCode}, store.PendingBounds{}))
+	return p
+}
+
+func (w world) redemption(p *idp.PendingAuthorization) store.PendingRedemption {
+	return store.PendingRedemption{
+		ID: p.ID, Kind: p.Kind, Digest: []byte("device"), ClientID: "tv", Refreshable: true, Offline: true, RefreshDigest: []byte("refresh"),
+		RefreshIdle: w.now.Add(time.Hour), Expires: w.now.Add(24 * time.Hour), Request: idp.CodeRequest{TraceID: "t"},
+	}
+}
+
+func TestPending_ComesBackAsItWas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.pend(t, "code")
+	got, err := w.PendingByUserCode(t.Context(), "code", w.now)
+	must(t, err)
+	same(t, "pending authorization", got, p)
+	_, err = w.PendingByUserCode(t.Context(), "CODE", w.now)
+	wantKind(t, "another code", err, idp.NotFound)
+	_, err = w.Pending(t.Context(), p.ID, p.ExpiresAt)
+	wantKind(t, "at its end", err, idp.NotFound)
+	again := *p
+	again.ID = idp.NewID()
+	wantKind(t, "the same user code", w.CreatePending(t.Context(), &again, store.PendingKeys{Digest: []byte("d"), UserCode: "code"}, store.PendingBounds{}), idp.Conflict)
+}
+
+// RFC 8628 §3.5: a poll before its time makes the interval five seconds longer, and every poll is judged by the one before it.
+func TestPending_PollsBeforeTheirTimeAreSlowedDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.pend(t, "")
+	at := w.now
+	for n, c := range []struct {
+		after    time.Duration
+		hurried  bool
+		interval time.Duration
+	}{
+		{0, false, 5 * time.Second}, // the first may come at once
+		{4 * time.Second, true, 10 * time.Second},
+		{9 * time.Second, true, 15 * time.Second},
+		{14600 * time.Millisecond, false, 15 * time.Second}, // half a second of grace
+		{15 * time.Second, false, 15 * time.Second},
+		{time.Second, true, 20 * time.Second},
+	} {
+		at = at.Add(c.after)
+		got, err := w.PollPending(t.Context(), p.Kind, p.ID, []byte("device"), "tv", at)
+		must(t, err)
+		if got.State != idp.PendingOpen || got.Hurried != c.hurried || got.Interval != c.interval || !got.Expires.Equal(p.ExpiresAt) {
+			t.Errorf("poll %d: got %+v, want hurried %v, interval %s", n, got, c.hurried, c.interval)
+		}
+	}
+	for range 20 {
+		_, err := w.PollPending(t.Context(), p.Kind, p.ID, []byte("device"), "tv", at)
+		must(t, err)
+	}
+	if got, err := w.PollPending(t.Context(), p.Kind, p.ID, []byte("device"), "tv", at); err != nil || got.Interval > time.Minute {
+		t.Errorf("after many: got %+v, %v, want a minute at most", got, err)
+	}
+	for name, call := range map[string]func() (*store.PendingPoll, error){
+		"another client": func() (*store.PendingPoll, error) {
+			return w.PollPending(t.Context(), p.Kind, p.ID, []byte("device"), "other", at)
+		},
+		"another code": func() (*store.PendingPoll, error) {
+			return w.PollPending(t.Context(), p.Kind, p.ID, []byte("guess"), "tv", at)
+		},
+		"another kind": func() (*store.PendingPoll, error) {
+			return w.PollPending(t.Context(), idp.PendingBackchannel, p.ID, []byte("device"), "tv", at)
+		},
+	} {
+		_, err := call()
+		wantKind(t, name, err, idp.NotFound)
+	}
+}
+
+func TestPending_IsDecidedOnceByWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	p := w.pend(t, "code")
+	stranger := *w.session
+	stranger.ID = idp.NewID()
+	wantKind(t, "no such session", w.ApprovePending(ctx, p.ID, &stranger, []byte("cookie"), w.now), idp.NotFound)
+	wantKind(t, "another cookie", w.ApprovePending(ctx, p.ID, w.session, []byte("guess"), w.now), idp.NotFound)
+	wantKind(t, "session over", w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.session.IdleExpiresAt), idp.NotFound)
+	wantKind(t, "expired", w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), p.ExpiresAt), idp.NotFound)
+	_, err := w.RedeemPending(ctx, w.redemption(p), w.now)
+	wantKind(t, "redeemed before anybody said yes", err, idp.NotFound)
+	must(t, w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now))
+	wantKind(t, "a second yes", w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now), idp.NotFound)
+	wantKind(t, "a no after the yes", w.DenyPending(ctx, p.ID, w.user.ID, w.now), idp.NotFound)
+	_, err = w.Pending(ctx, p.ID, w.now)
+	wantKind(t, "decided", err, idp.NotFound)
+
+	no := w.pend(t, "other")
+	must(t, w.DenyPending(ctx, no.ID, w.user.ID, w.now))
+	wantKind(t, "a yes after the no", w.ApprovePending(ctx, no.ID, w.session, []byte("cookie"), w.now), idp.NotFound)
+	if got, err := w.PollPending(ctx, no.Kind, no.ID, []byte("device"), "tv", w.now); err != nil || got.State != idp.PendingDenied {
+		t.Errorf("poll after the no: got %+v, %v", got, err)
+	}
+
+	// Only who is asked may answer.
+	asked := &idp.PendingAuthorization{ID: idp.NewID(), Kind: idp.PendingBackchannel, ClientID: "bank", UserID: w.other(t).ID, CreatedAt: w.now, ExpiresAt: w.now.Add(time.Minute)}
+	must(t, w.CreatePending(ctx, asked, store.PendingKeys{Digest: []byte("d")}, store.PendingBounds{}))
+	wantKind(t, "somebody else's yes", w.ApprovePending(ctx, asked.ID, w.session, []byte("cookie"), w.now), idp.NotFound)
+	wantKind(t, "somebody else's no", w.DenyPending(ctx, asked.ID, w.user.ID, w.now), idp.NotFound)
+}
+
+// other makes a second user.
+func (w world) other(t *testing.T) *idp.User {
+	t.Helper()
+	u := &idp.User{ID: idp.NewID(), State: idp.UserActive, Username: "bob", CreatedAt: w.now, UpdatedAt: w.now}
+	must(t, w.CreateUser(t.Context(), u))
+	return u
+}
+
+func TestPending_RedeemedGivesTheAuthorization(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	p := w.pend(t, "code")
+	must(t, w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now))
+	for name, change := range map[string]func(*store.PendingRedemption){
+		"another client": func(r *store.PendingRedemption) { r.ClientID = "other" },
+		"another code":   func(r *store.PendingRedemption) { r.Digest = []byte("guess") },
+		"another kind":   func(r *store.PendingRedemption) { r.Kind = idp.PendingBackchannel },
+	} {
+		r := w.redemption(p)
+		change(&r)
+		_, err := w.RedeemPending(ctx, r, w.now)
+		wantKind(t, name, err, idp.NotFound)
+	}
+	_, err := w.RedeemPending(ctx, w.redemption(p), p.ExpiresAt)
+	wantKind(t, "expired", err, idp.NotFound)
+	must(t, w.SetUserState(ctx, w.user.ID, idp.UserDisabled, w.now))
+	_, err = w.RedeemPending(ctx, w.redemption(p), w.now)
+	wantKind(t, "user disabled in between", err, idp.NotFound)
+	if f, err := w.WhyNotRedeemed(ctx, p.ID); err != nil || f.Redeemed || f.UserState != idp.UserDisabled {
+		t.Errorf("why not: got %+v, %v", f, err)
+	}
+	must(t, w.SetUserState(ctx, w.user.ID, idp.UserActive, w.now))
+
+	v, err := w.RedeemPending(ctx, w.redemption(p), w.now)
+	must(t, err)
+	if v.ID != p.ID || v.UserID != w.user.ID || v.SessionID != w.session.ID || !v.AuthTime.Equal(w.session.AuthTime) || len(v.AMR) != 1 || !v.Refreshable ||
+		!v.Offline || len(v.Scopes) != 2 || len(v.Audience) != 1 || v.UserState != idp.UserActive || v.Claims.Email != "ann@example.com" || v.Request.TraceID != "t" {
+		t.Errorf("got %+v", v)
+	}
+	_, err = w.RedeemPending(ctx, w.redemption(p), w.now)
+	wantKind(t, "a second time", err, idp.NotFound)
+	if f, err := w.WhyNotRedeemed(ctx, p.ID); err != nil || !f.Redeemed {
+		t.Errorf("why not: got %+v, %v", f, err)
+	}
+	rotated, err := w.RotateRefreshToken(ctx, store.Rotation{ID: v.ID, Old: []byte("refresh"), ClientID: "tv", New: []byte("next"), Idle: w.now.Add(time.Hour)}, w.now)
+	if err != nil || rotated.ID != v.ID {
+		t.Errorf("its refresh token: got %v, %v", rotated, err)
+	}
+}
+
+// What was redeemed cannot be inserted again when the authorization has been purged: it outlives the pending row.
+func TestPending_AuthorizationOutlivesIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	p := w.pend(t, "code")
+	must(t, w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now))
+	r := w.redemption(p)
+	r.Refreshable, r.RefreshDigest, r.Expires = false, nil, w.now.Add(time.Second)
+	v, err := w.RedeemPending(ctx, r, w.now)
+	must(t, err)
+	if !v.ExpiresAt.After(p.ExpiresAt) {
+		t.Errorf("got an authorization until %s, want it to outlive %s", v.ExpiresAt, p.ExpiresAt)
+	}
+	_, err = w.Purge(ctx, 100, w.now.Add(time.Minute), time.Time{})
+	must(t, err)
+	_, err = w.RedeemPending(ctx, r, w.now.Add(time.Minute))
+	wantKind(t, "after a purge", err, idp.NotFound)
+	gone, err := w.Purge(ctx, 100, v.ExpiresAt, time.Time{})
+	if err != nil || gone["pending_authorizations"] != 1 || gone["authorizations"] != 1 {
+		t.Errorf("got %v, %v, want both gone", gone, err)
+	}
+}
+
+func TestPending_EndsWithGrantClientAndUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	for name, end := range map[string]func() error{
+		"grant":  func() error { return w.RevokeGrant(ctx, w.user.ID, "tv", w.now) },
+		"client": func() error { return w.RevokeClient(ctx, "tv", w.now) },
+	} {
+		p := w.pend(t, name)
+		must(t, w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now))
+		must(t, end())
+		_, err := w.RedeemPending(ctx, w.redemption(p), w.now)
+		wantKind(t, name, err, idp.NotFound)
+	}
+}
+
+func TestPending_AreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	create := func(client, address, user string, most store.PendingBounds) error {
+		p := &idp.PendingAuthorization{ID: idp.NewID(), Kind: idp.PendingDevice, ClientID: client, Address: address, UserID: user, CreatedAt: w.now, ExpiresAt: w.now.Add(time.Minute)}
+		return w.CreatePending(ctx, p, store.PendingKeys{Digest: []byte("d")}, most)
+	}
+	for name, c := range map[string]struct {
+		client, address, user string
+		most                  store.PendingBounds
+	}{
+		"client":  {"one", "", "", store.PendingBounds{PerClient: 3}},
+		"address": {"two", "192.0.2.9", "", store.PendingBounds{PerAddress: 3}},
+		"person":  {"three", "", w.user.ID, store.PendingBounds{PerUser: 3}},
+	} {
+		for range 3 {
+			must(t, create(c.client, c.address, c.user, c.most))
+		}
+		wantKind(t, "one more of a "+name, create(c.client, c.address, c.user, c.most), idp.NotFound)
+	}
+	must(t, create("other", "192.0.2.10", "", store.PendingBounds{PerClient: 3, PerAddress: 3}))
+}
+
+// Ten thousand polls at once for one approved authorization: one is given tokens.
+func TestPending_TenThousandRedemptionsOneWins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.pend(t, "code")
+	must(t, w.ApprovePending(t.Context(), p.ID, w.session, []byte("cookie"), w.now))
+	var won, lost atomic.Int64
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 64)
+	for range 10_000 {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			switch _, err := w.RedeemPending(t.Context(), w.redemption(p), w.now); {
+			case err == nil:
+				won.Add(1)
+			case errors.Is(err, idp.ErrNotFound):
+				lost.Add(1)
+			default:
+				t.Errorf("loser: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 || lost.Load() != 9_999 {
+		t.Errorf("got %d winners and %d losers, want 1 and 9999", won.Load(), lost.Load())
+	}
+}
