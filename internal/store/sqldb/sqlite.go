@@ -106,6 +106,12 @@ func (d *sqliteDB) QueryRow(ctx context.Context, sql string, args ...any) Row {
 }
 
 func (d *sqliteDB) queryReader(ctx context.Context, text string, args []any) (Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// A reader waits for nobody and every statement is bounded, so there is nothing to interrupt; a context that may end would cost two goroutines for
+	// each read, here and in the driver.
+	ctx = context.WithoutCancel(ctx)
 	st, ok := d.stmts.Load(text)
 	if !ok {
 		fresh, err := d.read.PrepareContext(ctx, text)
