@@ -86,4 +86,7 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-replace github.com/ory/x => ./third_party/oryx
+replace (
+	github.com/asaskevich/govalidator => ./third_party/govalidator
+	github.com/ory/x => ./third_party/oryx
+)

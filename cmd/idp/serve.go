@@ -134,9 +134,19 @@ func (a *app) build(ctx context.Context, c *config.Config, logger *slog.Logger) 
 	return s, nil
 }
 
+// giveBack returns the memory to the system that only the start needed: with a collector as patient as ours it would be kept for ever.
+func giveBack(ctx context.Context) {
+	select {
+	case <-time.After(time.Second):
+		debug.FreeOSMemory()
+	case <-ctx.Done():
+	}
+}
+
 // runBehind starts what works behind the requests.
 func (s *server) runBehind(ctx context.Context, running *sync.WaitGroup) {
 	running.Go(func() { s.watcher.Run(ctx) })
+	running.Go(func() { giveBack(ctx) })
 	running.Go(func() { s.traces.Run(ctx) })
 	running.Go(func() { s.sessions.Run(ctx) })
 	lease := &jobs.Lease{Store: s.store, Holder: idp.NewID()}

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
 	"net/url"
+	"sync"
 
 	"idp/internal/auth"
 	"idp/internal/handlers"
@@ -51,16 +54,9 @@ func (s *server) buildFront() error {
 	if err != nil {
 		return err
 	}
-	admin, err := api.New(api.Dependencies{
-		Issuer: c.Issuer, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
-		Keys: s.keys, Upstream: s.upstream, Logger: s.logger, Authenticate: s.protocol.Administrator,
-	})
-	if err != nil {
-		return err
-	}
 	s.health = handlers.NewHealth(handlers.HealthConfig{Store: s.store, Keys: s.keys, Logger: s.logger})
 	s.public, err = handlers.New(handlers.Dependencies{
-		Issuer: c.Issuer, UI: look, Pages: front, Protocol: handlers.FromOAuth(s.protocol), API: admin, Clients: s.clientDir, Health: s.health,
+		Issuer: c.Issuer, UI: look, Pages: front, Protocol: handlers.FromOAuth(s.protocol), API: s.adminAPI(), Clients: s.clientDir, Health: s.health,
 		Metrics: metrics, TrustedProxies: c.TrustedProxies, BodyLimit: int64(c.Limits.Body), APIBodyLimit: int64(c.Limits.APIBody), Logger: s.logger,
 	})
 	if err != nil {
@@ -72,6 +68,26 @@ func (s *server) buildFront() error {
 	}
 	s.ops = handlers.NewOps(ops)
 	return nil
+}
+
+// adminAPI returns the admin API, which is put together when it is first asked: its schemas are a third of what a start takes of memory, and most
+// replicas are never asked.
+func (s *server) adminAPI() http.Handler {
+	build := sync.OnceValues(func() (http.Handler, error) {
+		return api.New(api.Dependencies{
+			Issuer: s.config.Issuer, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
+			Keys: s.keys, Upstream: s.upstream, Logger: s.logger, Authenticate: s.protocol.Administrator,
+		})
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admin, err := build()
+		if err != nil { // a mistake in the program, which its tests find
+			s.logger.ErrorContext(r.Context(), "admin API", slog.Any("error", err))
+			http.Error(w, "The admin API could not be put together; the log says why.", http.StatusInternalServerError)
+			return
+		}
+		admin.ServeHTTP(w, r)
+	})
 }
 
 // issuerPath returns the path of the issuer, without a trailing slash; empty for most.

@@ -18,15 +18,19 @@ import (
 const (
 	maxProfileText = 256  // runes
 	maxProfileURL  = 2048 // bytes
+	maxPhone       = 16   // bytes, with the plus
+	maxZone        = 128  // bytes
 	maxCustom      = 64   // attributes
+	maxCustomKey   = 128  // bytes
 	maxCustomSize  = 8 << 10
 )
 
+// Lengths are checked beside the expressions: a counted repetition compiles to so many copies, at every start of the program.
 var (
-	phoneExpression     = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`)
-	zoneExpression      = regexp.MustCompile(`^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,3}$`)
+	phoneExpression     = regexp.MustCompile(`^\+[1-9][0-9]+$`)
+	zoneExpression      = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
 	birthExpression     = regexp.MustCompile(`^([0-9]{4})(-[0-9]{2}-[0-9]{2})?$`)
-	customKeyExpression = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/#-]{0,127}$`)
+	customKeyExpression = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/#-]*$`)
 )
 
 // reserved reports whether an operator's own attribute may not have a name: released as a claim it would say what this server
@@ -59,13 +63,13 @@ func checkProfile(p idp.Profile) error {
 	if p.Birthdate != "" && !birthdate(p.Birthdate) {
 		fault("birthdate", "The date of birth must be written like 1990-12-31, 0000-12-31 without the year, or 1990.")
 	}
-	if p.Zoneinfo != "" && !zoneExpression.MatchString(p.Zoneinfo) {
+	if p.Zoneinfo != "" && (len(p.Zoneinfo) > maxZone || !zoneExpression.MatchString(p.Zoneinfo)) {
 		fault("zoneinfo", "This is no time zone. Write it like Europe/Berlin.")
 	}
 	if p.Locale != "" && !locale(p.Locale) {
 		fault("locale", "This is no language tag (BCP 47). Write it like en or pt-BR.")
 	}
-	if p.PhoneNumber != "" && !phoneExpression.MatchString(p.PhoneNumber) {
+	if p.PhoneNumber != "" && (len(p.PhoneNumber) > maxPhone || !phoneExpression.MatchString(p.PhoneNumber)) {
 		fault("phone_number", "The telephone number must be written like +4930123456: a plus, the country, digits only (E.164).")
 	}
 	if p.PhoneNumberVerified && p.PhoneNumber == "" {
@@ -108,7 +112,7 @@ func checkCustom(custom map[string]any) error {
 	var faults []error
 	for key := range custom {
 		switch {
-		case !customKeyExpression.MatchString(key):
+		case len(key) > maxCustomKey || !customKeyExpression.MatchString(key):
 			faults = append(faults, idp.Invalidf("custom", "The attribute name %.80q is not 1 to 128 letters, digits and any of _.:/#- that begin with a letter.", key))
 		case reserved(key):
 			faults = append(faults, idp.Invalidf("custom", "The attribute name %q belongs to this server or to a field of its own. Choose another name.", key))
