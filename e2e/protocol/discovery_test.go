@@ -105,10 +105,10 @@ func TestDiscovery_SaysWhatIsRequired(t *testing.T) { // OIDC Discovery §3, pro
 			t.Errorf("%s offers %q", name, not)
 		}
 	}
-	// True to life: the authorization endpoint refuses both (rfc6749_authorize_test.go).
-	for _, name := range []string{"request_parameter_supported", "request_uri_parameter_supported"} {
-		if meta[name] != false {
-			t.Errorf("%s = %v, want false: left out it means true for request_uri (OIDC Discovery §3)", name, meta[name])
+	// True to life: rfc9101_test.go sends them.
+	for _, name := range []string{"request_parameter_supported", "request_uri_parameter_supported", "require_request_uri_registration"} {
+		if meta[name] != true {
+			t.Errorf("%s = %v, want true", name, meta[name])
 		}
 	}
 	if meta["authorization_response_iss_parameter_supported"] != true {

@@ -31,6 +31,9 @@ func Person(name string) User { return User{name, name + "@example.test", Passwo
 // ownCrowd is how many of them a server of one test's own gets: each one is a transaction at the start.
 const ownCrowd = 16
 
+// SeedText returns seed.yaml with a crowd for a server of one test's own, to be changed and given to Seed.
+func SeedText() string { return withCrowd(ownCrowd) }
+
 // withCrowd returns seed.yaml with the first n of the crowd.
 func withCrowd(n int) string {
 	var text strings.Builder
@@ -108,6 +111,21 @@ func PKCE() Client {
 // Pushed is a client whose requests must be pushed.
 func Pushed() Client {
 	return client("pushed", "https://pushed.example/cb", "")
+}
+
+// Signer is a client that may sign its requests, with SignerKey or SignerEdKey.
+func Signer() Client {
+	return client("signer", "https://signer.example/cb", "")
+}
+
+// Strict is a client that must sign its requests, with SignerKey.
+func Strict() Client {
+	return client("strict", "https://strict.example/cb", "")
+}
+
+// Unsigned is a client whose request objects have alg none.
+func Unsigned() Client {
+	return client("unsigned", "https://unsigned.example/cb", "")
 }
 
 // BasicOnly is a client that registered client_secret_basic alone.

@@ -2,12 +2,19 @@ package idp
 
 import (
 	"slices"
+	"strings"
 )
 
-// ClientRequests is what a client's authorization requests must be like, and may carry (RFC 9126, RFC 9101, RFC 8707, RFC 9396, OpenID Connect
-// Dynamic Client Registration §2).
+// RequestObjectUnsigned is the request_object_signing_alg of a client that signs nothing (OpenID Connect Core §6.1).
+const RequestObjectUnsigned = "none"
+
+// ClientRequests is what a client's authorization requests must be like, and may carry (RFC 9126, RFC 9101, OpenID Connect Dynamic Client
+// Registration §2).
 type ClientRequests struct {
-	RequirePushedRequests bool `json:"require_pushed_authorization_requests,omitempty" doc:"Take only requests that were pushed (RFC 9126)"`
+	RequirePushedRequests      bool     `json:"require_pushed_authorization_requests,omitempty" doc:"Take only requests that were pushed (RFC 9126)"`
+	RequireSignedRequestObject bool     `json:"require_signed_request_object,omitempty" doc:"Take only requests in a request object that the client signed; nothing beside it counts (RFC 9101)"`
+	RequestObjectSigningAlg    string   `json:"request_object_signing_alg,omitempty" doc:"The algorithm of its request objects; none lets it send unsigned ones; without it any algorithm of its keys"`
+	RequestURIs                []string `json:"request_uris,omitempty" doc:"Where its request objects may be read, to the letter; behind # the SHA-256 of what is there"`
 }
 
 // checkRequests checks what a client says about its authorization requests.
@@ -15,4 +22,35 @@ func (c *Client) checkRequests(f *faults) {
 	if c.RequirePushedRequests && !slices.Contains(c.GrantTypes, GrantAuthorizationCode) && len(c.ResponseTypes) == 0 {
 		f.add("require_pushed_authorization_requests", "The client makes no authorization requests. Leave %s out.", "require_pushed_authorization_requests")
 	}
+	algs := append(slices.Clone(SupportedSigningAlgs()), RequestObjectUnsigned)
+	switch alg := c.RequestObjectSigningAlg; {
+	case alg != "" && !slices.Contains(algs, alg):
+		f.add("request_object_signing_alg", "%s is not supported. Use %s.", quote(alg), list(algs))
+	case alg == RequestObjectUnsigned && c.RequireSignedRequestObject:
+		f.add("request_object_signing_alg", "Request objects are to be signed, and %q is no signature. Name an algorithm, or leave require_signed_request_object out.", RequestObjectUnsigned)
+	case !c.HasKeys() && (alg != "" && alg != RequestObjectUnsigned || c.RequireSignedRequestObject):
+		f.add("request_object_signing_alg", "The client has no keys to sign with. Register jwks or jwks_uri.")
+	}
+	if len(c.RequestURIs) > maxList {
+		f.add("request_uris", "There are %d entries; %d is the most.", len(c.RequestURIs), maxList)
+	}
+	for i, uri := range c.RequestURIs {
+		_, digest, hashed := strings.Cut(uri, "#")
+		switch {
+		case !isWebAddress(uri):
+			f.add(at("request_uris", i), "%s is no https address. Write it in full, such as https://app.example/request.jwt.", quote(uri))
+		case hashed && !isDigest(digest):
+			f.add(at("request_uris", i), "What stands behind # in %s is not the base64url of a SHA-256 digest (OpenID Connect Core §6.2).", quote(uri))
+		case slices.Contains(c.RequestURIs[:i], uri):
+			f.add(at("request_uris", i), "%s is named twice.", quote(uri))
+		}
+	}
+}
+
+// isDigest reports whether s is base64url of 32 bytes, with or without its padding.
+func isDigest(s string) bool {
+	s = strings.TrimSuffix(s, "=")
+	return len(s) == 43 && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
 }

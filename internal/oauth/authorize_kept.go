@@ -25,6 +25,9 @@ func (a *authorizeRequest) kept() url.Values {
 	if a.Pushed != "" {
 		kept.Set(markPushed, a.Pushed)
 	}
+	if a.Signed {
+		kept.Set(markSigned, "1")
+	}
 	if a.MaxAge != nil {
 		kept.Set("max_age", strconv.FormatInt(*a.MaxAge, 10))
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"idp/internal/idp"
+	"idp/internal/oauth/requestobject"
 	"idp/internal/secret"
 )
 
@@ -15,15 +17,83 @@ import (
 const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 
 // The marks that kept adds to a request's parameters: how they came. No parameter of a request is kept under such a name.
-const markPushed = "idp:pushed"
+const (
+	markPushed = "idp:pushed"
+	markSigned = "idp:signed"
+)
 
-// openRequest puts the parameters that count in the place of those that came, where the request is elsewhere: pushed before.
+// openRequest puts the parameters that count in the place of those that came, where the request is elsewhere: pushed before, or in a
+// request object.
 func (p *Provider) openRequest(ctx context.Context, a *authorizeRequest) error {
-	uri := a.Params.Get("request_uri")
-	if strings.HasPrefix(uri, requestURIPrefix) {
+	text, uri := a.Params.Get("request"), a.Params.Get("request_uri")
+	switch {
+	case text != "" && uri != "": // OpenID Connect Core §6.1, RFC 9101 §5
+		return a.fail("invalid_request", "The request has both request and request_uri.", "RFC 9101 §5")
+	case strings.HasPrefix(uri, requestURIPrefix):
 		return p.openPushed(ctx, a, uri)
+	case uri != "":
+		fetched, err := p.objects.Fetch(ctx, a.Client, uri, a.RequestedAt)
+		if err != nil {
+			return a.objectFault(err)
+		}
+		text = fetched
+	case text == "":
+		return nil
 	}
+	o, err := p.objects.Open(ctx, a.Client, text, a.RequestedAt)
+	if err != nil {
+		return a.objectFault(err)
+	}
+	return a.adopt(o)
+}
+
+// adopt takes the parameters of a request object. What stands beside it counts only in OpenID Connect's way of sending one, which is to say
+// with response_type and the scope openid in the open (OpenID Connect Core §6.1), and never for a client that must sign or that pushes
+// (RFC 9101 §5, §6.3, RFC 9126 §3).
+func (a *authorizeRequest) adopt(o *requestobject.Object) error {
+	for _, values := range o.Params {
+		if len(values) > paramsMost || slices.ContainsFunc(values, func(v string) bool { return !cleanText(v) }) {
+			return a.fail(requestobject.CodeObject, "A parameter in the request object has control characters or too many values.", "RFC 6749 §10.14")
+		}
+	}
+	outer, inner := a.Params, o.Params
+	beside := outer.Get("response_type") != "" && slices.Contains(strings.Fields(outer.Get("scope")), idp.ScopeOpenID)
+	if beside && !a.Pushing && !a.Client.RequireSignedRequestObject {
+		if inside := inner.Get("response_type"); inside != "" && inside != outer.Get("response_type") {
+			return a.fail(requestobject.CodeObject, "The response_type in the request object is not the one beside it.", "OpenID Connect Core §6.1")
+		}
+		for name, values := range outer {
+			if !inner.Has(name) && name != "request" && name != "request_uri" {
+				inner[name] = values
+			}
+		}
+	}
+	inner.Set("client_id", a.Client.ID)
+	a.Params, a.State, a.Signed = inner, inner.Get("state"), o.Signed
+	a.Trace.Pass("request object")
 	return nil
+}
+
+// objectFault tells trace and client what is wrong with a request object.
+func (a *authorizeRequest) objectFault(err error) error {
+	f := requestobject.AsFault(err)
+	if f == nil {
+		return err
+	}
+	a.Trace.Fail(idp.Check{Name: "request object: " + f.Name, Expected: f.Expected, Received: f.Received, Mend: f.Mend, Clause: f.Clause})
+	return &redirectFault{f.Code, f.Error()}
+}
+
+// checkSigned refuses what should have been signed and was not (RFC 9101 §10.5).
+func checkSigned(a *authorizeRequest) error {
+	if a.Signed || !a.Client.RequireSignedRequestObject {
+		return nil
+	}
+	a.Trace.Fail(idp.Check{
+		Name: "request is signed", Expected: "a request object that the client signed", Received: "parameters in the open",
+		Mend: "Switch signed request objects on in the application, or do not require them: `idp client update " + a.Client.ID + " --require-signed-request=false`.", Clause: "RFC 9101 §10.5",
+	})
+	return badRequest("This client must send a signed request object (RFC 9101).")
 }
 
 // openPushed finds a pushed request. Nothing that stands beside its request_uri counts (RFC 9126 §4, RFC 9101 §5). It may be opened again until it
@@ -58,8 +128,9 @@ func (p *Provider) openPushed(ctx context.Context, a *authorizeRequest, uri stri
 
 // restore takes parameters that kept wrote, with its marks.
 func (a *authorizeRequest) restore(params url.Values) {
-	a.Params, a.State, a.Pushed = params, params.Get("state"), params.Get(markPushed)
+	a.Params, a.State, a.Pushed, a.Signed = params, params.Get("state"), params.Get(markPushed), params.Has(markSigned)
 	a.Params.Del(markPushed)
+	a.Params.Del(markSigned)
 }
 
 // deadRequest refuses a request_uri on a page: whoever brings a wrong one names no redirect URI that could be trusted.

@@ -41,6 +41,7 @@ type authorizeRequest struct {
 	// How it came.
 	Pushing bool   // it is being pushed: a client stands behind it, and no browser yet
 	Pushed  string // the id of the pushed request; empty for another
+	Signed  bool   // in a request object that the client signed
 	Resumed bool   // a page was shown, and the parameters are those that were kept
 
 	// How the answer is issued; set by issue, read by the engine's handler, and what came of it.
@@ -85,8 +86,13 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 	if err := p.findClient(ctx, a); err != nil {
 		return nil, err
 	}
-	if !a.Resumed && a.Params.Has("request_uri") {
+	if !a.Resumed && (a.Params.Has("request_uri") || a.Params.Has("request")) {
 		if err := p.openRequest(ctx, a); err != nil {
+			// Told to the client if the address in the open is one of its own, and shown otherwise.
+			if uri := a.Params.Get("redirect_uri"); uri != "" && idp.MatchRedirectURI(a.Client.RedirectURIs, uri) {
+				a.RedirectURI = uri
+				return a, err
+			}
 			return nil, err
 		}
 		if a.Pushed != "" {
@@ -101,7 +107,7 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 		return a, badRequest(paramErr.Error())
 	}
 	for _, check := range []func(*authorizeRequest) error{
-		checkBounds, p.checkPushed, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID,
+		checkBounds, p.checkPushed, checkSigned, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID,
 	} {
 		if err := check(a); err != nil {
 			return a, err
@@ -188,15 +194,8 @@ func checkBounds(a *authorizeRequest) error {
 }
 
 func checkUnsupported(a *authorizeRequest) error {
-	for _, u := range []struct{ param, code string }{
-		// OpenID Connect Core §6.1, §6.2, §7.2.1: each has its own error.
-		{"request", "request_not_supported"},
-		{"request_uri", "request_uri_not_supported"},
-		{"registration", "registration_not_supported"},
-	} {
-		if a.Params.Has(u.param) {
-			return a.fail(u.code, "The parameter "+u.param+" is not supported.", "OpenID Connect Core §6")
-		}
+	if a.Params.Has("registration") { // OpenID Connect Core §7.2.1
+		return a.fail("registration_not_supported", "The parameter registration is not supported.", "OpenID Connect Core §7.2.1")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"idp/internal/clientkeys"
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/oauth/claims"
@@ -53,6 +54,10 @@ type metadata struct {
 	ClaimsParameter       bool     `json:"claims_parameter_supported"`
 	RequestParameter      bool     `json:"request_parameter_supported"`
 	RequestURIParameter   bool     `json:"request_uri_parameter_supported"`
+	RequestURIRegistered  bool     `json:"require_request_uri_registration"`
+	RequestObjectAlgs     []string `json:"request_object_signing_alg_values_supported"`
+	RequestObjectKeyAlgs  []string `json:"request_object_encryption_alg_values_supported"`
+	RequestObjectEncs     []string `json:"request_object_encryption_enc_values_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
@@ -90,6 +95,12 @@ func (p *Provider) discovery() (document, error) {
 		Prompts:              []string{interaction.PromptNone, interaction.PromptLogin, interaction.PromptConsent, interaction.PromptSelectAccount},
 		Displays:             []string{"page"},
 		UILocales:            p.UILocales,
+		RequestParameter:     true,
+		RequestURIParameter:  true,
+		RequestURIRegistered: true,
+		RequestObjectAlgs:    append(clientkeys.SigningAlgs(), idp.RequestObjectUnsigned),
+		RequestObjectKeyAlgs: idp.SupportedEncryptionAlgs(),
+		RequestObjectEncs:    idp.SupportedEncryptionEncs(),
 		IssParameter:         true,
 	}
 	body, err := json.Marshal(m)

@@ -20,6 +20,7 @@ import (
 	"idp/internal/oauth/clientauth"
 	"idp/internal/oauth/grant"
 	"idp/internal/oauth/mint"
+	"idp/internal/oauth/requestobject"
 	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/session"
@@ -87,6 +88,7 @@ type Provider struct {
 	engine  *fosite.Fosite
 	minter  *mint.Minter
 	auth    *clientauth.Authenticator
+	objects *requestobject.Reader
 	grants  []grantEntry
 	loops   *loopGuard
 	meta    document
@@ -110,6 +112,7 @@ func New(c Config) (*Provider, error) {
 	p := &Provider{
 		Config: c, minter: mint.New(c.Issuer, c.Keys, c.Keyring, c.Store), base: u.Path, realm: `realm="` + c.Issuer + `"`,
 		auth: &clientauth.Authenticator{Clients: c.Clients, Keyring: c.Keyring}, loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
+		objects: &requestobject.Reader{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound},
 	}
 	if p.metrics == nil {
 		p.metrics = func(string) {}
