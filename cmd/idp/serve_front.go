@@ -33,7 +33,7 @@ func (s *server) buildFront() error {
 		CrossDevice: across,
 		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),
-		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer, SetupDone: s.removeBootstrapToken,
+		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer, Subjects: s.subjects, SetupDone: s.removeBootstrapToken,
 		TellOfLogout: func(ctx context.Context, ended *store.EndedSession) { s.protocol.TellOfLogout(ctx, ended) }, // which is made below
 		MinPassword:  c.Password.MinLength, Logger: s.logger,
 	})
@@ -47,7 +47,7 @@ func (s *server) buildFront() error {
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed,
 		RequireDPoPNonce: c.DPoP.RequireNonce,
-		ClientKeys:       s.keysOf, Outbound: s.outbound,
+		ClientKeys:       s.keysOf, Outbound: s.outbound, Subjects: s.subjects,
 		SignedOut: handlers.SignedOutPage(front), Fail: handlers.FailPage(front), Post: handlers.PostPage(front), IssuedTokens: metrics.Issued,
 		CrossDevice: across,
 	})

@@ -34,6 +34,7 @@ import (
 	"idp/internal/session"
 	"idp/internal/store"
 	"idp/internal/store/storetest"
+	"idp/internal/subject"
 	"idp/internal/throttle"
 	"idp/internal/trace"
 	"idp/internal/upstream"
@@ -142,8 +143,10 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	look, err := ui.New(ui.Config{Brand: ui.Brand{Name: "Example ID"}, BasePath: pathOf(t, o.issuer), Log: log})
 	must(t, err)
 	across := crossdevice.New(crossdevice.Config{Store: s.store, Keyring: s.keyring, Audit: events, Throttle: slow, Logger: log})
+	names, err := subject.New(ctx, s.store, s.keyring)
+	must(t, err)
 	people, err := pages.New(pages.Deps{
-		CrossDevice: across,
+		CrossDevice: across, Subjects: names,
 		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clients,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: hasher, Throttle: slow, Audit: events, Logger: log}),
 		Upstream: upstream.New(upstream.Config{HTTPClient: s.op.Client(), Logger: log}), Store: s.store, Keyring: s.keyring,
@@ -153,7 +156,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	must(t, err)
 	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})
 	protocol, err := oauth.New(oauth.Config{
-		CrossDevice: across,
+		CrossDevice: across, Subjects: names,
 		Issuer:      o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: traces, Audit: events, Logger: log, LoopLimit: 10,
 		SignedOut: handlers.SignedOutPage(people), Fail: handlers.FailPage(people), IssuedTokens: s.metrics.Issued,

@@ -68,5 +68,5 @@ func (p *Provider) Administrator(answer http.Header, r *http.Request) (idp.Actor
 	if !slices.Contains(u.authorization.Claims.Roles, idp.RoleAdmin) {
 		return idp.Actor{}, narrow
 	}
-	return idp.Actor{Kind: audit.ActorUser, ID: t.Subject}, nil
+	return idp.Actor{Kind: audit.ActorUser, ID: u.authorization.UserID}, nil
 }

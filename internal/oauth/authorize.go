@@ -79,6 +79,9 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 	if !ok || p.loops.tooMany(id, a.Client.ID, len(a.Prompts) > 0, a.RequestedAt) {
 		return false
 	}
+	if a.HintUserID != "" && a.Client.Pairwise() {
+		return false // whose name it is can only be told when the session's user is known
+	}
 	oldest, ok := a.facts().MinAuthTime()
 	if !ok || len(a.Prompts) > 1 || !a.Client.Trusted && !a.assured() {
 		return false
@@ -137,6 +140,9 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 	}
 	if current != nil {
 		f.Session, f.User = current.Session, current.User
+		if p.Subjects.Is(a.Client, f.HintUserID, current.User.ID) {
+			f.HintUserID = current.User.ID
+		}
 		g, err := p.Store.Grant(ctx, current.User.ID, a.Client.ID)
 		if err != nil && !errors.Is(err, idp.ErrNotFound) {
 			p.failAuthorize(w, r, a, a.Trace, err)

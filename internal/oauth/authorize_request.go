@@ -26,7 +26,7 @@ type authorizeRequest struct {
 	Scopes          []string
 	Prompts         []string
 	MaxAge          *int64
-	HintUserID      string
+	HintUserID      string // what the client calls the user that it means: a pairwise sub, where it has those
 	CodeChallenge   string
 	Nonce           string
 	ResponseType    idp.ResponseType

@@ -32,7 +32,7 @@ func (p *Provider) addTokens(ctx context.Context, a *authorizeRequest) error {
 		return nil
 	}
 	// OpenID Connect Core §3.2.2.10, §3.3.2.11: nonce, at_hash beside an access token, c_hash beside a code.
-	id, err := p.minter.ID(mint.IDToken{
+	id, err := p.minter.ID(ctx, mint.IDToken{
 		Client: a.Client, Authorization: a.answer, Scopes: a.Scopes, Nonce: a.Nonce, AccessToken: a.params.Get("access_token"), Code: a.params.Get("code"),
 		// OpenID Connect Core §5.4: what the scopes release is asked of UserInfo, unless no access token ever comes.
 		Profile: t == idp.ResponseType{IDToken: true},

@@ -118,11 +118,17 @@ func (p *Provider) userOf(ctx context.Context, t *mint.AccessToken) (*userToken,
 	if err != nil {
 		return nil, err
 	}
-	if revoked || v.RevokedAt != nil || v.UserState != idp.UserActive || v.UserID != t.Subject {
+	if revoked || v.RevokedAt != nil || v.UserState != idp.UserActive || v.UserID != t.Subject && !p.calls(ctx, t, v.UserID) {
 		return nil, invalidToken()
 	}
-	logctx.Set(ctx, slog.String("client_id", t.ClientID), slog.String("user_id", t.Subject))
+	logctx.Set(ctx, slog.String("client_id", t.ClientID), slog.String("user_id", v.UserID))
 	return &userToken{AccessToken: t, authorization: v}, nil
+}
+
+// calls reports whether a token's sub is what its pairwise client calls a user (OpenID Connect Core §8.1).
+func (p *Provider) calls(ctx context.Context, t *mint.AccessToken, userID string) bool {
+	c, err := p.Clients.Get(ctx, t.ClientID)
+	return err == nil && p.Subjects.Is(c, t.Subject, userID)
 }
 
 // answerBearerError writes an error of a resource with its challenge (RFC 6750 §3, OpenID Connect Core §5.3.3).

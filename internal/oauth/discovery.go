@@ -42,6 +42,14 @@ type metadata struct {
 	GrantTypes            []string `json:"grant_types_supported"`
 	SubjectTypes          []string `json:"subject_types_supported"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
+	IDTokenEncAlgs        []string `json:"id_token_encryption_alg_values_supported"`
+	IDTokenEncs           []string `json:"id_token_encryption_enc_values_supported"`
+	UserInfoAlgs          []string `json:"userinfo_signing_alg_values_supported"`
+	UserInfoEncAlgs       []string `json:"userinfo_encryption_alg_values_supported"`
+	UserInfoEncs          []string `json:"userinfo_encryption_enc_values_supported"`
+	IntrospectionAlgs     []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
+	IntrospectionEncAlgs  []string `json:"introspection_encryption_alg_values_supported"`
+	IntrospectionEncs     []string `json:"introspection_encryption_enc_values_supported"`
 	AnswerAlgs            []string `json:"authorization_signing_alg_values_supported"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
@@ -84,8 +92,16 @@ func (p *Provider) discovery() (document, error) {
 		ResponseTypes:        idp.SupportedResponseTypes(),
 		ResponseModes:        idp.SupportedResponseModes(),
 		GrantTypes:           append(p.grantTypes(), idp.GrantImplicit),
-		SubjectTypes:         []string{"public"},
+		SubjectTypes:         idp.SupportedSubjectTypes(),
 		IDTokenAlgs:          idp.SupportedSigningAlgs(),
+		IDTokenEncAlgs:       idp.SupportedEncryptionAlgs(),
+		IDTokenEncs:          idp.SupportedEncryptionEncs(),
+		UserInfoAlgs:         idp.SupportedSigningAlgs(),
+		UserInfoEncAlgs:      idp.SupportedEncryptionAlgs(),
+		UserInfoEncs:         idp.SupportedEncryptionEncs(),
+		IntrospectionAlgs:    idp.SupportedSigningAlgs(),
+		IntrospectionEncAlgs: idp.SupportedEncryptionAlgs(),
+		IntrospectionEncs:    idp.SupportedEncryptionEncs(),
 		AnswerAlgs:           idp.SupportedSigningAlgs(), // JARM §4
 		TokenAuthMethods:     append(secretMethods, idp.AuthNone),
 		IntrospectionMethods: secretMethods,

@@ -28,6 +28,7 @@ import (
 	"idp/internal/store"
 	"idp/internal/store/sqldb"
 	"idp/internal/store/storetest"
+	"idp/internal/subject"
 	"idp/internal/throttle"
 	"idp/internal/trace"
 )
@@ -86,10 +87,12 @@ func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *worl
 	w.sessions = session.New(session.Config{Store: s, Keyring: ring, Audit: a, Issuer: issuer, Logger: log})
 	w.cross = crossdevice.New(crossdevice.Config{Store: s, Keyring: ring, Audit: a, Logger: log, Throttle: throttle.New(throttle.Config{Store: s, Keyring: ring, Logger: log, Guessing: "user_code "})})
 	watcher := directory.NewWatcher(s, log)
+	names, err := subject.New(ctx, s, ring)
+	must(t, err)
 	out, err := outbound.New(outbound.Config{Allow: []string{"127.0.0.0/8"}})
 	must(t, err)
 	w.Provider, err = oauth.New(oauth.Config{
-		Issuer: issuer, Store: s, Clients: directory.NewClients(s, watcher), ClientKeys: clientkeys.New(clientkeys.Config{Outbound: out, Logger: log}), Outbound: out, Keys: k, Keyring: ring, Sessions: w.sessions,
+		Issuer: issuer, Store: s, Clients: directory.NewClients(s, watcher), ClientKeys: clientkeys.New(clientkeys.Config{Outbound: out, Logger: log}), Outbound: out, Subjects: names, Keys: k, Keyring: ring, Sessions: w.sessions,
 		CrossDevice: w.cross, Interactions: interaction.New(interaction.Config{Store: s, Issuer: issuer}), Traces: trace.New(trace.Config{Store: s, Logger: log, Retention: time.Hour}),
 		Audit: a, Logger: log, Fail: func(rw http.ResponseWriter, _ *http.Request, e oauth.PageError) {
 			w.lastPage = e

@@ -58,7 +58,7 @@ func (p *Provider) Introspect(w http.ResponseWriter, r *http.Request) {
 		p.answerError(w, r, err, "")
 		return
 	}
-	writeJSON(w, http.StatusOK, answer)
+	p.writeIntrospection(w, r, caller, answer, now)
 }
 
 // introspect looks a token up in one statement. What it finds wrong about it is "not active", whatever it is.
@@ -102,10 +102,13 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	if err != nil {
 		return inactive, err
 	}
-	if _, err := p.Clients.Get(ctx, t.ClientID); err != nil { // switched off, or gone
+	c, err := p.Clients.Get(ctx, t.ClientID)
+	if err != nil { // switched off, or gone
 		return inactive, ignoreNotFound(err)
 	}
-	answer.Username = u.authorization.Claims.Username
+	if !c.Pairwise() || slices.Contains(t.Scopes(), idp.ScopeProfile) { // the name would connect what a pairwise sub keeps apart
+		answer.Username = u.authorization.Claims.Username
+	}
 	if slices.Contains(t.Scopes(), idp.ScopeRoles) {
 		answer.Roles = u.authorization.Claims.Roles
 	}
@@ -128,7 +131,7 @@ func (p *Provider) introspectRefresh(ctx context.Context, caller *idp.Client, t 
 	}
 	return introspection{
 		Active: true, Scope: strings.Join(v.Scopes, " "), ClientID: v.ClientID, TokenType: "refresh_token", Expires: v.ExpiresAt.Unix(),
-		IssuedAt: v.IssuedAt.Unix(), Subject: v.UserID, Issuer: p.Issuer, AuthTime: v.AuthTime.Unix(),
+		IssuedAt: v.IssuedAt.Unix(), Subject: p.Subjects.Of(caller, v.UserID), Issuer: p.Issuer, AuthTime: v.AuthTime.Unix(),
 	}, nil
 }
 

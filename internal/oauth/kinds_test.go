@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"idp/internal/idp"
+	"idp/internal/keys"
 	"idp/internal/oauth"
 	"idp/internal/store/storetest"
 )
@@ -62,6 +63,13 @@ func TestKinds_NoTokenPassesForAnother(t *testing.T) {
 		"code": w.az(t, cookies).Get("code"), "refresh token": user["refresh_token"].(string), "access token": user["access_token"].(string),
 		"ID token": user["id_token"].(string), "client's token": own["access_token"].(string), "client's opaque token": opaqueOwn["access_token"].(string),
 		"session cookie": session, "client secret": w.secret, "nothing of ours": "eyJhbGciOiJub25lIn0.e30.", "prefix": "idp_rt_", "empty JWT": "..",
+	}
+	// What is signed for others to read, with all that an ID token says: its typ alone tells it apart.
+	claims, err := json.Marshal(claimsOf(t, user["id_token"]))
+	must(t, err)
+	for name, typ := range map[string]string{"signed UserInfo": keys.TypeUserInfo, "introspection answer": keys.TypeIntrospected, "logout token": keys.TypeLogoutToken} {
+		tokens[name], err = w.Keys.Sign("RS256", typ, claims)
+		must(t, err)
 	}
 	// The code goes last: whoever presents it as what it is burns it.
 	uses := map[string]struct {

@@ -54,7 +54,7 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 	}
 	// RP-Initiated Logout §2, §6: a link alone ends nothing; anybody can make one.
 	switch {
-	case here != nil && (!l.hinted || l.subject != here.UserID):
+	case here != nil && (!l.hinted || l.client == nil || !p.Subjects.Is(l.client, l.subject, here.UserID)):
 		p.confirmLogout(w, r, l, t.ID)
 		return
 	case here != nil:

@@ -25,6 +25,7 @@ import (
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
+	"idp/internal/subject"
 	"idp/internal/trace"
 )
 
@@ -34,6 +35,7 @@ type Config struct {
 	Store        *store.Store
 	Clients      *directory.Clients
 	ClientKeys   *clientkeys.Keys
+	Subjects     *subject.Names
 	Outbound     *outbound.Client
 	Keys         *keys.Manager
 	Keyring      *secret.Keyring
@@ -110,7 +112,7 @@ func New(c Config) (*Provider, error) {
 		return nil, fmt.Errorf("issuer %q: want a URL without a trailing slash", c.Issuer)
 	}
 	p := &Provider{
-		Config: c, minter: mint.New(c.Issuer, c.Keys, c.Keyring, c.Store), base: u.Path, realm: `realm="` + c.Issuer + `"`,
+		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
 		auth: &clientauth.Authenticator{Clients: c.Clients, Keyring: c.Keyring}, loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
 		objects: &requestobject.Reader{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound},
 	}

@@ -23,7 +23,7 @@ func (p *Provider) UserInfo(w http.ResponseWriter, r *http.Request) {
 	c := t.client
 	set := claims.For(t.Scopes(), &t.authorization.Claims, &c.Contract)
 	set["sub"] = t.Subject
-	writeJSON(w, http.StatusOK, set)
+	p.writeUserInfo(w, r, c, set)
 }
 
 // userInfoToken finds and judges the access token of a request, the cheap checks first.

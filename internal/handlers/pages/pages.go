@@ -18,6 +18,7 @@ import (
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
+	"idp/internal/subject"
 	"idp/internal/trace"
 	"idp/internal/upstream"
 )
@@ -37,6 +38,7 @@ type Deps struct {
 	Keyring      *secret.Keyring
 	Audit        *audit.Log
 	Traces       *trace.Recorder
+	Subjects     *subject.Names
 	Issuer       string // without a trailing slash; may have a path
 	MinPassword  int    // as the policy has it, for the set-up page; 12 if 0
 	// TellOfLogout tells the applications of a session that has just ended; may be nil.

@@ -26,7 +26,7 @@ func populateForUser(ctx context.Context, m *mint.Minter, s *Session, resp fosit
 	if !slices.Contains(s.Scopes, idp.ScopeOpenID) {
 		return nil
 	}
-	id, err := m.ID(mint.IDToken{
+	id, err := m.ID(ctx, mint.IDToken{
 		Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Nonce: s.Nonce, AccessToken: access,
 		Profile: s.Client.Contract.ClaimsInIDToken, // RP-7
 	}, s.Now)

@@ -10,25 +10,32 @@ import (
 	"strings"
 	"time"
 
+	"idp/internal/clientkeys"
 	"idp/internal/idp"
 	"idp/internal/keys"
 	"idp/internal/secret"
 	"idp/internal/store"
+	"idp/internal/subject"
 )
+
+// Config is what a Minter needs.
+type Config struct {
+	Issuer     string
+	Keys       *keys.Manager
+	Keyring    *secret.Keyring
+	Store      *store.Store
+	Subjects   *subject.Names
+	ClientKeys *clientkeys.Keys // to encrypt to
+}
 
 // Minter makes and reads tokens. Safe for concurrent use.
 type Minter struct {
-	Issuer  string
-	Keys    *keys.Manager
-	Keyring *secret.Keyring
-	Store   *store.Store
-	seen    *verified
+	Config
+	seen *verified
 }
 
-// New returns a minter for an issuer.
-func New(issuer string, k *keys.Manager, ring *secret.Keyring, s *store.Store) *Minter {
-	return &Minter{Issuer: issuer, Keys: k, Keyring: ring, Store: s, seen: newVerified()}
-}
+// New returns a minter.
+func New(c Config) *Minter { return &Minter{Config: c, seen: newVerified()} }
 
 // audience is one string where there is one value: client libraries refuse two (RP-6), and one is what RFC 9068 shows.
 type audience []string
@@ -108,7 +115,7 @@ func (m *Minter) Access(ctx context.Context, o Order, now time.Time) (string, in
 		IssuedAt: now.Unix(), Expires: now.Unix() + life, Audience: c.Audience, Confirmation: o.Confirmation,
 	}
 	if a != nil { // RFC 9068 §2.2.1: when and how the person signed in, as the ID token says it
-		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = a.UserID, a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
+		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = m.Subjects.Of(c, a.UserID), a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
 		t.Audience = a.Audience
 		if len(a.Audience) > 0 && slices.Contains(scopes, idp.ScopeOpenID) && !slices.Contains(a.Audience, m.Issuer) {
 			t.Audience = append(slices.Clone(a.Audience), m.Issuer) // UserInfo is ours

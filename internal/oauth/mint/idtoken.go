@@ -1,9 +1,11 @@
 package mint
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"idp/internal/idp"
@@ -24,8 +26,9 @@ type IDToken struct {
 }
 
 // ID makes an ID token for its client (OpenID Connect Core §2, §3.1.3.6). What comes along from the same endpoint is tied to it: at_hash (§3.2.2.9)
-// and c_hash (§3.3.2.11), so that neither can be exchanged for another on the way through the browser.
-func (m *Minter) ID(t IDToken, now time.Time) (string, error) {
+// and c_hash (§3.3.2.11), so that neither can be exchanged for another on the way through the browser. For a client that is registered so it is
+// encrypted to the client's key, signed first (§10.2).
+func (m *Minter) ID(ctx context.Context, t IDToken, now time.Time) (string, error) {
 	c, a := t.Client, t.Authorization
 	set := claims.Set{}
 	if t.Profile {
@@ -47,10 +50,10 @@ func (m *Minter) ID(t IDToken, now time.Time) (string, error) {
 	}
 	// Times are rounded down: social-core refuses an iat in the future (RP-6).
 	// OpenID Connect Core §8: the user's id is the public sub; it is the same for every client, and never given again.
-	set["iss"], set["sub"], set["aud"] = m.Issuer, a.UserID, c.ID
+	set["iss"], set["sub"], set["aud"] = m.Issuer, m.Subjects.Of(c, a.UserID), c.ID
 	set["iat"], set["exp"] = now.Unix(), now.Unix()+int64(c.Contract.IDTokenTTL)
 	set["auth_time"] = a.AuthTime.Unix()
-	for name, value := range map[string]string{"nonce": t.Nonce, "acr": a.ACR, "sid": a.SessionID} {
+	for name, value := range map[string]string{"nonce": t.Nonce, "acr": a.ACR, "sid": m.Subjects.SessionOf(c, a.SessionID)} {
 		if value != "" {
 			set[name] = value
 		}
@@ -62,19 +65,31 @@ func (m *Minter) ID(t IDToken, now time.Time) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode ID token: %w", err)
 	}
-	return m.Keys.Sign(c.Contract.IDTokenAlg, keys.TypeIDToken, payload)
+	signed, err := m.Keys.Sign(c.Contract.IDTokenAlg, keys.TypeIDToken, payload)
+	if err != nil || c.IDTokenEncryptedAlg == "" {
+		return signed, err
+	}
+	return m.encrypt(ctx, c, c.IDTokenEncryptedAlg, c.IDTokenEncryptedEnc, nested, []byte(signed))
 }
 
 // Hint is what an ID token that comes back as id_token_hint says.
 type Hint struct {
-	Subject  string
+	Subject  string // what the user is called at the client: subject.Names tells whether somebody is
 	ClientID string
-	Session  string
+	Session  string // what the session is called there
 }
 
 // ReadHint reads an ID token of ours that somebody sends back. It may have expired (RP-Initiated Logout 1.0 §4), it may have been
 // signed with any published key, but it must be an ID token and this issuer's.
 func (m *Minter) ReadHint(text string) (*Hint, bool) {
+	if strings.Count(text, ".") == 4 {
+		// OpenID Connect Core §3.1.2.1: one that was encrypted to the client comes back decrypted, or encrypted anew to a key of ours.
+		signed, err := m.Keys.Decrypt(text)
+		if err != nil {
+			return nil, false
+		}
+		text = string(signed)
+	}
 	v, ok := m.Keys.Verify(text, keys.TypeIDToken)
 	if !ok {
 		return nil, false

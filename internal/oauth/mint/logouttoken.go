@@ -20,8 +20,8 @@ const eventLogout = "http://schemas.openid.net/event/backchannel-logout"
 // signed as its ID tokens are (§2.6), but of a type of its own, and never with a nonce, so that nobody takes one for the other.
 func (m *Minter) Logout(c *idp.Client, userID, sid string, now time.Time) (string, error) {
 	payload, err := json.Marshal(map[string]any{
-		"iss": m.Issuer, "sub": userID, "aud": c.ID, "iat": now.Unix(), "exp": now.Add(logoutTokenTTL).Unix(), "jti": rand.Text(),
-		"sid": sid, "events": map[string]any{eventLogout: struct{}{}},
+		"iss": m.Issuer, "sub": m.Subjects.Of(c, userID), "aud": c.ID, "iat": now.Unix(), "exp": now.Add(logoutTokenTTL).Unix(), "jti": rand.Text(),
+		"sid": m.Subjects.SessionOf(c, sid), "events": map[string]any{eventLogout: struct{}{}},
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode logout token: %w", err)
