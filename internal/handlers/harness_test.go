@@ -147,7 +147,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	must(t, err)
 	people, err := pages.New(pages.Deps{
 		CrossDevice: across, Subjects: names,
-		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clients,
+		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clients,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: hasher, Throttle: slow, Audit: events, Logger: log}),
 		Upstream: upstream.New(upstream.Config{HTTPClient: s.op.Client(), Logger: log}), Store: s.store, Keyring: s.keyring,
 		Audit: events, Traces: traces, Issuer: o.issuer, Logger: log,
@@ -157,7 +157,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})
 	protocol, err := oauth.New(oauth.Config{
 		CrossDevice: across, Subjects: names,
-		Issuer:      o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
+		Issuer: o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: traces, Audit: events, Logger: log, LoopLimit: 10,
 		SignedOut: handlers.SignedOutPage(people), Fail: handlers.FailPage(people), IssuedTokens: s.metrics.Issued,
 	})
