@@ -170,3 +170,21 @@ func TV() Client { return Client{"tv", "", "", ""} }
 func Kiosk() Client {
 	return client("kiosk", "", "")
 }
+
+// DPoP gets tokens that are bound to the key of its proofs.
+func DPoP() Client {
+	return client("dpop", "https://dpop.example/cb", "")
+}
+
+// DPoPNonce does too, and must hold a nonce in each proof.
+func DPoPNonce() Client {
+	return client("dpopnonce", "https://dpopnonce.example/cb", "")
+}
+
+// CertBound gets tokens that are bound to its TLS certificate.
+func CertBound() Client {
+	return client("certbound", "https://certbound.example/cb", "")
+}
+
+// CertPublic does too, and has no other credentials.
+func CertPublic() Client { return Client{"certpublic", "", "https://certpublic.example/cb", ""} }

@@ -143,7 +143,7 @@ func certificateOf(ctx context.Context) string {
 }
 
 // checkHolder refuses an access token that comes from somebody else than the one it was given to (RFC 9449 §7, RFC 8705 §3). For a bearer
-// token it makes one comparison; a DPoP proof costs one statement.
+// token it makes one comparison; a DPoP proof costs one statement. RFC 9700 §2.2.1: sender-constrained tokens.
 func (p *Provider) checkHolder(answer http.Header, r *http.Request, presented presentedToken, t *mint.AccessToken, c *idp.Client, path string, now time.Time) error {
 	cnf := t.Confirmation
 	if cnf == nil {

@@ -58,7 +58,7 @@ type Proof struct {
 	Nonced     bool      // it holds a nonce of ours
 }
 
-// claims are those of RFC 9449 §4.2 and §4.3; pointers where a missing one is told from an empty one.
+// claims are those of RFC 9449 §4.2, §4.3; pointers where a missing one is told from an empty one.
 type claims struct {
 	JTI       string   `json:"jti"`
 	Method    string   `json:"htm"`
@@ -104,7 +104,7 @@ func Verify(headers []string, e Expected, nonces Nonces, now time.Time) (*Proof,
 	return p, nil
 }
 
-// parse reads the form of a proof and its header.
+// parse reads the form of a proof and its header. RFC 9449 §11.6: the accepted algorithms are pinned before anything is verified.
 func parse(text string, only []string) (*jose.JSONWebSignature, *jose.JSONWebKey, error) {
 	accepted := algorithms
 	if only != nil {

@@ -73,7 +73,7 @@ type AccessToken struct {
 	ACR      string   `json:"acr,omitempty"`
 	AMR      []string `json:"amr,omitempty"`
 
-	Confirmation *Confirmation `json:"cnf,omitempty"` // nil: a bearer token
+	Confirmation *Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.1, RFC 8705 §3.1; nil: a bearer token
 }
 
 // Confirmation is cnf (RFC 7800 §3.1): what the holder of a token proves to have. Shared by whoever reads the token: nobody changes it.
