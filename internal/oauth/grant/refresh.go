@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,8 +83,12 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	if err != nil {
 		return err
 	}
-	s.RefreshToken = presented
-	if !rotation.Static {
+	switch {
+	case rotation.Static:
+		s.RefreshToken = presented
+	case bytes.Equal(v.Sealed, rotation.Sealed): // the usual case: nobody was here before
+		s.RefreshToken = next.Text
+	default:
 		if s.RefreshToken, err = secret.OpenSuccessor(presented, v.Sealed); err != nil {
 			return fmt.Errorf("open the successor of a refresh token: %w", err)
 		}
