@@ -23,7 +23,7 @@ func newClientCmd(a *app) *cobra.Command {
 	})
 	cmd.AddCommand(
 		newClientCreateCmd(a), newClientListCmd(a), newClientGetCmd(a), newClientUpdateCmd(a), newRotateSecretCmd(a), newClientDeleteCmd(a),
-		newClientCheckCmd(a), newClientApplyCmd(a),
+		newClientCheckCmd(a), newClientApplyCmd(a), newClientPendingCmd(a), newClientApproveCmd(a), newClientDenyCmd(a), newRegistrationTokenCmd(a),
 	)
 	return cmd
 }
@@ -73,6 +73,9 @@ func clientState(c api.Client) string {
 	var words []string
 	if c.Disabled {
 		words = append(words, "disabled")
+	}
+	if c.Pending {
+		words = append(words, "pending")
 	}
 	if c.Trusted {
 		words = append(words, "trusted")

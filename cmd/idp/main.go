@@ -26,6 +26,7 @@ func commands(a *app) []*cobra.Command {
 		newUserCmd(a),
 		newSessionCmd(a),
 		newProviderCmd(a),
+		newResourceCmd(a),
 		newKeyCmd(a),
 		newAuditCmd(a),
 		newTraceCmd(a),

@@ -153,6 +153,7 @@ func (s *server) runBehind(ctx context.Context, running *sync.WaitGroup) {
 	running.Go(func() {
 		jobs.Run(ctx, []jobs.Job{
 			jobs.Purge(jobs.PurgeConfig{Store: s.store, Lease: lease, Logger: s.logger, AuditRetention: s.config.Audit.Retention}),
+			jobs.SweepClients(jobs.SweepConfig{Lease: lease, Logger: s.logger, Sweep: s.sweepClients}),
 			jobs.RotateKeys(jobs.RotateConfig{Lease: lease, Logger: s.logger, Rotate: s.keys.RotateDue}),
 			jobs.SendLogouts(jobs.LogoutsConfig{Logger: s.logger, Send: s.protocol.SendLogouts}),
 		})

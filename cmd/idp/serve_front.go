@@ -43,8 +43,13 @@ func (s *server) buildFront() error {
 	metrics := handlers.NewMetrics(handlers.MetricsConfig{
 		Audit: s.audit, Traces: s.traces, HashQueue: s.hasher.Load, DatabasePool: s.engine.Pool, Version: readVersion().Version,
 	})
+	register, err := s.registration()
+	if err != nil {
+		return err
+	}
 	s.protocol, err = oauth.New(oauth.Config{
-		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
+		Registration: register,
+		Issuer:       c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed,
 		RequireDPoPNonce: c.DPoP.RequireNonce,
 		ClientKeys:       s.keysOf, Outbound: s.outbound, Subjects: s.subjects,

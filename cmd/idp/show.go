@@ -48,3 +48,8 @@ func showYes(set bool) string {
 	}
 	return ""
 }
+
+// showCount shows how much of something is used.
+func showCount(used, most int64) string {
+	return strconv.FormatInt(used, 10) + "/" + strconv.FormatInt(most, 10)
+}

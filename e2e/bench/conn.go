@@ -25,8 +25,8 @@ type conn struct {
 	c       *net.TCPConn
 	raw     syscall.RawConn // of c
 	until   time.Time       // when the answer under way has taken too long
-	in      []byte    // read and not yet used
-	plain   []byte    // a chunked body put together
+	in      []byte          // read and not yet used
+	plain   []byte          // a chunked body put together
 	cookies []cookie
 }
 

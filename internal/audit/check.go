@@ -12,6 +12,7 @@ const (
 	maxDetails = 16
 	maxValue   = 256
 	maxID      = 128
+	maxClient  = 512 // a client's id may be an address
 	redacted   = "[redacted]"
 )
 

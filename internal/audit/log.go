@@ -54,13 +54,13 @@ func (l *Log) Write(ctx context.Context, e Event) error {
 	peer := idp.PeerOf(ctx)
 	row := &idp.AuditEvent{
 		ID: idp.NewID(), At: time.Now().UTC(), Type: string(e.Type),
-		ActorKind: e.ActorKind, ActorID: clean(e.ActorID, maxID),
-		UserID: clean(e.UserID, maxID), ClientID: clean(e.ClientID, maxID), SessionID: clean(e.SessionID, maxID),
+		ActorKind: e.ActorKind, ActorID: clean(e.ActorID, maxClient),
+		UserID: clean(e.UserID, maxID), ClientID: clean(e.ClientID, maxClient), SessionID: clean(e.SessionID, maxID),
 		Address: clean(peer.Address, maxID), UserAgent: clean(peer.UserAgent, maxValue), RequestID: clean(peer.RequestID, maxID),
 		Details: cleanDetails(e.Details),
 	}
 	if row.ActorKind == "" {
-		row.ActorKind, row.ActorID = peer.Actor.Kind, clean(peer.Actor.ID, maxID)
+		row.ActorKind, row.ActorID = peer.Actor.Kind, clean(peer.Actor.ID, maxClient)
 	}
 	if row.ActorKind == "" && peer.RequestID == "" && peer.Address == "" {
 		row.ActorKind = ActorSystem // nobody asked for it

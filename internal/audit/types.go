@@ -45,6 +45,17 @@ const (
 	ClientDeleted       Type = "client.deleted"
 	ClientSecretRotated Type = "client.secret_rotated"
 
+	ClientRegistered         Type = "client.registered" // by itself
+	ClientApproved           Type = "client.approved"   // that registered itself
+	ClientDenied             Type = "client.denied"
+	ClientSwept              Type = "client.swept" // that registered itself, and nobody used
+	RegistrationTokenCreated Type = "registration.token_created"
+	RegistrationTokenRevoked Type = "registration.token_revoked"
+
+	ResourceCreated Type = "resource.created"
+	ResourceUpdated Type = "resource.updated"
+	ResourceDeleted Type = "resource.deleted"
+
 	ProviderCreated Type = "provider.created"
 	ProviderUpdated Type = "provider.updated"
 	ProviderDeleted Type = "provider.deleted"

@@ -17,9 +17,9 @@ const (
 	maxSectorURIs     = 1000
 )
 
-// outside does what a registration needs beyond its row, before it is written and in no transaction: its sector document is read, and keys are
+// Outside does what a registration needs beyond its row, before it is written and in no transaction: its sector document is read, and keys are
 // made that it is the first to need. old is nil for a new client.
-func (s *Service) outside(ctx context.Context, old, next *idp.Client) error {
+func (s *Service) Outside(ctx context.Context, old, next *idp.Client) error {
 	if err := s.checkSector(ctx, old, next); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func NotManaged(c *idp.Client) error {
 	case c.FromDocument():
 		return &idp.Error{
 			Kind: idp.Conflict, Code: "managed_by_document",
-			Message: fmt.Sprintf("The client %s is what the document at that address says, and the next look at it would undo the change. Change the document, or force it.", c.ID),
+			Message: fmt.Sprintf("The client %s is what the document at that address says, and the next look at it would undo the change. Use `idp client approve` or `idp client deny`, or force it.", c.ID),
 		}
 	}
 	return &idp.Error{
@@ -99,7 +100,7 @@ func (s *Service) Create(ctx context.Context, c *idp.Client, o SecretOptions) (c
 	if err := errors.Join(made.Validate(), bad); err != nil {
 		return nil, "", err
 	}
-	if err := s.outside(ctx, nil, &made); err != nil {
+	if err := s.Outside(ctx, nil, &made); err != nil {
 		return nil, "", fmt.Errorf("create client %s: %w", made.ID, err)
 	}
 	err = s.Store.InTx(ctx, func(ctx context.Context) error {
@@ -153,7 +154,7 @@ func (s *Service) update(ctx context.Context, id string, change func(*idp.Client
 	if len(changes) == 0 {
 		return old, nil
 	}
-	if err := s.outside(ctx, old, next); err != nil {
+	if err := s.Outside(ctx, old, next); err != nil {
 		return nil, err
 	}
 	return next, s.Store.InTx(ctx, func(ctx context.Context) error {
@@ -202,6 +203,44 @@ func ending(secrets []idp.ClientSecret, at time.Time, overlap time.Duration) []i
 		}
 	}
 	return kept
+}
+
+// Judge approves a client that named itself, or denies it: then every request of it is refused, and what it was given is revoked.
+func (s *Service) Judge(ctx context.Context, id string, approved bool) (*idp.Client, error) {
+	var result *idp.Client
+	err := s.Store.InTx(ctx, func(ctx context.Context) error {
+		old, err := s.get(ctx, id, nil)
+		if err != nil {
+			return err
+		}
+		next := clone(old)
+		if !next.Approve() {
+			return &idp.Error{Kind: idp.Conflict, Code: "not_a_stranger", Message: fmt.Sprintf("The client %s did not name itself, so there is nothing to approve or deny. `idp client update` disables it.", id)}
+		}
+		next.Disabled = !approved
+		event := audit.ClientApproved
+		if !approved {
+			event = audit.ClientDenied
+			if err := s.Store.RevokeClient(ctx, id, now()); err != nil {
+				return err
+			}
+		}
+		result = next
+		return s.replace(ctx, old, next, event, nil)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("judge client %s: %w", id, err)
+	}
+	return result, nil
+}
+
+// Pending lists the clients that wait for an administrator's approval.
+func (s *Service) Pending(ctx context.Context) ([]*idp.Client, error) {
+	list, err := s.Store.ClientsManagedBy(ctx, idp.ManagedByDocument)
+	if err != nil {
+		return nil, fmt.Errorf("list pending clients: %w", err)
+	}
+	return slices.DeleteFunc(list, func(c *idp.Client) bool { return !c.Pending }), nil
 }
 
 // Delete removes a client and revokes all it was given.

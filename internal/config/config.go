@@ -50,6 +50,13 @@ type Config struct {
 	Requests Requests `key:"requests"`
 	// Registration says who may create an account: "closed" means operators only.
 	Registration string `key:"registration" default:"closed" enum:"closed"`
+	// ClientRegistration says whether applications may register themselves (RFC 7591).
+	ClientRegistration ClientRegistration `key:"client_registration"`
+	// ClientDocuments says whether an application may be known by the https address of a document that describes it (Client ID Metadata Documents).
+	ClientDocuments ClientDocuments `key:"client_documents"`
+	// MCP is the one switch for tool servers of the Model Context Protocol: applications that nobody registered are known by the document at their
+	// client id, each after an administrator's approval (client_documents.trust says otherwise). What else that protocol asks for is always on.
+	MCP bool `key:"mcp" default:"false"`
 	// Brand is what people see on the pages.
 	Brand Brand `key:"brand"`
 	// Bootstrap fills an empty server without a person.
@@ -215,6 +222,45 @@ type Outbound struct {
 	Allow []string `key:"allow" example:"keys.corp.example, 10.20.0.0/16"`
 	// CAFile holds certificates, in PEM, of authorities that are trusted for these calls beside the system's.
 	CAFile string `key:"ca_file" path:"file" example:"/etc/idp/corp-ca.pem"`
+}
+
+// ClientRegistration says whether applications may register themselves (RFC 7591).
+type ClientRegistration struct {
+	// Mode is who may register an application at /oauth2/register: nobody ("off"), who has a token of `idp client registration-token create` ("token"),
+	// or everybody ("open"). An application that registered itself never administers and always asks people for consent.
+	Mode string `key:"mode" default:"off" enum:"off,token,open"`
+	// Scopes are what such an application may ask for, where its token does not say otherwise.
+	Scopes []string `key:"scopes" default:"openid, profile, email, offline_access"`
+	// GrantTypes are those that such an application may be registered for, where its token does not say otherwise. "implicit" lets tokens pass through
+	// browsers' addresses.
+	GrantTypes []string `key:"grant_types" default:"authorization_code, refresh_token"`
+	// Quota is how many applications that registered themselves openly are kept.
+	Quota int `key:"quota" default:"1000" min:"0" max:"1000000"`
+	// PerHour is how many registrations one address (IPv6: its /64) may try in an hour.
+	PerHour int `key:"per_hour" default:"20" min:"1" max:"1000000"`
+	// UnusedAfter is how long an application that named itself is kept without anybody having allowed it anything. Those that an administrator
+	// approved, or that came with a token, stay.
+	UnusedAfter time.Duration `key:"unused_after" default:"30d" min:"1h" max:"3650d"`
+	// StatementIssuers are who may vouch for an application in a signed software statement: each an issuer, an equals sign, and the address or the
+	// file of its JWK Set.
+	StatementIssuers []string `key:"statement_issuers" example:"https://bank-directory.example=https://bank-directory.example/jwks.json"`
+	// StatementRequired refuses registrations without such a statement.
+	StatementRequired bool `key:"statement_required" default:"false"`
+}
+
+// ClientDocuments says whether an application may be known by the https address of a document that describes it.
+type ClientDocuments struct {
+	// Trust is which applications are taken: none ("off"), those of the hosts below ("hosts"), those and whatever an administrator approves ("approval":
+	// `idp client pending`, `idp client approve`), or all ("open").
+	Trust string `key:"trust" derived:"approval with mcp, else off" enum:"off,hosts,approval,open" example:"hosts"`
+	// Hosts are those whose applications are taken unseen. A name that begins with a dot stands for every host below it.
+	Hosts []string `key:"hosts" example:"vscode.dev, .tools.example"`
+	// Scopes are what such an application may ask for, beside those of the protected resources (`idp resource list`).
+	Scopes []string `key:"scopes" default:"openid, profile, email, offline_access"`
+	// Quota is how many such applications that nobody here has approved are kept.
+	Quota int `key:"quota" default:"1000" min:"0" max:"1000000"`
+	// PerHour is how many applications that are not yet known one address (IPv6: its /64) may bring along in an hour.
+	PerHour int `key:"per_hour" default:"30" min:"1" max:"1000000"`
 }
 
 // Limits bounds what a stranger may send.

@@ -37,6 +37,12 @@ func (l *loader) derive() {
 	if !c.isSet("shutdown_delay") && !c.IssuerLoopback() {
 		c.ShutdownDelay = 3 * time.Second
 	}
+	if c.ClientDocuments.Trust == "" {
+		c.ClientDocuments.Trust = "off"
+		if c.MCP {
+			c.ClientDocuments.Trust = "approval"
+		}
+	}
 	if !c.isSet("throttle.starts") {
 		c.Throttle.Starts = 300
 		if c.IssuerLoopback() { // where everybody, and every test run, has one address

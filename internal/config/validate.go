@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"idp/internal/idp"
 )
 
 // Validate returns a Faults with all that is wrong, or nil. Load has called it already.
@@ -174,10 +176,35 @@ func (c *Config) validateOthers(fault report) {
 			fault("outbound.allow", "%q is no host and no network. Write a host such as keys.corp.example, or a network such as 10.20.0.0/16.", entry)
 		}
 	}
+	c.validateStrangers(fault)
 	if b := &c.Bootstrap; b.AdminPassword != "" && b.AdminEmail == "" {
 		fault("bootstrap.admin_email", "is missing, and bootstrap.admin_password is set. Write the administrator's address.")
 	}
 	if e := c.Bootstrap.AdminEmail; e != "" && !strings.Contains(strings.Trim(e, "@"), "@") {
 		fault("bootstrap.admin_email", "%q is no address. Write one like ops@example.com.", e)
+	}
+}
+
+// validateStrangers checks what applications may be that no operator registered.
+func (c *Config) validateStrangers(fault report) {
+	for key, scopes := range map[string][]string{"client_registration.scopes": c.ClientRegistration.Scopes, "client_documents.scopes": c.ClientDocuments.Scopes} {
+		for _, scope := range scopes {
+			if !idp.ValidScope(scope) || scope == idp.ScopeAdmin {
+				fault(key, "%q is no scope, or one that no application gets by naming itself. Remove it.", scope)
+			}
+		}
+	}
+	for _, issuer := range c.ClientRegistration.StatementIssuers {
+		if name, keys, found := strings.Cut(issuer, "="); !found || name == "" || keys == "" {
+			fault("client_registration.statement_issuers", "%q is no issuer with its keys. Write ISSUER=https://…/jwks.json, or ISSUER= and the name of a file that holds a JWK Set.", issuer)
+		}
+	}
+	if c.ClientRegistration.StatementRequired && len(c.ClientRegistration.StatementIssuers) == 0 {
+		fault("client_registration.statement_required", "asks for software statements, and nobody is trusted to make them. Name somebody in client_registration.statement_issuers.")
+	}
+	for _, host := range c.ClientDocuments.Hosts {
+		if host == "" || strings.ContainsAny(host, "/:@*?# \t") || host != strings.ToLower(host) {
+			fault("client_documents.hosts", "%q is no host in lower case. Write one such as vscode.dev, or .tools.example for all below it.", host)
+		}
 	}
 }

@@ -22,6 +22,8 @@ type ClientOrigin struct {
 	SoftwareStatement  string    `json:"software_statement,omitempty"`    // as received (RFC 7591 §3.2.1)
 	Pending            bool      `json:"pending,omitempty"`               // refused until an administrator approves it
 	RegisteredAt       time.Time `json:"registered_at,omitzero"`
+	AllowedScopes      []string  `json:"allowed_scopes,omitempty"` // what it may ask for when it changes its registration
+	AllowedGrants      []string  `json:"allowed_grant_types,omitempty"`
 }
 
 // ReservedSource reports whether a name of a set of files would be taken for one of the values above.

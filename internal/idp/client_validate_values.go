@@ -85,6 +85,9 @@ func checkScopeList(f *faults, field string, words []string) {
 	}
 }
 
+// ValidScope reports whether s may be the name of a scope.
+func ValidScope(s string) bool { return isScopeToken(s) }
+
 // isScopeToken is scope-token of RFC 6749 §3.3, bounded.
 func isScopeToken(s string) bool {
 	for i := 0; i < len(s); i++ {

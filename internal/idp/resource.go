@@ -49,3 +49,10 @@ func (r *Resource) Validate() error {
 	}
 	return errors.Join(f.list...)
 }
+
+// WellKnownResource is where metadata of protected resources lie (RFC 9728 §3).
+const WellKnownResource = "/.well-known/oauth-protected-resource"
+
+// MetadataURL returns where the server with the issuer publishes the resource's metadata under its id. A resource tells this address in its
+// challenges (resource_metadata, RFC 9728 §5.1).
+func (r *Resource) MetadataURL(issuer string) string { return issuer + WellKnownResource + "/" + r.ID }

@@ -31,6 +31,7 @@ type metadata struct {
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
 	PushedEndpoint        string   `json:"pushed_authorization_request_endpoint"`
 	RequirePushed         bool     `json:"require_pushed_authorization_requests,omitempty"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
@@ -118,6 +119,9 @@ func (p *Provider) discovery() (document, error) {
 		RequestObjectKeyAlgs: idp.SupportedEncryptionAlgs(),
 		RequestObjectEncs:    idp.SupportedEncryptionEncs(),
 		IssParameter:         true,
+	}
+	if p.Registration != nil {
+		m.RegistrationEndpoint = p.Issuer + pathRegister
 	}
 	body, err := json.Marshal(m)
 	if err != nil {

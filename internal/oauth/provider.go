@@ -22,6 +22,7 @@ import (
 	"idp/internal/oauth/mint"
 	"idp/internal/oauth/requestobject"
 	"idp/internal/outbound"
+	"idp/internal/registration"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -46,6 +47,8 @@ type Config struct {
 	Audit        *audit.Log
 	Logger       *slog.Logger
 	UILocales    []string // for discovery
+	// Registration lets applications register themselves; nil where they may not.
+	Registration *registration.Service
 	// LoopLimit is how many codes one session may fetch for one client within loopWindow before a page explains the loop
 	// (FD-3); 0 switches that off.
 	LoopLimit int
@@ -175,6 +178,13 @@ func (p *Provider) Routes() []Route {
 		{Pattern: p.base + pathLogout, Handler: p.Logout},
 		{Pattern: p.base + pathJWKS, Handler: p.JWKS, CORS: true, Prepared: true},
 	}
+	if p.Registration != nil {
+		routes = append(
+			routes,
+			Route{Pattern: p.base + pathRegister, Handler: p.Register, CORS: true},
+			Route{Pattern: p.base + pathRegister + "/{client_id}", Handler: p.ManageRegistration, CORS: true},
+		)
+	}
 	wellKnown := []string{p.base + "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server" + p.base}
 	if p.base != "" {
 		// OpenID Connect Discovery §4.1 appends to the issuer, RFC 8414 §3.1 inserts; clients of either habit find us.
@@ -198,5 +208,6 @@ const (
 	pathIntrospect = "/oauth2/introspect"
 	pathRevoke     = "/oauth2/revoke"
 	pathLogout     = "/oauth2/logout"
+	pathRegister   = "/oauth2/register"
 	pathJWKS       = "/.well-known/jwks.json"
 )

@@ -81,6 +81,12 @@ func (s *Store) CreateRegistrationToken(ctx context.Context, v *RegistrationToke
 	return err
 }
 
+// RegistrationToken returns an initial access token that is good, without using it.
+func (s *Store) RegistrationToken(ctx context.Context, id string, digest []byte, now time.Time) (*RegistrationToken, error) {
+	return scanRegistrationToken(s.db.QueryRow(ctx, `SELECT `+registrationTokenCols+` FROM registration_tokens
+		WHERE id = $1 AND digest = $2 AND expires_at > $3 AND used < most`, id, digest, now))
+}
+
 // UseRegistrationToken counts one registration and returns the token; idp.ErrNotFound if it is unknown, has expired or is used up.
 func (s *Store) UseRegistrationToken(ctx context.Context, id string, digest []byte, now time.Time) (*RegistrationToken, error) {
 	return scanRegistrationToken(s.db.QueryRow(ctx, `UPDATE registration_tokens SET used = used + 1

@@ -129,6 +129,24 @@ func (t *Throttle) Failed(ctx context.Context, account, address string) {
 	t.count(ctx, byAddress, t.perAddress, now)
 }
 
+// Spend counts one use of something that an address may use most times within a window, whatever comes of it, and refuses the next. One statement,
+// whose count all replicas share.
+func (t *Throttle) Spend(ctx context.Context, what, address string, most int, window time.Duration) error {
+	now := time.Now().UTC()
+	key := "spend:" + what + ":" + t.keyring.KeyedDigest("throttle address", idp.Line(address))
+	used, err := t.store.CountFailure(ctx, key, now.Add(-window), now.Add(window), now)
+	if err != nil {
+		return fmt.Errorf("count uses of %s: %w", what, err)
+	}
+	if used > int64(most) {
+		return &idp.Error{
+			Kind: idp.Throttled, Code: "too_many_requests", RetryAfter: window,
+			Message: "There were too many requests of this kind from your address. Wait " + inWords(window) + " and try again.",
+		}
+	}
+	return nil
+}
+
 // patience bounds how long a count may wait for the database.
 const patience = 5 * time.Second
 

@@ -24,12 +24,12 @@ type (
 	body[T any]   struct{ Body T }
 	nothing       struct{}
 	clientIDInput struct {
-		ID string `path:"client_id" maxLength:"128"`
+		ID string `path:"client_id" maxLength:"512"`
 	}
 	// ClientChangeInput is what a change to an existing client takes beside it. It is exported, as all that is embedded here: the
 	// framework does not look into other embedded structs.
 	ClientChangeInput struct {
-		ID      string `path:"client_id" maxLength:"128"`
+		ID      string `path:"client_id" maxLength:"512"`
 		Force   bool   `query:"force" doc:"Change it although it is kept in files"`
 		IfMatch string `header:"If-Match" maxLength:"256" doc:"The ETag of the version that is to be changed"`
 	}

@@ -44,3 +44,13 @@ func (l *Live) Give(t testing.TB, userID, clientID string) (identityID string) {
 	}
 	return i.ID
 }
+
+// Stranger makes a client that waits for approval.
+func (l *Live) Stranger(t testing.TB, id string) {
+	t.Helper()
+	at := time.Now().UTC()
+	c := &idp.Client{ID: id, ManagedBy: idp.ManagedByDocument, CreatedAt: at, UpdatedAt: at, ClientOrigin: idp.ClientOrigin{Pending: true}}
+	if err := l.w.Store.CreateClient(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -80,6 +80,56 @@ func TestGoClient_EveryOperation(t *testing.T) {
 	}
 	ok("DeleteClient", c.DeleteClient(ctx, "web", apiclient.Change{Force: true}))
 
+	token, err := c.CreateRegistrationToken(ctx, api.NewRegistrationToken{Name: "partner", Uses: 3, Scopes: []string{"openid"}})
+	ok("CreateRegistrationToken", err)
+	tokens, err := c.RegistrationTokens(ctx, apiclient.Page{})
+	ok("RegistrationTokens", err)
+	if len(tokens.Items) != 1 || !reflect.DeepEqual(tokens.Items[0], token.RegistrationToken) || token.Token == "" || token.ExpiresAt.Before(time.Now().Add(23*time.Hour)) {
+		t.Errorf("registration tokens: made %+v, read %+v", token.RegistrationToken, tokens.Items)
+	}
+	ok("RevokeRegistrationToken", c.RevokeRegistrationToken(ctx, token.ID))
+	stranger := "https://app.example/client.json"
+	live.Stranger(t, stranger)
+	pending, err := c.PendingClients(ctx)
+	ok("PendingClients", err)
+	if len(pending) != 1 || pending[0].ID != stranger || !pending[0].Pending {
+		t.Errorf("pending: got %+v", pending)
+	}
+	if _, err := c.UpdateClient(ctx, stranger, map[string]any{"client_name": "x"}, apiclient.Change{}); idp.KindOf(err) != idp.Conflict {
+		t.Errorf("change a client that its document describes: got %v, want Conflict", err)
+	}
+	judged, err := c.JudgeClient(ctx, stranger, true)
+	ok("JudgeClient", err)
+	if judged.Pending || judged.Disabled || judged.ManagedBy != idp.ManagedByDocumentApproved {
+		t.Errorf("approved: got %+v", judged)
+	}
+	if judged, err = c.JudgeClient(ctx, stranger, false); err != nil || !judged.Disabled {
+		t.Errorf("denied: got %+v, %v", judged, err)
+	}
+	if _, err := c.JudgeClient(ctx, "nobody", true); idp.KindOf(err) != idp.NotFound {
+		t.Errorf("judge nobody: got %v, want NotFound", err)
+	}
+	ok("DeleteClient", c.DeleteClient(ctx, stranger, apiclient.Change{Force: true}))
+
+	resource, err := c.CreateResource(ctx, api.NewResource{ID: "tools", ResourceData: api.ResourceData{Identifier: "https://tools.example/mcp", Scopes: []string{"tools.read"}}})
+	ok("CreateResource", err)
+	if _, err := c.CreateResource(ctx, api.NewResource{ID: "other", ResourceData: api.ResourceData{Identifier: "https://tools.example/mcp"}}); idp.KindOf(err) != idp.Conflict {
+		t.Errorf("the same address again: got %v, want Conflict", err)
+	}
+	resource2, err := c.Resource(ctx, "tools")
+	ok("Resource", err)
+	resources, err := c.Resources(ctx, apiclient.Page{})
+	ok("Resources", err)
+	if !reflect.DeepEqual(resource, resource2) || len(resources.Items) != 1 {
+		t.Errorf("resource: made %+v, read %+v among %d", resource, resource2, len(resources.Items))
+	}
+	resource, err = c.UpdateResource(ctx, "tools", map[string]any{"resource_name": "Tools"})
+	ok("UpdateResource", err)
+	if resource.Name != "Tools" || len(resource.Scopes) != 1 {
+		t.Errorf("update: got %+v", resource)
+	}
+	ok("DeleteResource", c.DeleteResource(ctx, "tools"))
+
 	u, err := c.CreateUser(ctx, api.NewUser{UserData: api.UserData{Email: "Ann@corp.example", Roles: []string{idp.RoleAdmin}}, Password: "violet kettle marches north"})
 	ok("CreateUser", err)
 	found, err := c.FindUser(ctx, "ANN@corp.example")

@@ -112,6 +112,8 @@ func newServer(d Dependencies, prefix string) *server {
 	s.whoami()
 	s.clients()
 	s.clientFiles()
+	s.strangers()
+	s.resources()
 	s.users()
 	s.userAccess()
 	s.sessions()

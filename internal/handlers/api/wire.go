@@ -44,7 +44,8 @@ type Whoami struct {
 type Client struct {
 	client.Registration
 	Contract  idp.Contract `json:"contract" doc:"What the client was promised, with every value written out"`
-	ManagedBy string       `json:"managed_by,omitempty" doc:"The set of files it is kept in"`
+	ManagedBy string       `json:"managed_by,omitempty" doc:"The set of files it is kept in; registration:… if it registered itself, cimd… if the document at its id describes it"`
+	Pending   bool         `json:"pending,omitempty" doc:"Refused until an administrator approves it"`
 	Secrets   []Secret     `json:"secrets" nullable:"false"`
 	CreatedAt time.Time    `json:"created_at"`
 	UpdatedAt time.Time    `json:"updated_at"`
@@ -268,7 +269,7 @@ type Trace struct {
 
 func clientView(c *idp.Client) Client {
 	v := Client{
-		Registration: client.FromClient(c), Contract: c.Contract, ManagedBy: c.ManagedBy, Secrets: []Secret{},
+		Registration: client.FromClient(c), Contract: c.Contract, ManagedBy: c.ManagedBy, Pending: c.Pending, Secrets: []Secret{},
 		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
 	}
 	for _, s := range c.Secrets {

@@ -34,7 +34,10 @@ func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) error {
 	if g != nil && err == nil {
 		granted = g.Scopes
 	}
-	view := ui.Consent{Form: v.form, Client: v.shown(), RedirectHost: redirectHost(v), Account: *accountOf(c.User), UserID: c.User.ID}
+	view := ui.Consent{
+		Form: v.form, Client: v.shown(), RedirectHost: redirectHost(v), Account: *accountOf(c.User), UserID: c.User.ID,
+		Unverified: v.client.Stranger(),
+	}
 	for _, s := range scopes(v) {
 		view.Scopes = append(view.Scopes, ui.Scope{Name: s, Allowed: slices.Contains(granted, s)})
 	}

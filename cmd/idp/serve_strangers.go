@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/registration"
+)
+
+// registration returns what lets applications register themselves, nil where they may not.
+func (s *server) registration() (*registration.Service, error) {
+	c := s.config.ClientRegistration
+	if registration.Mode(c.Mode) == registration.Off {
+		return nil, nil
+	}
+	statements := &registration.Statements{Issuers: map[string]idp.ClientKeys{}, Verify: func(ctx context.Context, signer *idp.Client, compact string, algs []string) ([]byte, error) {
+		payload, _, err := s.keysOf.Verify(ctx, signer, compact, algs)
+		return payload, err
+	}}
+	for _, setting := range c.StatementIssuers {
+		issuer, keys, err := registration.ParseIssuer(setting, os.ReadFile)
+		if err != nil {
+			return nil, err
+		}
+		statements.Issuers[issuer] = keys
+	}
+	return registration.New(registration.Config{
+		Store: s.store, Keyring: s.keyring, Audit: s.audit, Throttle: s.throttle, Issuer: s.config.Issuer, Logger: s.logger,
+		Mode: registration.Mode(c.Mode), Scopes: c.Scopes, Grants: c.GrantTypes, Most: c.Quota, PerHour: c.PerHour,
+		Statements: statements, NeedStatement: c.StatementRequired, Outside: s.clients.Outside,
+	})
+}
+
+// sweepClients deletes applications that named themselves and that nobody uses.
+func (s *server) sweepClients(ctx context.Context, now time.Time) (int, error) {
+	sweeper := &registration.Sweeper{Store: s.store, Audit: s.audit, After: s.config.ClientRegistration.UnusedAfter}
+	return sweeper.Sweep(ctx, now)
+}
