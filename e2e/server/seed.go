@@ -188,3 +188,14 @@ func CertBound() Client {
 
 // CertPublic does too, and has no other credentials.
 func CertPublic() Client { return Client{"certpublic", "", "https://certpublic.example/cb", ""} }
+}
+
+// Front may have every response type.
+func Front() Client {
+	return client("front", "https://front.example/cb", "")
+}
+
+// Jarm takes signed answers only, in ES256.
+func Jarm() Client {
+	return client("jarm", "https://jarm.example/cb", "")
+}
