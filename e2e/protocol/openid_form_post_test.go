@@ -36,7 +36,7 @@ func TestFormPost_PageHasAFormAScriptAndAButton(t *testing.T) { // Form Post §2
 	}
 }
 
-func TestFormPost_IsKeptByNobodyAndFramedByNobody(t *testing.T) { // Form Post §4, RFC 9700 §4.16: the page holds what the answer holds
+func TestFormPost_IsKeptByNobodyAndFramedByNobody(t *testing.T) { // Form Post §2, RFC 9700 §4.16: the page holds what the answer holds
 	t.Parallel()
 	s := shared(t)
 	b := s.frontBrowser(t)

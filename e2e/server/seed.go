@@ -188,7 +188,6 @@ func CertBound() Client {
 
 // CertPublic does too, and has no other credentials.
 func CertPublic() Client { return Client{"certpublic", "", "https://certpublic.example/cb", ""} }
-}
 
 // Front may have every response type.
 func Front() Client {

@@ -2,8 +2,8 @@ package idp
 
 import "strings"
 
-// ResponseType is what an authorization request wants from the authorization endpoint (OAuth 2.0 Multiple Response Types §3 and §5, OpenID Connect
-// Core §3). The zero value is "none": yes or no, and nothing else.
+// ResponseType is what an authorization request wants from the authorization endpoint (OAuth 2.0 Multiple Response Types §3, §4, §5, OpenID
+// Connect Core §3). The zero value is "none": yes or no, and nothing else.
 type ResponseType struct{ Code, IDToken, Token bool }
 
 // responseTypes are the canonical spellings by the bits of the members: code 1, id_token 2, token 4.
@@ -11,7 +11,7 @@ var responseTypes = [8]string{
 	ResponseTypeNone, ResponseTypeCode, ResponseTypeIDToken, ResponseTypeCodeIDToken, "", ResponseTypeCodeToken, ResponseTypeIDTokenToken, ResponseTypeCodeIDTokenToken,
 }
 
-// ParseResponseType reads a response type, whose words may stand in any order (RFC 6749 §3.1.1). "token" alone is not one of ours: nobody could tell
+// ParseResponseType reads a response type, whose words may stand in any order (RFC 6749 §3.1.1, Multiple Response Types §5). "token" alone is not one of ours: nobody could tell
 // for whom such a token was made (RFC 9700 §2.1.2).
 func ParseResponseType(words string) (t ResponseType, ok bool) {
 	if words == ResponseTypeNone {

@@ -67,7 +67,7 @@ func (p *Provider) answerAuthorize(w http.ResponseWriter, r *http.Request, a *au
 	}
 }
 
-// signAnswer makes the JWT of an authorization response (JARM §2.1): its parameters, who says so, to whom, and until when. It has no sub, and so is
+// signAnswer makes the JWT of an authorization response (JARM §2.1, §2.2): its parameters, who says so, to whom, and until when. It has no sub, and so is
 // no ID token to anybody who looks.
 func (p *Provider) signAnswer(c *idp.Client, params url.Values, now time.Time) (string, error) {
 	set := make(map[string]any, len(params)+3)

@@ -8,7 +8,7 @@ import (
 )
 
 // readMode finds out what the answer will be and how it travels, before anything else is checked: errors go the same way (OAuth 2.0 Multiple Response
-// Types §2.1). What is wrong with either is told by checkResponseType and checkResponseMode, after the faults that come before them.
+// Types §2.1, OpenID Connect Core §3.2.2.6, §3.3.2.6). What is wrong with either is told by checkResponseType and checkResponseMode, after the faults that come before them.
 func (a *authorizeRequest) readMode() {
 	words := a.Params.Get("response_type")
 	t, known := idp.ParseResponseType(words)

@@ -11,7 +11,7 @@ import (
 )
 
 // addTokens puts the tokens that the response type asks for into the answer (RFC 6749 §4.2.2, OpenID Connect Core §3.2.2.5, §3.3.2.5). None of
-// them is a refresh token.
+// them is a refresh token. The token endpoint makes its own of the same row, so iss and sub agree (OpenID Connect Core §3.3.3.6).
 func (p *Provider) addTokens(ctx context.Context, a *authorizeRequest) error {
 	t := a.ResponseType
 	if !t.Front() {
