@@ -323,3 +323,16 @@ func TestDPoP_ScriptsOfApplicationsMayUseIt(t *testing.T) { // RFC 9449 §8: bro
 		}
 	}
 }
+
+func TestDPoP_TokensOfADeviceAreBound(t *testing.T) { // RFC 9449 §5: every grant; the device is a public client
+	t.Parallel()
+	s := shared(t)
+	p, at := newProver(t, jose.ES256), s.endpoint(t, "token_endpoint")
+	d := s.device(t, server.TV(), "scope", "openid offline_access")
+	s.browser(t).enter(d, s.user(t)).submit("allow")
+	got := s.token(t, proving(usual(d.client), p.proof("POST", at, "")), "grant_type", grantDevice, "device_code", d.code).wantBound()
+	s.ask(t, "Bearer", got.access, "").want(http.StatusUnauthorized)
+	refresh := []string{"grant_type", "refresh_token", "refresh_token", got.refresh}
+	s.token(t, usual(d.client), refresh...).wantError(http.StatusBadRequest, "invalid_grant")
+	s.token(t, proving(usual(d.client), p.proof("POST", at, "")), refresh...).wantBound()
+}

@@ -96,12 +96,16 @@ func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
 
 // redeem turns what was approved into an authorization, in one statement of which one poll alone wins.
 func (g *Pending) redeem(ctx context.Context, s *Session, token secret.Token, poll *store.PendingPoll) error {
+	if err := s.once(ctx); err != nil {
+		return err
+	}
 	contract := &s.Client.Contract
 	redemption := store.PendingRedemption{
 		ID: token.ID, Kind: g.Kind, Digest: token.Digest, ClientID: s.Client.ID, Request: idp.CodeRequest{TraceID: s.Trace.ID},
 		// As with a code: OpenID Connect Core §11.
 		Refreshable: slices.Contains(poll.Scopes, idp.ScopeOfflineAccess) && slices.Contains(s.Client.GrantTypes, idp.GrantRefreshToken),
 		Expires:     s.Now.Add(contract.AccessTokenTTL.Duration()),
+		BoundKey:    s.bindTo(),
 	}
 	refresh := secret.Token{}
 	if redemption.Refreshable {
