@@ -54,7 +54,7 @@ needs, and every other flag is laid over that:
 		if err := through(doc, &n); err != nil {
 			return err
 		}
-		if n.Secret == "" && !n.Client().Public() {
+		if n.Secret == "" && n.Client().HasSecret() {
 			if err := a.checkSecretFile(file); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"idp/internal/audit"
+	"idp/internal/client"
 	"idp/internal/directory"
 	"idp/internal/keys"
 	"idp/internal/secret"
@@ -151,7 +152,47 @@ func sealedValues(ctx context.Context, s *store.Store) ([]sealedValue, error) {
 			replace: func(ctx context.Context, sealed string) error { return s.UpdateProvider(ctx, p.Provider, sealed) },
 		})
 	}
-	return values, nil
+	return sealedSecrets(ctx, s, values)
+}
+
+// sealedSecrets adds the secrets that clients sign with.
+func sealedSecrets(ctx context.Context, s *store.Store, values []sealedValue) ([]sealedValue, error) {
+	const batch = 500
+	for after := ""; ; {
+		list, err := s.Clients(ctx, store.Page{After: after, Limit: batch})
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range list {
+			after = c.ID
+			for _, kept := range c.Secrets {
+				if kept.Sealed == "" {
+					continue
+				}
+				values = append(values, sealedValue{
+					what: "secret of client " + c.ID, sealed: kept.Sealed, binding: client.SecretBinding(c.ID, kept.ID),
+					replace: func(ctx context.Context, sealed string) error { return resealSecret(ctx, s, c.ID, kept.ID, sealed) },
+				})
+			}
+		}
+		if len(list) < batch {
+			return values, nil
+		}
+	}
+}
+
+// resealSecret replaces one secret of a client, which may have several.
+func resealSecret(ctx context.Context, s *store.Store, id, secretID, sealed string) error {
+	c, err := s.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	for i := range c.Secrets {
+		if c.Secrets[i].ID == secretID {
+			c.Secrets[i].Sealed = sealed
+		}
+	}
+	return s.UpdateClient(ctx, c, c.UpdatedAt)
 }
 
 // reseal encrypts with the active key whatever another one encrypted, all of it or nothing.

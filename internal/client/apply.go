@@ -258,21 +258,23 @@ func (s *Service) step(old *idp.Client, doc Document, source string) (step, erro
 // secrets makes the client's secrets those that the file names, and leaves them as they are if it names none.
 func (s *Service) secrets(c *idp.Client, doc Document, at time.Time) ([]Change, error) {
 	if len(doc.Secrets)+len(doc.Digests) == 0 {
-		if c.Public() && len(c.Secrets) > 0 {
-			n := len(c.Secrets)
-			c.Secrets = nil
+		n := len(c.Secrets)
+		keepSecrets(c)
+		if len(c.Secrets) < n {
 			return []Change{{Field: "secrets", From: count(n, 0), To: count(0, 0)}}, nil
 		}
-		if !c.Public() && len(c.Secrets) == 0 {
+		if c.HasSecret() && len(c.Secrets) == 0 {
 			return nil, idp.Invalidf("secrets", "A new client needs a secret. Name one in secret_file, secret_env or secret_digest, or use the authentication method %q.", idp.AuthNone)
 		}
 		return nil, nil
 	}
+	keepSecrets(c)
+	signs := c.Authenticates(idp.AuthClientSecretJWT)
 	had := c.Secrets
 	var kept []idp.ClientSecret
 	fresh := 0
 	keep := func(is func(idp.ClientSecret) bool, made idp.ClientSecret) {
-		if i := slices.IndexFunc(had, func(h idp.ClientSecret) bool { return h.ExpiresAt == nil && is(h) }); i >= 0 {
+		if i := slices.IndexFunc(had, func(h idp.ClientSecret) bool { return h.ExpiresAt == nil && (h.Sealed != "") == signs && is(h) }); i >= 0 {
 			kept = append(kept, had[i])
 			return
 		}
@@ -285,12 +287,20 @@ func (s *Service) secrets(c *idp.Client, doc Document, at time.Time) ([]Change, 
 			faults = append(faults, err)
 			continue
 		}
+		made, err := s.newSecret(c, text.Reveal(), at)
+		if err != nil {
+			return nil, err
+		}
 		keep(func(h idp.ClientSecret) bool {
 			return s.Keyring.VerifyDigest(idp.SecretPurpose, h.Digest, text.Reveal())
-		}, s.newSecret(text.Reveal(), at))
+		}, made)
 	}
 	for _, digest := range doc.Digests {
-		if err := s.checkDigest(digest); err != nil {
+		err := s.checkDigest(digest)
+		if signs { // RFC 7518 §3.2: it is the key, so it must be there to verify with
+			err = idp.Invalidf("secret_digest", "The authentication method %q needs the secret itself. Name it in secret_file or secret_env.", idp.AuthClientSecretJWT)
+		}
+		if err != nil {
 			faults = append(faults, err)
 			continue
 		}

@@ -361,7 +361,7 @@ func FuzzParseFiles(f *testing.F) {
 		}
 		for _, doc := range docs {
 			c := doc.Client()
-			if !c.Public() {
+			if c.HasSecret() {
 				c.Secrets = []idp.ClientSecret{{ID: "x", Digest: "x"}}
 			}
 			if err := c.Validate(); err != nil {

@@ -68,16 +68,17 @@ func explain(c *idp.Client, now time.Time) []Finding {
 type addFunc func(check string, level Level, field, cause, mend string)
 
 func explainSecrets(c *idp.Client, now time.Time, add addFunc) {
-	if c.Public() {
+	if !c.HasSecret() {
 		return
 	}
-	good, lasting := 0, 0
+	good, lasting, signs := 0, 0, false
 	for _, s := range c.Secrets {
 		if s.ExpiresAt == nil {
 			lasting++
 		}
 		if s.ExpiresAt == nil || now.Before(*s.ExpiresAt) {
 			good++
+			signs = signs || s.Sealed != ""
 		}
 	}
 	switch {
@@ -87,6 +88,9 @@ func explainSecrets(c *idp.Client, now time.Time, add addFunc) {
 		add("secret_several", LevelNote, "secrets", fmt.Sprintf("%d secrets are good for ever.", lasting), "If a change of secret has been finished, remove the old one.")
 	}
 	basic, post := slices.Contains(c.AuthMethods, idp.AuthClientSecretBasic), slices.Contains(c.AuthMethods, idp.AuthClientSecretPost)
+	if c.Authenticates(idp.AuthClientSecretJWT) && !signs && good > 0 {
+		add("secret_not_readable", LevelWarning, "secrets", "The client may sign with its secret, but its secrets were made before and kept as digests: nothing that it signs can be verified.", "Make a new one with `idp client rotate-secret`.")
+	}
 	if basic != post { // RP-3
 		add("auth_method_single", LevelNote, "token_endpoint_auth_methods", "Only one of client_secret_basic and client_secret_post is allowed. Some libraries exchange the code with one and refresh with the other.", "Allow both unless you know the library.")
 	}

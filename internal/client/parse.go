@@ -224,7 +224,7 @@ func namesOf(fields map[string]reflect.Value) []string {
 // it as it is.
 func (p *parser) validate(doc Document, lines map[string]int) {
 	c := doc.Client()
-	if !c.Public() || len(doc.Secrets)+len(doc.Digests) > 0 {
+	if c.HasSecret() || len(doc.Secrets)+len(doc.Digests) > 0 {
 		c.Secrets = []idp.ClientSecret{{ID: "file", Digest: "file"}}
 	}
 	for _, fault := range idp.Faults(c.Validate()) {

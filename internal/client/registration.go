@@ -45,6 +45,7 @@ type Topics struct {
 	idp.ClientSender
 	idp.ClientApplication
 	idp.ClientKeys
+	idp.ClientAuthentication
 	idp.ClientLogout
 	idp.ClientFormats
 	idp.ClientSubject
@@ -119,14 +120,15 @@ func FromClient(c *idp.Client) Registration {
 
 func topicsOf(c *idp.Client) Topics {
 	return Topics{
-		ClientAnswers:     c.ClientAnswers,
-		ClientRequests:    c.ClientRequests,
-		ClientSender:      c.ClientSender,
-		ClientApplication: c.ClientApplication,
-		ClientKeys:        c.ClientKeys,
-		ClientLogout:      c.ClientLogout,
-		ClientFormats:     c.ClientFormats,
-		ClientSubject:     c.ClientSubject,
+		ClientAnswers:        c.ClientAnswers,
+		ClientRequests:       c.ClientRequests,
+		ClientSender:         c.ClientSender,
+		ClientApplication:    c.ClientApplication,
+		ClientKeys:           c.ClientKeys,
+		ClientAuthentication: c.ClientAuthentication,
+		ClientLogout:         c.ClientLogout,
+		ClientFormats:        c.ClientFormats,
+		ClientSubject:        c.ClientSubject,
 	}
 }
 
@@ -144,6 +146,7 @@ func (r Registration) On(c *idp.Client) {
 	c.ClientSender = r.ClientSender
 	c.ClientApplication = r.ClientApplication
 	c.ClientKeys = r.ClientKeys
+	c.ClientAuthentication = r.ClientAuthentication
 	c.ClientLogout = r.ClientLogout
 	c.ClientFormats = r.ClientFormats
 	c.ClientSubject = r.ClientSubject

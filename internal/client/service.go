@@ -84,18 +84,24 @@ func (s *Service) Create(ctx context.Context, c *idp.Client, o SecretOptions) (c
 	if o.Generate && o.Bring != "" {
 		return nil, "", idp.Invalidf("client_secret", "A secret was brought and one is to be generated. Do one of the two.")
 	}
-	if !made.Public() {
-		if o.Generate {
-			secretText = secret.NewClientSecret()
-			made.Secrets = []idp.ClientSecret{s.newSecret(secretText, made.CreatedAt)}
-		}
-	} else if o.Bring != "" {
-		return nil, "", idp.Invalidf("client_secret", "A client with the authentication method %q has no secret. Leave it out.", idp.AuthNone)
+	if !made.HasSecret() && o.Bring != "" {
+		return nil, "", idp.Invalidf("client_secret", "A client with the authentication method %s has no secret. Leave it out.", strings.Join(made.AuthMethods, ", "))
+	}
+	text := o.Bring
+	if made.HasSecret() && o.Generate {
+		secretText = secret.NewClientSecret()
+		text = secretText
 	}
 	var bad error
 	if o.Bring != "" {
 		bad = secret.HighEntropy(o.Bring)
-		made.Secrets = []idp.ClientSecret{s.newSecret(o.Bring, made.CreatedAt)}
+	}
+	if text != "" {
+		fresh, err := s.newSecret(&made, text, made.CreatedAt)
+		if err != nil {
+			return nil, "", err
+		}
+		made.Secrets = []idp.ClientSecret{fresh}
 	}
 	if err := errors.Join(made.Validate(), bad); err != nil {
 		return nil, "", err
@@ -144,9 +150,7 @@ func (s *Service) update(ctx context.Context, id string, change func(*idp.Client
 	}
 	next.ID, next.CreatedAt, next.UpdatedAt, next.Secrets = old.ID, old.CreatedAt, old.UpdatedAt, old.Secrets
 	next.ApplyDefaults()
-	if next.Public() {
-		next.Secrets = nil
-	}
+	keepSecrets(next)
 	if err := next.Validate(); err != nil {
 		return nil, err
 	}
@@ -174,11 +178,15 @@ func (s *Service) RotateSecret(ctx context.Context, id string, overlap time.Dura
 		if err != nil {
 			return err
 		}
-		if old.Public() {
-			return &idp.Error{Kind: idp.Conflict, Code: "public_client", Message: fmt.Sprintf("The client %s has no secret: its authentication method is %q.", id, idp.AuthNone)}
+		if !old.HasSecret() {
+			return &idp.Error{Kind: idp.Conflict, Code: "public_client", Message: fmt.Sprintf("The client %s has no secret: its authentication method is %s.", id, strings.Join(old.AuthMethods, ", "))}
 		}
 		next, at := clone(old), now()
-		next.Secrets = append(ending(old.Secrets, at, overlap), s.newSecret(text, at))
+		fresh, err := s.newSecret(next, text, at)
+		if err != nil {
+			return err
+		}
+		next.Secrets = append(ending(old.Secrets, at, overlap), fresh)
 		if err := next.Validate(); err != nil {
 			return err
 		}
@@ -311,10 +319,6 @@ func taken(err error, id string) error {
 		return &idp.Error{Kind: idp.Conflict, Code: "client_exists", Field: "client_id", Message: fmt.Sprintf("There is a client %s already. Choose another id, or change that one.", id), Err: err}
 	}
 	return err
-}
-
-func (s *Service) newSecret(text string, at time.Time) idp.ClientSecret {
-	return idp.ClientSecret{ID: idp.NewID(), Digest: s.Keyring.KeyedDigest(idp.SecretPurpose, text), CreatedAt: at}
 }
 
 func (s *Service) write(ctx context.Context, t audit.Type, id string, details map[string]string) error {

@@ -3,6 +3,8 @@ package clientkeys
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"sync"
@@ -94,10 +96,15 @@ func (k *Keys) find(ctx context.Context, c *idp.Client, fits func(*jose.JSONWebK
 	return nil, nil
 }
 
-// HasCertificate reports whether a certificate, in DER, is the leaf of one of the client's keys (x5c, RFC 7517 §4.7).
-func (k *Keys) HasCertificate(ctx context.Context, c *idp.Client, der []byte) (bool, error) {
+// HasCertificate reports whether a certificate is one of the client's: the leaf of a key's chain (x5c, RFC 7517 §4.7), or one of a key that was published
+// without a chain.
+func (k *Keys) HasCertificate(ctx context.Context, c *idp.Client, leaf *x509.Certificate) (bool, error) {
 	keys, err := k.find(ctx, c, func(key *jose.JSONWebKey) bool {
-		return len(key.Certificates) > 0 && bytes.Equal(key.Certificates[0].Raw, der)
+		if len(key.Certificates) > 0 {
+			return bytes.Equal(key.Certificates[0].Raw, leaf.Raw)
+		}
+		own, comparable := key.Key.(interface{ Equal(crypto.PublicKey) bool })
+		return key.Use != "enc" && comparable && own.Equal(leaf.PublicKey)
 	})
 	return len(keys) > 0, err
 }

@@ -398,7 +398,7 @@ func TestHasCertificate_IsTheLeafOfAKey(t *testing.T) { // RFC 8705 §2.2.2
 	c := &idp.Client{ID: "app", ClientKeys: idp.ClientKeys{JWKSURI: s.URL}}
 	k := newKeys(t)
 	has := func(cert *x509.Certificate) bool {
-		ok, err := k.HasCertificate(t.Context(), c, cert.Raw)
+		ok, err := k.HasCertificate(t.Context(), c, cert)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -411,6 +411,11 @@ func TestHasCertificate_IsTheLeafOfAKey(t *testing.T) { // RFC 8705 §2.2.2
 	k.age(c.JWKSURI, floor)
 	if !has(two) {
 		t.Error("a new certificate: want the address read again")
+	}
+	s.publish(t, jwk(first, "k", "", ""), jwk(second, "e", "enc", ""))
+	k.age(c.JWKSURI, floor)
+	if !has(one) || has(two) {
+		t.Error("a key without a chain: want any certificate of it, and none of a key for encryption")
 	}
 }
 

@@ -65,6 +65,10 @@ type Config struct {
 	Metrics bool `key:"metrics" default:"true"`
 	// Limits bounds what a stranger may send.
 	Limits Limits `key:"limits"`
+	// TLS lets the server end TLS itself, without a proxy in front.
+	TLS TLS `key:"tls"`
+	// MTLS says how applications that prove themselves by a certificate of their own reach this server (RFC 8705).
+	MTLS MTLS `key:"mtls"`
 	// Outbound says what this server may call because an application named it: its keys, its notification addresses.
 	Outbound Outbound `key:"outbound"`
 	// SeedFile names users and clients to create at every start, for tests and demonstrations. The server refuses to start with it
@@ -261,6 +265,28 @@ type ClientDocuments struct {
 	Quota int `key:"quota" default:"1000" min:"0" max:"1000000"`
 	// PerHour is how many applications that are not yet known one address (IPv6: its /64) may bring along in an hour.
 	PerHour int `key:"per_hour" default:"30" min:"1" max:"1000000"`
+// TLS lets the server end TLS itself, without a proxy in front.
+type TLS struct {
+	// CertFile holds the server's certificate and those between it and the root, in PEM. With it the server speaks https alone at listen: TLS 1.3, and
+	// 1.2 with ECDHE and AES-GCM. Both files are read again when they change.
+	CertFile string `key:"cert_file" path:"file" example:"/etc/idp/tls.crt"`
+	// KeyFile holds the certificate's private key, in PEM.
+	KeyFile string `key:"key_file" path:"file" example:"/etc/idp/tls.key"`
+}
+
+// MTLS says how applications that prove themselves by a certificate of their own reach this server (RFC 8705).
+type MTLS struct {
+	// Certificates says where applications' certificates come from: "tls" asks for one when this server ends TLS itself, "header" takes what a trusted
+	// proxy found in its own connection and writes into a header. Nobody needs to have one.
+	Certificates string `key:"certificates" default:"off" enum:"off,tls,header"`
+	// Header is where a proxy of trusted_proxies writes the certificate, as RFC 9440 says or as PEM with percent escapes (nginx). The proxy must remove the
+	// header from what applications send; from anybody else's requests this server removes it.
+	Header string `key:"header" default:"Client-Cert"`
+	// CAFile holds the authorities, in PEM, whose certificates the method tls_client_auth takes. Without it there is only self_signed_tls_client_auth.
+	CAFile string `key:"ca_file" path:"file" example:"/etc/idp/clients-ca.pem"`
+	// URL is a second address of this server, for applications with certificates; discovery tells it as mtls_endpoint_aliases. If this server
+	// ends TLS, only connections to this host are asked for a certificate, so that no browser shows its user a list of them.
+	URL string `key:"url" example:"https://mtls.id.example.com"`
 }
 
 // Limits bounds what a stranger may send.

@@ -31,6 +31,7 @@ func (c *Config) validate(fs *Faults) {
 	c.validateDatabase(fault)
 	c.validatePassword(fault)
 	c.validateOthers(fault)
+	c.validateTLS(fault)
 }
 
 type report func(key, format string, args ...any)
@@ -206,5 +207,36 @@ func (c *Config) validateStrangers(fault report) {
 		if host == "" || strings.ContainsAny(host, "/:@*?# \t") || host != strings.ToLower(host) {
 			fault("client_documents.hosts", "%q is no host in lower case. Write one such as vscode.dev, or .tools.example for all below it.", host)
 		}
+func (c *Config) validateTLS(fault report) {
+	ends := c.TLS.CertFile != "" && c.TLS.KeyFile != ""
+	switch {
+	case (c.TLS.CertFile == "") != (c.TLS.KeyFile == ""):
+		fault("tls.cert_file", "and tls.key_file belong together, and one of them is missing. Give both, or none if a proxy ends TLS.")
+	case ends && strings.HasPrefix(c.Issuer, "http:"):
+		fault("issuer", "%q is not https, and the server ends TLS itself (tls.cert_file). Write https.", c.Issuer)
+	}
+	switch c.MTLS.Certificates {
+	case "tls":
+		if !ends {
+			fault("mtls.certificates", "is \"tls\", and this server ends no TLS. Give tls.cert_file and tls.key_file, or write header if a proxy ends it.")
+		}
+	case "header":
+		if len(c.TrustedProxies) == 0 {
+			fault("mtls.certificates", "is \"header\", and nobody's headers are believed. Name the proxy in trusted_proxies.")
+		}
+	case "off":
+		if c.MTLS.URL != "" {
+			fault("mtls.url", "is set, and no certificate arrives. Set mtls.certificates, or remove it.")
+		}
+	}
+	if !regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`).MatchString(c.MTLS.Header) {
+		fault("mtls.header", "%q is no name of a header. Write Client-Cert, or the name that your proxy uses.", c.MTLS.Header)
+	}
+	if c.MTLS.URL == "" {
+		return
+	}
+	// The paths are the issuer's: an alias differs from its endpoint in the host alone.
+	if u, err := url.Parse(c.MTLS.URL); err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Host != strings.ToLower(u.Host) {
+		fault("mtls.url", "%q is no https address of a host alone. Write it without a path, such as https://mtls.id.example.com.", c.MTLS.URL)
 	}
 }

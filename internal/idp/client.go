@@ -47,6 +47,7 @@ type Client struct {
 
 	ClientOrigin `json:"origin,omitzero"` // not the operator's words; kept in the database alone
 	ClientKeys
+	ClientAuthentication
 	ClientLogout
 	ClientFormats
 	ClientSubject
@@ -78,11 +79,12 @@ type Seconds int64
 // Duration returns s as a time.Duration.
 func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Second }
 
-// ClientSecret is one secret of a client, of which only a keyed digest is kept. Several may be valid at once, so that a secret
+// ClientSecret is one secret of a client, of which only a keyed digest is kept, unless the client signs with it. Several may be valid at once, so that a secret
 // can be changed without an outage.
 type ClientSecret struct {
 	ID        string     `json:"id"`
-	Digest    string     `json:"digest"` // secret.KeyedDigest
+	Digest    string     `json:"digest"`           // secret.KeyedDigest
+	Sealed    string     `json:"sealed,omitempty"` // the secret itself, encrypted; of client_secret_jwt alone, which is verified with it
 	CreatedAt time.Time  `json:"created_at"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
@@ -93,10 +95,6 @@ const (
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
 	GrantImplicit          = "implicit" // tokens from the authorization endpoint; the token endpoint knows nothing of it
-
-	AuthNone              = "none"
-	AuthClientSecretBasic = "client_secret_basic"
-	AuthClientSecretPost  = "client_secret_post"
 
 	ResponseTypeNone             = "none"
 	ResponseTypeCode             = "code"

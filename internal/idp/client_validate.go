@@ -23,11 +23,6 @@ func SupportedGrantTypes() []string {
 	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit, GrantDeviceCode}
 }
 
-// SupportedAuthMethods lists the ways in which a client may prove itself at the token endpoint.
-func SupportedAuthMethods() []string {
-	return []string{AuthClientSecretBasic, AuthClientSecretPost, AuthNone}
-}
-
 // ApplyDefaults fills what a registration left out. Lists that are nil get their default; empty lists stay empty. Every default
 // is written into the client, so that a later release cannot change it underneath.
 func (c *Client) ApplyDefaults() {
@@ -107,6 +102,7 @@ func (c *Client) Validate() error {
 	c.checkKeys(f)
 	c.checkFormats(f)
 	c.checkSubject(f)
+	c.checkAuthentication(f)
 	return errors.Join(f.list...)
 }
 
@@ -143,29 +139,6 @@ func (c *Client) checkIdentity(f *faults) {
 // isShownName reports whether a name can stand on the consent page.
 func isShownName(name string) bool {
 	return name != "" && utf8.RuneCountInString(name) <= maxName && shownText(name)
-}
-
-func (c *Client) checkCredentials(f *faults) {
-	if len(c.AuthMethods) == 0 {
-		f.add("token_endpoint_auth_methods", "No way to authenticate is named. Use %s, or only %q for an application that can keep no secret.", list(SupportedAuthMethods()), AuthNone)
-	}
-	checkWordsOf(f, "token_endpoint_auth_methods", c.AuthMethods, SupportedAuthMethods())
-	if len(c.AuthMethods) > 1 && slices.Contains(c.AuthMethods, AuthNone) {
-		f.add("token_endpoint_auth_methods", "%q stands with other methods: a client that may leave its secret out has none. Name either %q alone, or the others.", AuthNone, AuthNone)
-	}
-	switch {
-	case c.Public() && len(c.Secrets) > 0:
-		f.add("secrets", "A client with the authentication method %q has no secret: anybody could read it out of the application. Remove the secret, or use %q.", AuthNone, AuthClientSecretBasic)
-	case !c.Public() && len(c.Secrets) == 0:
-		f.add("secrets", "The client has no secret. Let one be generated, or use the authentication method %q.", AuthNone)
-	case len(c.Secrets) > maxSecrets:
-		f.add("secrets", "There are %d secrets; %d is the most. Remove those that have expired.", len(c.Secrets), maxSecrets)
-	}
-	for i, s := range c.Secrets {
-		if s.ID == "" || s.Digest == "" {
-			f.add(at("secrets", i), "The secret has no id or no digest.")
-		}
-	}
 }
 
 func (c *Client) checkFlows(f *faults) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"idp/internal/clientkeys"
@@ -53,8 +54,11 @@ type metadata struct {
 	IntrospectionEncs     []string `json:"introspection_encryption_enc_values_supported"`
 	AnswerAlgs            []string `json:"authorization_signing_alg_values_supported"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	RevocationMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
 	Prompts               []string `json:"prompt_values_supported"`
@@ -72,7 +76,7 @@ type metadata struct {
 
 // discovery prepares the document: it depends on nothing that changes while the server runs.
 func (p *Provider) discovery() (document, error) {
-	secretMethods := []string{idp.AuthClientSecretBasic, idp.AuthClientSecretPost}
+	methods, algs := p.authMethods(), assertionAlgs()
 	m := metadata{
 		Issuer:                p.Issuer, // RFC 8414 §3.3: to the letter what the address was made of
 		AuthorizationEndpoint: p.Issuer + pathAuthorize,
@@ -88,37 +92,40 @@ func (p *Provider) discovery() (document, error) {
 		Scopes: []string{
 			idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles,
 		},
-		Claims:               claims.Supported(),
-		ClaimTypes:           []string{"normal"},
-		ResponseTypes:        idp.SupportedResponseTypes(),
-		ResponseModes:        idp.SupportedResponseModes(),
-		GrantTypes:           append(p.grantTypes(), idp.GrantImplicit),
-		SubjectTypes:         idp.SupportedSubjectTypes(),
-		IDTokenAlgs:          idp.SupportedSigningAlgs(),
-		IDTokenEncAlgs:       idp.SupportedEncryptionAlgs(),
-		IDTokenEncs:          idp.SupportedEncryptionEncs(),
-		UserInfoAlgs:         idp.SupportedSigningAlgs(),
-		UserInfoEncAlgs:      idp.SupportedEncryptionAlgs(),
-		UserInfoEncs:         idp.SupportedEncryptionEncs(),
-		IntrospectionAlgs:    idp.SupportedSigningAlgs(),
-		IntrospectionEncAlgs: idp.SupportedEncryptionAlgs(),
-		IntrospectionEncs:    idp.SupportedEncryptionEncs(),
-		AnswerAlgs:           idp.SupportedSigningAlgs(), // JARM §4
-		TokenAuthMethods:     append(secretMethods, idp.AuthNone),
-		IntrospectionMethods: secretMethods,
-		RevocationMethods:    append(secretMethods, idp.AuthNone),
-		ChallengeMethods:     []string{"S256"},
-		DPoPAlgs:             idp.DPoPAlgorithms(),
-		Prompts:              []string{interaction.PromptNone, interaction.PromptLogin, interaction.PromptConsent, interaction.PromptSelectAccount},
-		Displays:             []string{"page"},
-		UILocales:            p.UILocales,
-		RequestParameter:     true,
-		RequestURIParameter:  true,
-		RequestURIRegistered: true,
-		RequestObjectAlgs:    append(clientkeys.SigningAlgs(), idp.RequestObjectUnsigned),
-		RequestObjectKeyAlgs: idp.SupportedEncryptionAlgs(),
-		RequestObjectEncs:    idp.SupportedEncryptionEncs(),
-		IssParameter:         true,
+		Claims:                claims.Supported(),
+		ClaimTypes:            []string{"normal"},
+		ResponseTypes:         idp.SupportedResponseTypes(),
+		ResponseModes:         idp.SupportedResponseModes(),
+		GrantTypes:            append(p.grantTypes(), idp.GrantImplicit),
+		SubjectTypes:          idp.SupportedSubjectTypes(),
+		IDTokenAlgs:           idp.SupportedSigningAlgs(),
+		IDTokenEncAlgs:        idp.SupportedEncryptionAlgs(),
+		IDTokenEncs:           idp.SupportedEncryptionEncs(),
+		UserInfoAlgs:          idp.SupportedSigningAlgs(),
+		UserInfoEncAlgs:       idp.SupportedEncryptionAlgs(),
+		UserInfoEncs:          idp.SupportedEncryptionEncs(),
+		IntrospectionAlgs:     idp.SupportedSigningAlgs(),
+		IntrospectionEncAlgs:  idp.SupportedEncryptionAlgs(),
+		IntrospectionEncs:     idp.SupportedEncryptionEncs(),
+		AnswerAlgs:            idp.SupportedSigningAlgs(), // JARM §4
+		TokenAuthMethods:      append(methods, idp.AuthNone),
+		TokenAuthAlgs:         algs,
+		IntrospectionMethods:  methods,
+		IntrospectionAuthAlgs: algs,
+		RevocationMethods:     append(methods, idp.AuthNone),
+		RevocationAuthAlgs:    algs,
+		ChallengeMethods:      []string{"S256"},
+		DPoPAlgs:              idp.DPoPAlgorithms(),
+		Prompts:               []string{interaction.PromptNone, interaction.PromptLogin, interaction.PromptConsent, interaction.PromptSelectAccount},
+		Displays:              []string{"page"},
+		UILocales:             p.UILocales,
+		RequestParameter:      true,
+		RequestURIParameter:   true,
+		RequestURIRegistered:  true,
+		RequestObjectAlgs:     append(clientkeys.SigningAlgs(), idp.RequestObjectUnsigned),
+		RequestObjectKeyAlgs:  idp.SupportedEncryptionAlgs(),
+		RequestObjectEncs:     idp.SupportedEncryptionEncs(),
+		IssParameter:          true,
 	}
 	if p.Registration != nil {
 		m.RegistrationEndpoint = p.Issuer + pathRegister
@@ -129,6 +136,24 @@ func (p *Provider) discovery() (document, error) {
 	}
 	sum := sha256.Sum256(body)
 	return document{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}, nil
+}
+
+// authMethods lists the ways in which a confidential client may prove itself here. Those by certificate are left out where none can arrive.
+func (p *Provider) authMethods() []string {
+	var out []string
+	for _, method := range idp.SupportedAuthMethods() {
+		switch {
+		case method == idp.AuthNone, method == idp.AuthSelfSignedTLSClient && !p.MTLS.Accepted, method == idp.AuthTLSClient && (!p.MTLS.Accepted || p.MTLS.Roots == nil):
+		default:
+			out = append(out, method)
+		}
+	}
+	return slices.Clip(out)
+}
+
+// assertionAlgs lists the algorithms of client assertions (RFC 8414 §2: never none).
+func assertionAlgs() []string {
+	return append(idp.AssertionAlgs(idp.AuthPrivateKeyJWT), idp.AssertionAlgs(idp.AuthClientSecretJWT)...)
 }
 
 // Discovery serves the metadata (OpenID Connect Discovery §4, RFC 8414 §3).

@@ -136,10 +136,14 @@ func TestDiscovery_SaysWhatIsAccepted(t *testing.T) {
 		for _, method := range idp.SupportedAuthMethods() {
 			c := *w.client
 			c.ID, c.AuthMethods = strings.ReplaceAll(method+path, "/", "."), []string{method}
+			w.equip(t, &c)
 			must(t, w.store.CreateClient(t.Context(), &c))
 			form := url.Values{"token": {"x"}, "grant_type": {"refresh_token"}, "refresh_token": {"x"}}
 			r := func() *http.Request {
 				switch method {
+				case idp.AuthClientSecretJWT, idp.AuthPrivateKeyJWT:
+					form.Set("client_assertion_type", assertionType)
+					form.Set("client_assertion", w.assertion(t, &c, method))
 				case idp.AuthClientSecretPost:
 					form.Set("client_secret", w.secret)
 					fallthrough

@@ -50,7 +50,7 @@ func (p *Provider) Introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	// RFC 7662 §2.1, §2.3: whoever cannot prove who they are may not ask.
 	if caller.Public() {
-		p.answerError(w, r, &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: "Introspection needs a client with a secret."}, "")
+		p.answerError(w, r, &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: "Introspection needs a client that proves who it is."}, "")
 		return
 	}
 	answer, err := p.introspect(r.Context(), caller, token, now)

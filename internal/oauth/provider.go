@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -38,6 +39,7 @@ type Config struct {
 	ClientKeys   *clientkeys.Keys
 	Subjects     *subject.Names
 	Outbound     *outbound.Client
+	MTLS         MTLS
 	Keys         *keys.Manager
 	Keyring      *secret.Keyring
 	Sessions     *session.Manager
@@ -72,6 +74,13 @@ type SignedOut struct {
 	Return    string      // where the browser goes on, registered and with its state; empty for nowhere
 	UILocales string
 	Clients   []idp.SessionClient // that hear of the end
+}
+
+// MTLS says how clients with certificates reach this server (RFC 8705).
+type MTLS struct {
+	Accepted bool           // certificates come, from TLS connections or from proxies
+	Roots    *x509.CertPool // authorities of tls_client_auth; nil: nobody is authenticated that way
+	Origin   string         // scheme and host of the endpoint aliases; empty for none
 }
 
 // PageError is what an error page says.
@@ -116,7 +125,7 @@ func New(c Config) (*Provider, error) {
 	}
 	p := &Provider{
 		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
-		auth: &clientauth.Authenticator{Clients: c.Clients, Keyring: c.Keyring}, loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
+		auth: newAuthenticator(c, u), loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
 		objects: &requestobject.Reader{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound},
 	}
 	if p.metrics == nil {
@@ -133,6 +142,18 @@ func New(c Config) (*Provider, error) {
 	p.engine = fosite.NewOAuth2Provider(storage{p.Clients}, newEngineConfig(p))
 	p.meta, err = p.discovery()
 	return p, err
+}
+
+// newAuthenticator returns what every back-channel endpoint asks who is there.
+func newAuthenticator(c Config, issuer *url.URL) *clientauth.Authenticator {
+	a := &clientauth.Authenticator{
+		Clients: c.Clients, Keyring: c.Keyring, Keys: c.ClientKeys, Store: c.Store, Issuer: c.Issuer, TLSRoots: c.MTLS.Roots,
+		Origins: []string{issuer.Scheme + "://" + issuer.Host}, TokenPath: issuer.Path + pathToken,
+	}
+	if c.MTLS.Origin != "" {
+		a.Origins = append(a.Origins, c.MTLS.Origin)
+	}
+	return a
 }
 
 // grantNamed returns the entry of a grant type, or nil.

@@ -2,6 +2,7 @@ package clientauth
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/url"
@@ -9,9 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"idp/internal/clientkeys"
 	"idp/internal/directory"
 	"idp/internal/idp"
 	"idp/internal/secret"
+	"idp/internal/store"
 	"idp/internal/trace"
 )
 
@@ -25,25 +28,33 @@ type Failure struct {
 // Error returns the description.
 func (f *Failure) Error() string { return f.Description }
 
-// Authenticator authenticates clients from memory. Safe for concurrent use.
+// Authenticator authenticates clients, all but those that sign from memory. Safe for concurrent use.
 type Authenticator struct {
 	Clients *directory.Clients
 	Keyring *secret.Keyring
+	Keys    *clientkeys.Keys
+	Store   *store.Store
+	Issuer  string
+	// Origins are those of the issuer and of the mTLS aliases.
+	Origins []string
+	// TokenPath is the path of the token endpoint, whose address is an audience of assertions at every endpoint.
+	TokenPath string
+	// TLSRoots are the authorities that tls_client_auth trusts; nil: nobody is authenticated that way.
+	TLSRoots *x509.CertPool
 }
 
-// credentials is what the request presents.
-type credentials struct {
-	method, id, secret string
+func unknown() *Failure {
+	return &Failure{"invalid_client", "Client authentication failed. The client's id, its secret or its method of authentication is wrong."}
 }
 
-// Authenticate returns the client that the request proves to come from. The error is a *Failure, or that of the directory (the
-// database is away). Each outcome is a line of the trace.
+// Authenticate returns the client that the request proves to come from. The error is a *Failure, or that of the database, which is
+// away. Each outcome is a line of the trace.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form url.Values, t *trace.T, now time.Time) (*idp.Client, error) {
 	cred, failure := read(r, form)
 	if failure != nil {
 		t.Fail(idp.Check{
-			Name: "client authentication", Expected: "one method: client_secret_basic, client_secret_post or none",
-			Received: failure.Description, Mend: "Send the client's credentials once, in the Authorization header or in the body.", Clause: "RFC 6749 §2.3",
+			Name: "client authentication", Expected: "one method: " + strings.Join(idp.SupportedAuthMethods(), ", "),
+			Received: failure.Description, Mend: "Send the client's credentials once: in the Authorization header, in the body, or as an assertion.", Clause: "RFC 6749 §2.3",
 		})
 		return nil, failure
 	}
@@ -52,14 +63,16 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return nil, err
 	}
-	unknown := &Failure{"invalid_client", "Client authentication failed. The client's id, its secret or its method of authentication is wrong."}
 	if client == nil {
 		a.Keyring.VerifyDigest(idp.SecretPurpose, "", cred.secret) // the same work as for a client that exists
 		t.Fail(idp.Check{
 			Name: "client exists and is enabled", Expected: "a registered client_id", Received: cred.id,
 			Mend: "Compare the application's client_id with `idp client list`.", Clause: "RFC 6749 §2.3",
 		})
-		return nil, unknown
+		return nil, unknown()
+	}
+	if cred.method == idp.AuthNone { // RFC 8705 §2: the certificate is the proof, and the registration says of which kind
+		cred.method = certificateMethod(client)
 	}
 	// OpenID Connect Core §9, RFC 9700 §2.5: the methods that the client is registered for, and no others.
 	if !slices.Contains(client.AuthMethods, cred.method) {
@@ -67,14 +80,18 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 			Name: "client authentication method", Expected: strings.Join(client.AuthMethods, " or "), Received: cred.method,
 			Mend: mendMethod(client, cred.method), Clause: "RFC 6749 §2.3",
 		})
-		return nil, unknown
+		return nil, unknown()
 	}
-	if cred.method != idp.AuthNone && !a.secretFits(client, cred.secret, now) {
-		t.Fail(idp.Check{
-			Name: "client secret", Expected: "a secret of this client that has not expired", Received: "another secret",
-			Mend: "Copy the secret again, without spaces or line ends, or make a new one: `idp client rotate-secret " + client.ID + "`.", Clause: "RFC 6749 §2.3.1",
-		})
-		return nil, unknown
+	switch cred.method {
+	case idp.AuthClientSecretBasic, idp.AuthClientSecretPost:
+		err = a.checkSecret(client, cred.secret, t, now)
+	case idp.AuthClientSecretJWT, idp.AuthPrivateKeyJWT:
+		err = a.checkAssertion(ctx, r, client, cred, t, now)
+	case idp.AuthTLSClient, idp.AuthSelfSignedTLSClient:
+		err = a.checkCertificate(ctx, client, cred.method, t, now)
+	}
+	if err != nil {
+		return nil, err
 	}
 	t.Pass("client authentication")
 	return client, nil
@@ -84,57 +101,22 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 func mendMethod(client *idp.Client, method string) string {
 	switch {
 	case method == idp.AuthNone:
-		return "Send the client's secret with the request: the application has none in its settings, or keeps it back."
+		return "Send the client's credentials with the request: the application has none in its settings, or keeps them back."
 	case client.Public():
 		return "Take the secret out of the application's settings: this client is registered as one that can keep none."
 	}
 	return "Change the application's setting, or allow the method: `idp client update " + client.ID + " --auth-method " + strings.Join(append(slices.Clone(client.AuthMethods), method), ",") + "`."
 }
 
-// read finds the one method that the request uses.
-func read(r *http.Request, form url.Values) (credentials, *Failure) {
-	c := credentials{method: idp.AuthNone, id: form.Get("client_id")}
-	authorization := r.Header.Get("Authorization")
-	_, inBody := form["client_secret"]
-	switch {
-	case form.Has("client_assertion"), form.Has("client_assertion_type"):
-		return c, &Failure{"invalid_client", "Client assertions are not accepted for this client."}
-	case authorization != "" && inBody:
-		// RFC 6749 §2.3: one method in each request.
-		return c, &Failure{"invalid_request", "The request has client credentials in the Authorization header and in the body. Send them once."}
-	case authorization != "":
-		id, password, ok := r.BasicAuth()
-		if !ok {
-			return c, &Failure{"invalid_client", "The Authorization header is not of the form \"Basic …\"."}
-		}
-		c.method, c.secret = idp.AuthClientSecretBasic, password
-		if c.id != "" && c.id != id && c.id != unescape(id) {
-			return c, &Failure{"invalid_request", "The client_id in the body is not the client in the Authorization header."}
-		}
-		c.id = id
-	case inBody:
-		c.method, c.secret = idp.AuthClientSecretPost, form.Get("client_secret")
+func (a *Authenticator) checkSecret(c *idp.Client, given string, t *trace.T, now time.Time) error {
+	if a.secretFits(c, given, now) {
+		return nil
 	}
-	if c.id == "" {
-		return c, &Failure{"invalid_client", "The request names no client: client_id or an Authorization header is missing."}
-	}
-	if c.method == idp.AuthClientSecretBasic {
-		c.id = unescape(c.id)
-	}
-	return c, nil
-}
-
-// unescape undoes the form encoding that RFC 6749 §2.3.1 asks for and half of the client libraries leave out. Ids and secrets
-// that we make hold no character that the two read differently.
-func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
-		return s
-	}
-	plain, err := url.QueryUnescape(s)
-	if err != nil {
-		return s
-	}
-	return plain
+	t.Fail(idp.Check{
+		Name: "client secret", Expected: "a secret of this client that has not expired", Received: "another secret",
+		Mend: "Copy the secret again, without spaces or line ends, or make a new one: `idp client rotate-secret " + c.ID + "`.", Clause: "RFC 6749 §2.3.1",
+	})
+	return unknown()
 }
 
 func (a *Authenticator) secretFits(c *idp.Client, given string, now time.Time) bool {

@@ -1,0 +1,236 @@
+package clientauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	strictjson "github.com/go-jose/go-jose/v4/json"
+
+	"idp/internal/client"
+	"idp/internal/clientkeys"
+	"idp/internal/idp"
+	"idp/internal/trace"
+)
+
+const (
+	// aheadMost is how far the client's clock may be ahead of ours.
+	aheadMost = 30 * time.Second
+	// lifeMost is how long an assertion may be good: so long its jti is remembered.
+	lifeMost = time.Hour
+
+	// purgeMargin is how far the clocks of replicas may be apart: none of them forgets a jti that another would still take.
+	purgeMargin = time.Minute
+
+	replayKind = "client_assertion"
+)
+
+// assertionClaims are the claims of RFC 7523 §3.
+type assertionClaims struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  audience `json:"aud"`
+	Expires   *float64 `json:"exp"`
+	NotBefore *float64 `json:"nbf"`
+	IssuedAt  *float64 `json:"iat"`
+	ID        string   `json:"jti"`
+}
+
+// audience is a text, or a list of texts (RFC 7519 §4.1.3).
+type audience struct {
+	list []string
+	text bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *audience) UnmarshalJSON(data []byte) error {
+	var one string
+	if err := strictjson.Unmarshal(data, &one); err == nil {
+		a.list, a.text = []string{one}, true
+		return nil
+	}
+	a.text = false
+	return strictjson.Unmarshal(data, &a.list)
+}
+
+// checkAssertion checks that the client signed the assertion, for us, now, and for the first time.
+func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *idp.Client, cred credentials, t *trace.T, now time.Time) error {
+	payload, header, err := a.verify(ctx, c, cred, now)
+	if err != nil {
+		if !errors.Is(err, clientkeys.ErrSignature) && !errors.Is(err, clientkeys.ErrNoKeys) {
+			return err
+		}
+		t.Fail(idp.Check{
+			Name: "signature of the client assertion", Expected: "signed by the client with " + strings.Join(algsOf(c, cred.method), ", "), Received: err.Error(),
+			Mend: mendKeys(c, cred.method), Clause: "RFC 7523 §3",
+		})
+		return unknown()
+	}
+	fault := checkType(header)
+	var claims assertionClaims
+	if fault == "" {
+		if err := strictjson.Unmarshal(payload, &claims); err != nil {
+			fault = "a claim is of the wrong type, or stands there twice"
+		} else if fault = claims.fault(c, now); fault == "" {
+			fault = a.audienceFault(r, c, claims.Audience)
+		}
+	}
+	if fault != "" {
+		t.Fail(idp.Check{
+			Name: "claims of the client assertion", Expected: "iss and sub the client_id, aud this server, exp within an hour, a jti", Received: fault,
+			Mend: "Let the application make a new assertion for each request, with " + a.Issuer + " as its aud.", Clause: "RFC 7523 §3",
+		})
+		return &Failure{"invalid_client", "The client assertion is refused: " + fault + "."}
+	}
+	// RFC 7523 §3 (7), OpenID Connect Core §9: the jti is good once, on whichever replica. Nothing is remembered of what was not signed.
+	first, err := a.Store.FirstUse(ctx, replayKind, c.ID+" "+claims.ID, instant(claims.Expires).Add(purgeMargin), now)
+	if err != nil {
+		return err
+	}
+	if !first {
+		t.Fail(idp.Check{
+			Name: "client assertion is used once", Expected: "a jti that did not come before", Received: "a jti that did",
+			Mend: "Let the application make a new assertion for each request. If it does, somebody else has a copy of one.", Clause: "OpenID Connect Core §9",
+		})
+		return &Failure{"invalid_client", "The client assertion was used before. Make a new one for each request."}
+	}
+	return nil
+}
+
+// algsOf lists the algorithms that a client may sign its assertions with.
+func algsOf(c *idp.Client, method string) []string {
+	algs := idp.AssertionAlgs(method)
+	if c.AuthSigningAlg == "" {
+		return algs
+	}
+	// OpenID Connect Dynamic Client Registration §2: all assertions with other algorithms MUST be rejected.
+	return slices.DeleteFunc(algs, func(alg string) bool { return alg != c.AuthSigningAlg })
+}
+
+func mendKeys(c *idp.Client, method string) string {
+	if method == idp.AuthClientSecretJWT {
+		return "Copy the secret again, or make a new one: `idp client rotate-secret " + c.ID + "`."
+	}
+	return "Compare the application's key with the client's jwks or jwks_uri, which `idp client get " + c.ID + " -o json` shows."
+}
+
+// verify returns what the client signed.
+func (a *Authenticator) verify(ctx context.Context, c *idp.Client, cred credentials, now time.Time) ([]byte, jose.Header, error) {
+	algs := algsOf(c, cred.method)
+	if cred.method == idp.AuthPrivateKeyJWT {
+		return a.Keys.Verify(ctx, c, cred.assertion, algs)
+	}
+	accepted := make([]jose.SignatureAlgorithm, len(algs))
+	for i, alg := range algs {
+		accepted[i] = jose.SignatureAlgorithm(alg)
+	}
+	jws, err := jose.ParseSignedCompact(cred.assertion, accepted)
+	if err != nil {
+		return nil, jose.Header{}, fmt.Errorf("%w: it is no compact JWS signed with %s", clientkeys.ErrSignature, strings.Join(algs, ", "))
+	}
+	header := jws.Signatures[0].Protected
+	for _, s := range c.Secrets {
+		if s.Sealed == "" || s.ExpiresAt != nil && !now.Before(*s.ExpiresAt) {
+			continue
+		}
+		text, err := a.Keyring.Open(s.Sealed, client.SecretBinding(c.ID, s.ID))
+		if err != nil {
+			continue // its key has left the ring: as good as expired
+		}
+		if payload, err := jws.Verify(text); err == nil { // OpenID Connect Core §10.1: the octets of the secret are the key
+			return payload, header, nil
+		}
+	}
+	return nil, header, fmt.Errorf("%w: no secret of the client verifies it", clientkeys.ErrSignature)
+}
+
+// checkType refuses a JWT that says it is something else: one that the client signed for another purpose is no proof (RFC 8725 §3.11).
+func checkType(header jose.Header) string {
+	for _, name := range []jose.HeaderKey{"crit", "b64"} {
+		if _, has := header.ExtraHeaders[name]; has {
+			return "its header has " + string(name)
+		}
+	}
+	typ, has := header.ExtraHeaders[jose.HeaderType]
+	if !has {
+		return ""
+	}
+	name, _ := typ.(string)
+	switch strings.TrimPrefix(strings.ToLower(name), "application/") {
+	case "jwt", "client-authentication+jwt":
+		return ""
+	}
+	return "its typ is that of another kind of JWT"
+}
+
+// fault returns what is wrong with the claims, but for the audience.
+func (k *assertionClaims) fault(c *idp.Client, now time.Time) string {
+	switch {
+	// RFC 7523 §3 (1), (2): issuer and subject are the client.
+	case k.Issuer != c.ID || k.Subject != c.ID:
+		return "iss and sub are not both the client_id"
+	case k.Expires == nil:
+		return "exp is missing"
+	case k.ID == "":
+		return "jti is missing"
+	}
+	for _, date := range []*float64{k.Expires, k.NotBefore, k.IssuedAt} {
+		const year9999 = 253402300799
+		if date != nil && (*date < 0 || *date > year9999 || math.IsNaN(*date)) {
+			return "a date is out of range"
+		}
+	}
+	switch exp := instant(k.Expires); {
+	case !now.Before(exp):
+		return "it has expired"
+	case exp.After(now.Add(lifeMost + aheadMost)):
+		return "it is good for more than an hour"
+	case k.NotBefore != nil && instant(k.NotBefore).After(now.Add(aheadMost)):
+		return "nbf lies in the future; compare the clocks"
+	case k.IssuedAt != nil && instant(k.IssuedAt).After(now.Add(aheadMost)):
+		return "iat lies in the future; compare the clocks"
+	}
+	return ""
+}
+
+func instant(date *float64) time.Time { return time.UnixMicro(int64(*date * 1e6)).UTC() }
+
+// audienceFault returns what is wrong with the audience. Each entry must be ours: an assertion that another server may take too could have
+// been taken from there (RFC 7523 §3 (3), RFC 9700 §4.4).
+func (a *Authenticator) audienceFault(r *http.Request, c *idp.Client, aud audience) string {
+	if c.AssertionAudience == idp.AudienceIssuer {
+		// FAPI 2.0 Security Profile §5.3.2.1: the issuer as a string, and nothing else.
+		if !aud.text || aud.list[0] != a.Issuer {
+			return "aud is not the issuer, as a text"
+		}
+		return ""
+	}
+	if len(aud.list) == 0 {
+		return "aud is missing"
+	}
+	for _, entry := range aud.list {
+		if !a.ours(r, entry) {
+			return "aud is not this server's issuer or token endpoint"
+		}
+	}
+	return ""
+}
+
+// ours reports whether an audience is the issuer, the token endpoint, or the endpoint that was asked (RFC 7523 §3 (3), RFC 9126 §2).
+func (a *Authenticator) ours(r *http.Request, entry string) bool {
+	if entry == a.Issuer {
+		return true
+	}
+	for _, origin := range a.Origins {
+		if entry == origin+a.TokenPath || entry == origin+r.URL.Path {
+			return true
+		}
+	}
+	return false
+}
