@@ -265,6 +265,8 @@ type ClientDocuments struct {
 	Quota int `key:"quota" default:"1000" min:"0" max:"1000000"`
 	// PerHour is how many applications that are not yet known one address (IPv6: its /64) may bring along in an hour.
 	PerHour int `key:"per_hour" default:"30" min:"1" max:"1000000"`
+}
+
 // TLS lets the server end TLS itself, without a proxy in front.
 type TLS struct {
 	// CertFile holds the server's certificate and those between it and the root, in PEM. With it the server speaks https alone at listen: TLS 1.3, and

@@ -207,6 +207,9 @@ func (c *Config) validateStrangers(fault report) {
 		if host == "" || strings.ContainsAny(host, "/:@*?# \t") || host != strings.ToLower(host) {
 			fault("client_documents.hosts", "%q is no host in lower case. Write one such as vscode.dev, or .tools.example for all below it.", host)
 		}
+	}
+}
+
 func (c *Config) validateTLS(fault report) {
 	ends := c.TLS.CertFile != "" && c.TLS.KeyFile != ""
 	switch {
