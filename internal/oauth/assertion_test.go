@@ -21,8 +21,8 @@ import (
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// signer is the key of every client of these tests that signs.
-var signer = func() *ecdsa.PrivateKey {
+// assertionKey is the key of every client of these tests that signs.
+var assertionKey = func() *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
@@ -33,7 +33,7 @@ var signer = func() *ecdsa.PrivateKey {
 // equip gives a client what it needs to sign assertions: its key, and a secret that can be read.
 func (w *world) equip(t testing.TB, c *idp.Client) {
 	t.Helper()
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: signer.Public(), KeyID: "k"}}})
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: assertionKey.Public(), KeyID: "k"}}})
 	must(t, err)
 	c.JWKS = keys
 	sealed, err := w.ring.Seal([]byte(w.secret), client.SecretBinding(c.ID, "1"))
@@ -44,7 +44,7 @@ func (w *world) equip(t testing.TB, c *idp.Client) {
 // assertion returns a fresh assertion of a client that was equipped.
 func (w *world) assertion(t testing.TB, c *idp.Client, method string) string {
 	t.Helper()
-	key := jose.SigningKey{Algorithm: jose.ES256, Key: signer}
+	key := jose.SigningKey{Algorithm: jose.ES256, Key: assertionKey}
 	if method == idp.AuthClientSecretJWT {
 		key = jose.SigningKey{Algorithm: jose.HS256, Key: []byte(w.secret)}
 	}
