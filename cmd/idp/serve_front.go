@@ -21,7 +21,9 @@ import (
 func (s *server) buildFront() error {
 	c := s.config
 	look, err := ui.New(ui.Config{
-		Brand: ui.Brand{Name: c.Brand.Name, Accent: c.Brand.Accent}, LogoFile: c.Brand.Logo, TemplateDir: c.Brand.ThemeDir,
+		Brand: ui.Brand{
+			Name: c.Brand.Name, Accent: c.Brand.Accent, PrivacyURL: c.Brand.PrivacyURL, TermsURL: c.Brand.TermsURL, SupportURL: c.Brand.SupportURL,
+		}, LogoFile: c.Brand.Logo, TemplateDir: c.Brand.ThemeDir,
 		Dev: c.Dev, BasePath: issuerPath(c.Issuer), Log: s.logger,
 	})
 	if err != nil {

@@ -15,7 +15,7 @@ func newSessionCmd(a *app) *cobra.Command {
 		Short: "The browsers that are signed in",
 		Long:  "The browsers that are signed in." + onlineHelp,
 	})
-	cmd.AddCommand(newSessionListCmd(a), newSessionEndCmd(a))
+	cmd.AddCommand(newSessionListCmd(a), newSessionEndCmd(a), newSessionLogoutsCmd(a))
 	return cmd
 }
 

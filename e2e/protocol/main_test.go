@@ -31,7 +31,10 @@ func TestMain(m *testing.M) {
 	life := server.NewLifetime()
 	suite.book = newSecretBook()
 	err := life.Do(func(t testing.TB) {
-		s := server.Shared(t, server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"), server.Set("IDP_CLIENT_REGISTRATION__PER_HOUR", "1000000"), server.Set("IDP_CLIENT_REGISTRATION__QUOTA", "100000"))
+		s := server.Shared(
+			t, server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"), server.Set("IDP_CLIENT_REGISTRATION__PER_HOUR", "1000000"), server.Set("IDP_CLIENT_REGISTRATION__QUOTA", "100000"),
+			server.Set("IDP_OUTBOUND__ALLOW", "localhost"), // applications of the tests listen on this machine
+		)
 		suite.site = newSite(t, s, server.Transport(s))
 	})
 	code := 1

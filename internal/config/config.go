@@ -204,6 +204,12 @@ type Brand struct {
 	Accent string `key:"accent" example:"#0b5fff"`
 	// Logo is an image file (.svg, .png or .webp) shown above the forms.
 	Logo string `key:"logo" path:"file"`
+	// PrivacyURL is linked at the foot of every page, with TermsURL and SupportURL.
+	PrivacyURL string `key:"privacy_url" example:"https://example.com/privacy"`
+	// TermsURL of your terms of service.
+	TermsURL string `key:"terms_url" example:"https://example.com/terms"`
+	// SupportURL is where people get help: https, or mailto.
+	SupportURL string `key:"support_url" example:"mailto:help@example.com"`
 	// ThemeDir is a folder whose templates and static files replace the built-in ones of the same name.
 	ThemeDir string `key:"theme_dir" path:"dir"`
 }

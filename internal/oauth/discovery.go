@@ -72,6 +72,7 @@ type metadata struct {
 	RequestObjectKeyAlgs  []string `json:"request_object_encryption_alg_values_supported"`
 	RequestObjectEncs     []string `json:"request_object_encryption_enc_values_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
+	logoutMetadata
 }
 
 // discovery prepares the document: it depends on nothing that changes while the server runs.
@@ -86,6 +87,7 @@ func (p *Provider) discovery() (document, error) {
 		IntrospectionEndpoint: p.Issuer + pathIntrospect,
 		RevocationEndpoint:    p.Issuer + pathRevoke,
 		EndSessionEndpoint:    p.Issuer + pathLogout,
+		logoutMetadata:        logoutSupported(),
 		PushedEndpoint:        p.Issuer + pathPAR,
 		RequirePushed:         p.RequirePushed,       // RFC 9126 §5
 		DeviceEndpoint:        p.Issuer + pathDevice, // RFC 8628 §4

@@ -152,3 +152,16 @@ func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request, l *logo
 	}
 	redirect(w, p.Issuer+"/logout?i="+url.QueryEscape(i.ID))
 }
+
+// logoutMetadata is what discovery says of the ways in which applications hear of a sign-out (Back-Channel Logout 1.0 §2.1, Front-Channel
+// Logout 1.0 §3).
+type logoutMetadata struct {
+	Backchannel         bool `json:"backchannel_logout_supported"`
+	BackchannelSession  bool `json:"backchannel_logout_session_supported"`
+	Frontchannel        bool `json:"frontchannel_logout_supported"`
+	FrontchannelSession bool `json:"frontchannel_logout_session_supported"`
+}
+
+func logoutSupported() logoutMetadata {
+	return logoutMetadata{Backchannel: true, BackchannelSession: true, Frontchannel: true, FrontchannelSession: true}
+}

@@ -180,6 +180,11 @@ func TestGoClient_EveryOperation(t *testing.T) {
 	if ended != 1 {
 		t.Errorf("ended: got %d, want 1", ended)
 	}
+	told, err := c.Logouts(ctx, apiclient.LogoutQuery{UserID: u.ID, SessionID: id, ClientID: "app"})
+	ok("Logouts", err)
+	if len(told.Items) != 0 {
+		t.Errorf("logouts: got %+v, want none: no application was in the session", told.Items)
+	}
 	u, err = c.DisableUser(ctx, u.ID)
 	ok("DisableUser", err)
 	if u.State != idp.UserDisabled {

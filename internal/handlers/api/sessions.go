@@ -11,9 +11,17 @@ import (
 
 const tagSessions = "sessions"
 
-type sessionIDInput struct {
-	ID string `path:"session_id" maxLength:"64"`
-}
+type (
+	sessionIDInput struct {
+		ID string `path:"session_id" maxLength:"64"`
+	}
+	logoutsInput struct {
+		PageInput
+		User    string `query:"user_id" maxLength:"64" doc:"Only of this user"`
+		Session string `query:"session_id" maxLength:"64" doc:"Only of this session"`
+		Client  string `query:"client_id" maxLength:"2048" doc:"Only to this client"`
+	}
+)
 
 func (s *server) sessions() {
 	add(s, operation{id: "list-sessions", method: http.MethodGet, path: "/sessions", summary: "List sessions that are live or can be restored", tag: tagSessions},
@@ -36,5 +44,14 @@ func (s *server) sessions() {
 	add(s, operation{id: "end-session", method: http.MethodDelete, path: "/sessions/{session_id}", summary: "End a session, with the tokens that do not outlive it", status: http.StatusNoContent, tag: tagSessions},
 		func(ctx context.Context, in *sessionIDInput) (*nothing, error) {
 			return &nothing{}, s.Sessions.EndByID(ctx, in.ID)
+		})
+	add(s, operation{id: "list-logouts", method: http.MethodGet, path: "/logouts", summary: "List what applications were told of ended sessions, newest first", tag: tagSessions},
+		func(ctx context.Context, in *logoutsInput) (*body[Page[Logout]], error) {
+			of := store.LogoutsOf{UserID: in.User, SessionID: in.Session, ClientID: in.Client}
+			list, err := s.Store.Logouts(ctx, of, store.Page{After: in.After, Limit: in.Limit})
+			if err != nil {
+				return nil, err
+			}
+			return &body[Page[Logout]]{page(list, in.Limit, func(v *idp.Logout) string { return v.ID }, logoutView)}, nil
 		})
 }

@@ -177,6 +177,22 @@ type Session struct {
 	RestoredAt        *time.Time `json:"restored_at,omitempty"`
 }
 
+// Logout is the receipt of one application for the news that a session ended.
+type Logout struct {
+	ID            string          `json:"id"`
+	SessionID     string          `json:"session_id"`
+	SID           string          `json:"sid" doc:"The session as the client knows it"`
+	ClientID      string          `json:"client_id"`
+	UserID        string          `json:"user_id"`
+	State         idp.LogoutState `json:"state" enum:"waiting,delivered,failed"`
+	Attempts      int             `json:"attempts"`
+	Status        int             `json:"status,omitempty" doc:"HTTP status of the last answer"`
+	Fault         string          `json:"fault,omitempty" doc:"What was wrong with the last attempt"`
+	CreatedAt     time.Time       `json:"created_at"`
+	NextAttemptAt *time.Time      `json:"next_attempt_at,omitempty"`
+	DoneAt        *time.Time      `json:"done_at,omitempty"`
+}
+
 // Ended says how many sessions ended.
 type Ended struct {
 	Ended int64 `json:"ended"`
@@ -318,6 +334,18 @@ func sessionView(now time.Time) func(*idp.Session) Session {
 			Remembered: s.Remembered, RememberExpiresAt: s.RememberExpiresAt, RestoredAt: s.RestoredAt,
 		}
 	}
+}
+
+func logoutView(v *idp.Logout) Logout {
+	out := Logout{
+		ID: v.ID, SessionID: v.SessionID, SID: v.SID, ClientID: v.ClientID, UserID: v.UserID, State: v.State, Attempts: v.Attempts, Status: v.Status,
+		Fault: v.Fault, CreatedAt: v.CreatedAt.UTC(), DoneAt: v.DoneAt,
+	}
+	if v.State == idp.LogoutWaiting {
+		due := v.DueAt.UTC()
+		out.NextAttemptAt = &due
+	}
+	return out
 }
 
 func auditView(e *idp.AuditEvent) AuditEvent {

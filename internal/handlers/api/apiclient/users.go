@@ -110,3 +110,20 @@ func (c *Client) Session(ctx context.Context, id string) (api.Session, error) {
 func (c *Client) EndSession(ctx context.Context, id string) error {
 	return c.remove(ctx, Change{}, "sessions", id)
 }
+
+// LogoutQuery says which receipts are wanted; what is empty does not matter.
+type LogoutQuery struct {
+	Page
+	UserID, SessionID, ClientID string
+}
+
+// Logouts lists what applications were told of ended sessions, newest first.
+func (c *Client) Logouts(ctx context.Context, in LogoutQuery) (api.Page[api.Logout], error) {
+	q := in.query()
+	for name, value := range map[string]string{"user_id": in.UserID, "session_id": in.SessionID, "client_id": in.ClientID} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return get[api.Page[api.Logout]](ctx, c, q, "logouts")
+}
