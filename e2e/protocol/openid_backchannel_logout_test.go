@@ -103,9 +103,9 @@ func TestBackchannel_EveryWayThatASessionEnds(t *testing.T) { // FL-14, FL-15, F
 		"the operator": func(t *testing.T, in signedIn) {
 			s.Run(t, "session", "end", s.verify(t, in.id).claims["sid"].(string), "--yes")
 		},
-		"all of the user":  func(t *testing.T, in signedIn) { s.Run(t, "session", "end", "--user", in.u.Email, "--yes") },
-		"a disabled user":  func(t *testing.T, in signedIn) { s.Run(t, "user", "disable", in.u.Email, "--yes") },
-		"a deleted user":   func(t *testing.T, in signedIn) { s.Run(t, "user", "delete", in.u.Email, "--yes") },
+		"all of the user": func(t *testing.T, in signedIn) { s.Run(t, "session", "end", "--user", in.u.Email, "--yes") },
+		"a disabled user": func(t *testing.T, in signedIn) { s.Run(t, "user", "disable", in.u.Email, "--yes") },
+		"a deleted user":  func(t *testing.T, in signedIn) { s.Run(t, "user", "delete", in.u.Email, "--yes") },
 		"a new password": func(t *testing.T, in signedIn) {
 			s.Run(t, "user", "set-password", in.u.Email, "--password-file", passwordFile(t, "a quite different sentence 77"), "--yes")
 		},
@@ -193,7 +193,7 @@ func TestBackchannel_HangingApplicationHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	slow, fast := s.receiver(t, "bc-slow", "--backchannel-logout-uri", "AT/bc"), s.receiver(t, "bc-fast", "--backchannel-logout-uri", "AT/bc")
-	slow.reply(func(int, http.ResponseWriter) { time.Sleep(7 * time.Second) })
+	slow.reply(func(int, http.ResponseWriter) { pause(t, 7*time.Second) })
 	in := s.signIn(t, slow.Client)
 	in.b.tokens(in.u, fast.Client)
 	began := time.Now()
@@ -257,7 +257,7 @@ func TestBackchannel_PrivateAddressesAreNotCalled(t *testing.T) { // SSRF: a reg
 
 func TestBackchannel_OneOfSeveralReplicasTells(t *testing.T) {
 	t.Parallel()
-	both, _, _ := replicas(t)
+	both, _, _ := replicas(t, server.Set("IDP_OUTBOUND__ALLOW", "localhost"))
 	app := both.receiver(t, "bc-replicas", "--backchannel-logout-uri", "AT/bc")
 	ins := make([]signedIn, 5)
 	for i := range ins {

@@ -183,7 +183,7 @@ func (p *page) wantErr(code string) *page {
 }
 
 // wantRedirect wants the browser sent to the redirect URI of the request, with state and iss right and no other members
-// than those named.
+// than those named, and session_state (Session Management 1.0 §3).
 func (p *page) wantRedirect(members ...string) url.Values {
 	p.t.Helper()
 	if p.left == nil {
@@ -198,7 +198,7 @@ func (p *page) wantRedirect(members ...string) url.Values {
 		p.t.Fatalf("the answer %q: %v", rest, err)
 	}
 	for name, values := range query {
-		if !slices.Contains(members, name) || len(values) != 1 {
+		if !slices.Contains(append(members, "session_state"), name) || len(values) != 1 {
 			p.t.Errorf("the answer has %s %q, want each of %v at most once and nothing else", name, values, members)
 		}
 	}

@@ -57,15 +57,19 @@ func (s *site) receiver(t testing.TB, name string, flags ...string) *receiver {
 	}))
 	t.Cleanup(listener.Close)
 	app.at = strings.Replace(listener.URL, "127.0.0.1", "localhost", 1)
-	app.Client = server.Client{ID: name, Secret: "a secret of forty characters, for tests 1", Redirect: app.at + "/cb", Logout: app.at + "/out"}
+	app.Client = server.Client{ID: name, Secret: "receiver-bring-secret-0123456789abcdefghijklmnopqrst", Redirect: app.at + "/cb", Logout: app.at + "/out"}
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(app.Secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.Run(t, append([]string{
+	arguments := []string{
 		"client", "create", name, "--trusted", "--redirect-uri", app.Redirect, "--post-logout-redirect-uri", app.Logout, "--bring-secret", secret,
 		"--scope", "openid,profile,email,offline_access",
-	}, strings.Split(strings.ReplaceAll(strings.Join(flags, "\n"), "AT/", app.at+"/"), "\n")...)...)
+	}
+	for _, flag := range flags {
+		arguments = append(arguments, strings.Replace(flag, "AT/", app.at+"/", 1))
+	}
+	s.Run(t, arguments...)
 	eventually(t, 10*time.Second, "the new client is known", func() bool {
 		p := s.browser(t).get(s.browser(t).azURL(app.Client))
 		return p.status == http.StatusSeeOther

@@ -12,9 +12,9 @@ import (
 )
 
 // replicas starts two servers and returns a site that goes to them in turn, and one for each.
-func replicas(t *testing.T) (both, first, second *site) {
+func replicas(t *testing.T, options ...server.Option) (both, first, second *site) {
 	t.Helper()
-	all := server.Replicas(t, 2)
+	all := server.Replicas(t, 2, options...)
 	return newSite(t, all[0], server.Transport(all...)), newSite(t, all[0], server.Transport(all[0])), newSite(t, all[1], server.Transport(all[1]))
 }
 

@@ -87,7 +87,7 @@ func TestAnswers_EachTypeHasItsMembersInEachMode(t *testing.T) {
 		"code": {"code"}, "none": {}, "id_token": {"id_token"}, "id_token token": {"id_token", "access_token"}, "code id_token": {"code", "id_token"},
 		"code token": {"code", "access_token"}, "token id_token code": {"code", "id_token", "access_token"},
 	} {
-		want := append([]string{"state", "iss"}, members...)
+		want := append([]string{"state", "iss", "session_state"}, members...)
 		if slices.Contains(members, "access_token") {
 			want = append(want, "token_type", "expires_in", "scope")
 		}

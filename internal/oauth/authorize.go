@@ -27,7 +27,7 @@ func (p *Provider) Authorize(w http.ResponseWriter, r *http.Request) {
 		p.failPage(w, r, t, err)
 		return
 	}
-	if r.Method == http.MethodPost && r.Header.Get("Cookie") == "" && err == nil {
+	if r.Method == http.MethodPost && !p.Sessions.Brought(r) && err == nil {
 		if query := params.Encode(); len(query) <= queryMost {
 			// A form on the application's page posts across sites, so the browser kept its SameSite=Lax cookies back. The
 			// same request as a navigation brings them along, and whoever is signed in is not asked again.

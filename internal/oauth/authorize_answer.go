@@ -49,6 +49,9 @@ func (p *Provider) answerAuthorize(w http.ResponseWriter, r *http.Request, a *au
 		params.Set("state", a.State)
 	}
 	params.Set("iss", p.Issuer)
+	if state := p.sessionState(w, r, a); state != "" {
+		params.Set("session_state", state)
+	}
 	if a.ResponseMode.Signed {
 		signed, err := p.signAnswer(a.Client, params, time.Now())
 		if err != nil {

@@ -87,7 +87,7 @@ func (p *Provider) discovery() (document, error) {
 		IntrospectionEndpoint: p.Issuer + pathIntrospect,
 		RevocationEndpoint:    p.Issuer + pathRevoke,
 		EndSessionEndpoint:    p.Issuer + pathLogout,
-		logoutMetadata:        logoutSupported(),
+		logoutMetadata:        p.logoutSupported(),
 		PushedEndpoint:        p.Issuer + pathPAR,
 		RequirePushed:         p.RequirePushed,       // RFC 9126 §5
 		DeviceEndpoint:        p.Issuer + pathDevice, // RFC 8628 §4

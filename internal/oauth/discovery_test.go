@@ -62,7 +62,7 @@ func TestDiscovery_HasRegisteredNamesOnly(t *testing.T) { // RFC 8414 §2, RP-1
 	}
 	for name, value := range meta {
 		address, ok := value.(string)
-		if !ok || name == "issuer" || !strings.HasPrefix(address, issuer+"/") {
+		if !ok || name == "issuer" || name == "check_session_iframe" || !strings.HasPrefix(address, issuer+"/") {
 			continue
 		}
 		if rec := w.get(t, strings.TrimPrefix(address, issuer)); rec.Code == http.StatusNotFound || rec.Code >= 500 {

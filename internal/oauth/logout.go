@@ -30,7 +30,7 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 		p.failPage(w, r, t, err)
 		return
 	}
-	if r.Method == http.MethodPost && r.Header.Get("Cookie") == "" {
+	if r.Method == http.MethodPost && !p.Sessions.Brought(r) {
 		if query := params.Encode(); len(query) <= queryMost {
 			// As at the authorization endpoint: the application's form came without our SameSite=Lax cookies, and a session that
 			// is not seen is not ended. A navigation brings them along.
@@ -154,14 +154,15 @@ func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request, l *logo
 }
 
 // logoutMetadata is what discovery says of the ways in which applications hear of a sign-out (Back-Channel Logout 1.0 §2.1, Front-Channel
-// Logout 1.0 §3).
+// Logout 1.0 §3, Session Management 1.0 §3.3).
 type logoutMetadata struct {
-	Backchannel         bool `json:"backchannel_logout_supported"`
-	BackchannelSession  bool `json:"backchannel_logout_session_supported"`
-	Frontchannel        bool `json:"frontchannel_logout_supported"`
-	FrontchannelSession bool `json:"frontchannel_logout_session_supported"`
+	Backchannel         bool   `json:"backchannel_logout_supported"`
+	BackchannelSession  bool   `json:"backchannel_logout_session_supported"`
+	Frontchannel        bool   `json:"frontchannel_logout_supported"`
+	FrontchannelSession bool   `json:"frontchannel_logout_session_supported"`
+	CheckSession        string `json:"check_session_iframe"`
 }
 
-func logoutSupported() logoutMetadata {
-	return logoutMetadata{Backchannel: true, BackchannelSession: true, Frontchannel: true, FrontchannelSession: true}
+func (p *Provider) logoutSupported() logoutMetadata {
+	return logoutMetadata{Backchannel: true, BackchannelSession: true, Frontchannel: true, FrontchannelSession: true, CheckSession: p.Issuer + pathCheckSession}
 }

@@ -146,3 +146,9 @@ func (m *Manager) remark(w http.ResponseWriter, r *http.Request, userID string, 
 	}
 	m.jar.set(w, browserCookie, b.value(), age)
 }
+
+// Brought reports whether the browser sent a cookie that it keeps back from other sites' forms: without any of them nobody can say who is
+// there. The state cookie is sent from everywhere, and says nothing.
+func (m *Manager) Brought(r *http.Request) bool {
+	return m.jar.sent(r, browserCookie) || m.jar.sent(r, sessionCookie) || m.jar.sent(r, rememberCookie)
+}

@@ -65,7 +65,10 @@ func (j jar) sent(r *http.Request, name string) bool {
 // set sends a cookie, in place of one of the same name that this answer had already. It lives as long as the browser if age
 // is 0, and is deleted if age is negative.
 func (j jar) set(w http.ResponseWriter, name, value string, age time.Duration) {
-	c := &http.Cookie{Name: j.prefix + name, Value: value, Path: "/", Secure: j.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	j.put(w, &http.Cookie{Name: j.prefix + name, Value: value, Path: "/", Secure: j.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}, age)
+}
+
+func (j jar) put(w http.ResponseWriter, c *http.Cookie, age time.Duration) {
 	switch {
 	case age < 0:
 		c.MaxAge = -1

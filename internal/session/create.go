@@ -58,6 +58,7 @@ func (m *Manager) Create(ctx context.Context, r *http.Request, in SignIn) (c *Cu
 	}
 	setCookies = func(w http.ResponseWriter) {
 		m.jar.set(w, sessionCookie, token.Text, 0)
+		m.jar.setState(w, m.State(s.ID), 0)
 		if in.Remember {
 			m.jar.set(w, rememberCookie, remember.Text, m.remember)
 		} else {

@@ -30,6 +30,7 @@ func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	}
 	m.jar.clear(w, r, sessionCookie)
 	m.jar.clear(w, r, rememberCookie)
+	m.jar.clear(w, r, stateCookie)
 	return ended, nil
 }
 

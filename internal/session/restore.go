@@ -32,6 +32,7 @@ func (m *Manager) Resume(ctx context.Context, w http.ResponseWriter, r *http.Req
 		// one that comes second must not delete the cookies that the first has just got.
 		m.jar.clear(w, r, sessionCookie)
 		m.jar.clear(w, r, rememberCookie)
+		m.jar.clear(w, r, stateCookie)
 	}
 	return nil, nil
 }
@@ -79,6 +80,7 @@ func (m *Manager) restore(ctx context.Context, w http.ResponseWriter, r *http.Re
 		return nil, fmt.Errorf("restore session %s: %w", t.ID, err)
 	}
 	m.jar.set(w, sessionCookie, session.Text, 0)
+	m.jar.setState(w, m.State(t.ID), 0)
 	m.jar.set(w, rememberCookie, remember.Text, was.RememberExpiresAt.Sub(now))
 	return c, nil
 }

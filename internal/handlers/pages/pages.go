@@ -95,6 +95,7 @@ func (p *Pages) Routes() []Route {
 		{http.MethodGet, "/logout", p.page(p.showLogout)},
 		{http.MethodPost, "/logout", p.form(p.logout)},
 		{http.MethodGet, "/logout/done", p.page(p.loggedOut)},
+		{http.MethodGet, "/session/check", p.UI.CheckSession},
 		{http.MethodGet, "/setup", p.page(p.showSetup)},
 		{http.MethodPost, "/setup", p.form(p.setup)},
 	}

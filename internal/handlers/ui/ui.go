@@ -43,6 +43,8 @@ type state struct {
 	pages     map[string]*template.Template
 	assets    *assets
 	catalogue *catalogue
+
+	checkSession *template.Template
 }
 
 // New parses every page once. A theme's fault is an error that names the file and the line.
@@ -111,6 +113,9 @@ func (u *UI) load() (*state, error) {
 		return nil, err
 	}
 	if s.pages, err = parsePages(sources); err != nil {
+		return nil, err
+	}
+	if s.checkSession, err = parseCheckSession(); err != nil {
 		return nil, err
 	}
 	return s, nil

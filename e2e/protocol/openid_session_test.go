@@ -1,0 +1,151 @@
+package protocol
+
+// OpenID Connect Session Management 1.0; protocol.md §3.6. What the frame's script does is tested in e2e/browser.
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"idp/e2e/server"
+)
+
+// unchanged is what the script of the frame computes (§3.2).
+func unchanged(client, redirect, state, sessionState string) bool {
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return false
+	}
+	hash, salt, ok := strings.Cut(sessionState, ".")
+	sum := sha256.Sum256([]byte(client + " " + u.Scheme + "://" + u.Host + " " + state + " " + salt))
+	return ok && salt != "" && hash == base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// answered returns the session_state of an answer.
+func (p *page) answered() string {
+	p.t.Helper()
+	if p.left == nil {
+		p.t.Fatalf("got %s, want an answer", p.describe())
+	}
+	return p.left.Query().Get("session_state")
+}
+
+func TestSessionManagement_StateComesWithEachAnswer(t *testing.T) { // §3
+	t.Parallel()
+	s := shared(t)
+	b, u, c := s.browser(t), s.user(t), server.Trusted()
+	nobody := b.az(c, "prompt", "none").wantErr("login_required").answered()
+	if !unchanged(c.ID, c.Redirect, "", nobody) {
+		t.Errorf("with nobody signed in: session_state %q, want that of an empty state", nobody)
+	}
+	p := b.az(c).login(u)
+	first := p.answered()
+	if p.wantCode(); !unchanged(c.ID, c.Redirect, b.cookie("idp_state"), first) {
+		t.Errorf("signed in: session_state %q, want that of the cookie", first)
+	}
+	if unchanged(c.ID, c.Redirect, b.cookie("idp_state"), nobody) {
+		t.Error("signing in changed nothing for the application")
+	}
+	second := b.az(c, "prompt", "none").answered()
+	if second == first || !unchanged(c.ID, c.Redirect, b.cookie("idp_state"), second) {
+		t.Errorf("later: session_state %q, was %q, want another salt and the same state", second, first)
+	}
+	other := b.az(server.PKCE()).answered()
+	if !unchanged(server.PKCE().ID, server.PKCE().Redirect, b.cookie("idp_state"), other) || unchanged(c.ID, c.Redirect, b.cookie("idp_state"), other) {
+		t.Errorf("another client's session_state %q is not its own", other)
+	}
+	b.logout().submit("confirm-logout")
+	if state := b.cookie("idp_state"); unchanged(c.ID, c.Redirect, state, first) {
+		t.Errorf("signed out: the state is %q still", state)
+	}
+	b.az(c).login(u).wantCode()
+	if unchanged(c.ID, c.Redirect, b.cookie("idp_state"), first) {
+		t.Error("another sign-in has the state of the first")
+	}
+}
+
+func TestSessionManagement_OnlyForOpenID(t *testing.T) { // §3: of an authentication response
+	t.Parallel()
+	s := shared(t)
+	in := s.signIn(t, server.Trusted())
+	if p := in.b.az(server.Trusted(), "scope", "profile"); p.answered() != "" {
+		t.Errorf("without openid: got session_state %q, want none", p.answered())
+	}
+}
+
+func TestSessionManagement_StateIsNoSecret(t *testing.T) { // §5.1
+	t.Parallel()
+	s := shared(t)
+	in := s.signIn(t, server.Trusted())
+	state := in.b.cookie("idp_state")
+	if state == "" {
+		t.Fatal("there is no state cookie")
+	}
+	for _, name := range []string{"idp_session", "idp_browser"} {
+		if strings.Contains(in.b.cookie(name), state) || strings.Contains(state, in.b.cookie(name)) {
+			t.Errorf("the state cookie and %s hold one another", name)
+		}
+	}
+	if sid := s.verify(t, in.id).claims["sid"].(string); strings.Contains(state, sid) {
+		t.Error("the state cookie holds the session's id")
+	}
+	// Who has it and nothing else is nobody.
+	thief := s.browser(t)
+	thief.http.Jar.SetCookies(thief.base(), []*http.Cookie{{Name: "idp_state", Value: state, Path: "/"}})
+	thief.az(server.Trusted(), "prompt", "none").wantErr("login_required")
+	// A browser that lost it gets it back with the next answer, or its applications would be told of a change for ever.
+	in.b.setCookie("idp_state", "")
+	in.b.az(server.Trusted(), "prompt", "none").wantCode()
+	if in.b.cookie("idp_state") != state {
+		t.Errorf("got %q after it was lost, want %q", in.b.cookie("idp_state"), state)
+	}
+}
+
+func TestSessionManagement_FrameAloneMayBeFramed(t *testing.T) { // §3.2, §3.3
+	t.Parallel()
+	s := shared(t)
+	p := s.browser(t).get(s.endpoint(t, "check_session_iframe"))
+	policy := p.header.Get("Content-Security-Policy")
+	if p.status != http.StatusOK || p.header.Get("X-Frame-Options") != "" || strings.Contains(policy, "frame-ancestors") {
+		t.Errorf("got %s with X-Frame-Options %q and %q, want a page that any page may frame", p.describe(), p.header.Get("X-Frame-Options"), policy)
+	}
+	if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "script-src 'self'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("policy %q, want scripts of our own alone", policy)
+	}
+	scripts := p.all("script")
+	if len(scripts) != 1 || attribute(scripts[0], "src") == "" || p.all("form") != nil {
+		t.Fatalf("got %d scripts, want one, in a file, and nothing to press", len(scripts))
+	}
+	at, err := p.url.Parse(attribute(scripts[0], "src"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := s.browser(t).get(at.String())
+	if script.status != http.StatusOK || !strings.Contains(script.header.Get("Cache-Control"), "immutable") {
+		t.Errorf("the script: status %d, %q, want it under a name that goes with its content", script.status, script.header.Get("Cache-Control"))
+	}
+	if len(p.b.given) != 0 {
+		t.Error("the frame sets a cookie, in the middle of other sites")
+	}
+}
+
+// The state cookie comes along with forms of other sites, the others do not: the request must be sent again as a navigation all the same.
+func TestSessionManagement_StateCookieHidesNoSession(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	in := s.signIn(t, server.Trusted())
+	form := in.b.azForm(server.Trusted(), "prompt", "none")
+	req := newRequest(t, http.MethodPost, s.endpoint(t, "authorization_endpoint"), form)
+	req.Header.Set("Origin", "https://trusted.example")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	across := s.browser(t)
+	across.http.Jar.SetCookies(across.base(), []*http.Cookie{{Name: "idp_state", Value: in.b.cookie("idp_state"), Path: "/"}})
+	p := across.send(req)
+	if p.status != http.StatusSeeOther || !strings.HasPrefix(p.header.Get("Location"), s.endpoint(t, "authorization_endpoint")+"?") {
+		t.Fatalf("got %s, want the same request as a navigation", p.describe())
+	}
+	in.b.open(p.header.Get("Location")).wantCode()
+}

@@ -1,0 +1,50 @@
+package session
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// stateCookie tells the script of the check-session frame whether the session is still the one that an application knows (Session Management
+// 1.0 §3.2). It is the one cookie that scripts read and that is sent from frames in other sites, and there is no secret in it.
+const stateCookie = "idp_state"
+
+const purposeState = "browser state"
+
+// State returns what the state cookie holds during a session: it says nothing about the session but that it is another than before.
+func (m *Manager) State(sessionID string) string {
+	if sessionID == "" {
+		return ""
+	}
+	return m.keyring.KeyedDigest(purposeState, sessionID)
+}
+
+// RequestState returns what the browser says that its state is; empty for nobody signed in. It may be anything: it is of use to that browser alone.
+func (m *Manager) RequestState(r *http.Request) (state string) {
+	m.jar.get(r, stateCookie, func(value string) bool {
+		state = value
+		return len(value) <= browserLimit
+	})
+	return state
+}
+
+// KeepState sets the state cookie again at a browser that has lost it, or that has it from a key of the ring that is gone: else its
+// applications would be told for ever that something changed. It costs nothing where the cookie is right.
+func (m *Manager) KeepState(w http.ResponseWriter, r *http.Request, state string) {
+	for _, line := range r.Header["Cookie"] {
+		if strings.Contains(line, m.jar.prefix+stateCookie+"="+state) {
+			return
+		}
+	}
+	m.jar.setState(w, state, 0)
+}
+
+// setState sends the state cookie; as the session cookie it ends with the browser if age is 0.
+func (j jar) setState(w http.ResponseWriter, state string, age time.Duration) {
+	c := &http.Cookie{Name: j.prefix + stateCookie, Value: state, Path: "/", Secure: j.secure, SameSite: http.SameSiteLaxMode}
+	if j.secure {
+		c.SameSite = http.SameSiteNoneMode // the frame is in an application's page
+	}
+	j.put(w, c, age)
+}
