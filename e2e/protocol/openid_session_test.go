@@ -24,8 +24,8 @@ func unchanged(client, redirect, state, sessionState string) bool {
 	return ok && salt != "" && hash == base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// answered returns the session_state of an answer.
-func (p *page) answered() string {
+// sessionState returns the session_state of an answer.
+func (p *page) sessionState() string {
 	p.t.Helper()
 	if p.left == nil {
 		p.t.Fatalf("got %s, want an answer", p.describe())
@@ -37,23 +37,23 @@ func TestSessionManagement_StateComesWithEachAnswer(t *testing.T) { // §3
 	t.Parallel()
 	s := shared(t)
 	b, u, c := s.browser(t), s.user(t), server.Trusted()
-	nobody := b.az(c, "prompt", "none").wantErr("login_required").answered()
+	nobody := b.az(c, "prompt", "none").wantErr("login_required").sessionState()
 	if !unchanged(c.ID, c.Redirect, "", nobody) {
 		t.Errorf("with nobody signed in: session_state %q, want that of an empty state", nobody)
 	}
 	p := b.az(c).login(u)
-	first := p.answered()
+	first := p.sessionState()
 	if p.wantCode(); !unchanged(c.ID, c.Redirect, b.cookie("idp_state"), first) {
 		t.Errorf("signed in: session_state %q, want that of the cookie", first)
 	}
 	if unchanged(c.ID, c.Redirect, b.cookie("idp_state"), nobody) {
 		t.Error("signing in changed nothing for the application")
 	}
-	second := b.az(c, "prompt", "none").answered()
+	second := b.az(c, "prompt", "none").sessionState()
 	if second == first || !unchanged(c.ID, c.Redirect, b.cookie("idp_state"), second) {
 		t.Errorf("later: session_state %q, was %q, want another salt and the same state", second, first)
 	}
-	other := b.az(server.PKCE()).answered()
+	other := b.az(server.PKCE()).sessionState()
 	if !unchanged(server.PKCE().ID, server.PKCE().Redirect, b.cookie("idp_state"), other) || unchanged(c.ID, c.Redirect, b.cookie("idp_state"), other) {
 		t.Errorf("another client's session_state %q is not its own", other)
 	}
@@ -71,8 +71,8 @@ func TestSessionManagement_OnlyForOpenID(t *testing.T) { // §3: of an authentic
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
-	if p := in.b.az(server.Trusted(), "scope", "profile"); p.answered() != "" {
-		t.Errorf("without openid: got session_state %q, want none", p.answered())
+	if p := in.b.az(server.Trusted(), "scope", "profile"); p.sessionState() != "" {
+		t.Errorf("without openid: got session_state %q, want none", p.sessionState())
 	}
 }
 
