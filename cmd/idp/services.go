@@ -114,7 +114,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 		Store: s.store, Keyring: s.keyring, Logger: o.logger,
 		RotateEvery: c.Keys.RotateEvery, PublishBefore: c.Keys.PublishBefore, MaxTokenLife: idp.MaxTokenTTL.Duration(),
 	}
-	if !c.SQLite() {
+	if !c.SQLite() || !o.server { // other processes keep these keys in memory: replicas, or the server that a command works beside
 		ours.Heard = 2 * directory.PollEvery
 	}
 	if s.keys, err = keys.New(ctx, ours); err != nil {

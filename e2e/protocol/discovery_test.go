@@ -29,7 +29,8 @@ check_session_iframe frontchannel_logout_supported frontchannel_logout_session_s
 backchannel_logout_session_supported authorization_response_iss_parameter_supported prompt_values_supported
 device_authorization_endpoint pushed_authorization_request_endpoint require_pushed_authorization_requests
 dpop_signing_alg_values_supported mtls_endpoint_aliases tls_client_certificate_bound_access_tokens protected_resources
-authorization_signing_alg_values_supported authorization_details_types_supported`)
+authorization_signing_alg_values_supported authorization_details_types_supported introspection_signing_alg_values_supported
+introspection_encryption_alg_values_supported introspection_encryption_enc_values_supported`)
 
 func metadata(t *testing.T, s *site) map[string]any {
 	t.Helper()
@@ -79,8 +80,8 @@ func TestDiscovery_SaysWhatIsRequired(t *testing.T) { // OIDC Discovery §3, pro
 	}
 	for name, want := range map[string][]string{
 		"response_types_supported":                      {"code"},
-		"subject_types_supported":                       {"public"},
-		"id_token_signing_alg_values_supported":         {"RS256", "ES256", "EdDSA"},
+		"subject_types_supported":                       {"public", "pairwise"},
+		"id_token_signing_alg_values_supported":         {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"},
 		"grant_types_supported":                         {"authorization_code", "refresh_token", "client_credentials"},
 		"token_endpoint_auth_methods_supported":         {"client_secret_basic", "client_secret_post", "none"},
 		"revocation_endpoint_auth_methods_supported":    {"client_secret_basic", "client_secret_post"},

@@ -273,16 +273,16 @@ func TestJWKS_KeysAreStrongEnough(t *testing.T) { // RFC 7518 §3.3, §3.4, RFC 
 	for _, key := range shared(t).jwks(t) {
 		text, _ := key["n"].(string)
 		modulus, err := base64.RawURLEncoding.DecodeString(text)
-		switch key["alg"] {
-		case "RS256":
+		switch key["kty"] {
+		case "RSA":
 			if err != nil || len(modulus) < 256 || modulus[0] == 0 || key["e"] != "AQAB" {
 				t.Errorf("RSA key of %d bytes with e %v, want 256 or more without a leading zero, and 65537", len(modulus), key["e"])
 			}
-		case "ES256":
-			if key["crv"] != "P-256" {
-				t.Errorf("crv = %v for ES256, want P-256", key["crv"])
+		case "EC":
+			if want := map[any]string{"ES384": "P-384", "ES512": "P-521"}[key["alg"]]; key["crv"] != want && (want != "" || key["crv"] != "P-256") {
+				t.Errorf("crv = %v for %v", key["crv"], key["alg"])
 			}
-		case "EdDSA":
+		case "OKP":
 			if key["crv"] != "Ed25519" {
 				t.Errorf("crv = %v for EdDSA, want Ed25519", key["crv"])
 			}

@@ -5,6 +5,7 @@ package protocol
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,8 +24,12 @@ func TestJWKS_EveryKeyIsCompleteAndPublic(t *testing.T) { // RP-9
 		}
 		seen[kid] = true
 		algs = append(algs, alg)
-		if key["use"] != "sig" {
-			t.Errorf("key %s: use = %v, want sig", kid, key["use"])
+		use := "sig"
+		if strings.HasPrefix(alg, "RSA-OAEP") || strings.HasPrefix(alg, "ECDH-ES") {
+			use = "enc" // RFC 7517 §4.2: what is published for others to encrypt with says so
+		}
+		if key["use"] != use || alg == "" {
+			t.Errorf("key %s: use = %v and alg = %q, want %s and an algorithm", kid, key["use"], alg, use)
 		}
 		members, known := map[any][]string{"RSA": {"n", "e"}, "EC": {"crv", "x", "y"}, "OKP": {"crv", "x"}}[key["kty"]]
 		if !known {

@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
+	_ "crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -110,19 +111,31 @@ func checkSignature(key map[string]any, raw string) error {
 		err = errors.Join(err, memberErr)
 		return b
 	}
-	sum := sha256.Sum256(signed)
-	switch key["alg"] {
-	case "RS256":
+	alg, _ := key["alg"].(string)
+	hash := map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}[strings.TrimLeft(alg, "RSPE")]
+	var sum []byte
+	if hash != 0 {
+		h := hash.New()
+		h.Write(signed)
+		sum = h.Sum(nil)
+	}
+	switch alg {
+	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
 		public := &rsa.PublicKey{N: new(big.Int).SetBytes(member("n")), E: int(new(big.Int).SetBytes(member("e")).Int64())}
-		return errors.Join(err, rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], signature))
-	case "ES256":
+		if alg[0] == 'P' { // RFC 7518 §3.5: the salt is as long as the hash
+			return errors.Join(err, rsa.VerifyPSS(public, hash, sum, signature, &rsa.PSSOptions{SaltLength: hash.Size()}))
+		}
+		return errors.Join(err, rsa.VerifyPKCS1v15(public, hash, sum, signature))
+	case "ES256", "ES384", "ES512":
+		curve := map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}[alg]
 		// RFC 7518 §6.2.1: coordinates have the full length of the field.
-		public, keyErr := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append([]byte{4}, append(member("x"), member("y")...)...))
+		public, keyErr := ecdsa.ParseUncompressedPublicKey(curve, append([]byte{4}, append(member("x"), member("y")...)...))
 		if keyErr != nil {
 			return keyErr
 		}
-		if len(signature) != 64 || !ecdsa.Verify(public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
-			return errors.New("ES256 does not verify")
+		half := (curve.Params().BitSize + 7) / 8
+		if len(signature) != 2*half || !ecdsa.Verify(public, sum, new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])) {
+			return errors.New(alg + " does not verify")
 		}
 		return err
 	case "EdDSA":
@@ -132,7 +145,7 @@ func checkSignature(key map[string]any, raw string) error {
 		}
 		return err
 	}
-	return fmt.Errorf("alg %v is none that this test knows", key["alg"])
+	return fmt.Errorf("alg %q is none that this test knows", alg)
 }
 
 // forge returns a JWT with header and claims of our own and the signature given.

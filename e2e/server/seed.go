@@ -158,6 +158,25 @@ func Lean() Client {
 	return client("lean", "https://lean.example/cb", "")
 }
 
+// Formats gets what is signed by PS256 and ES384, and UserInfo as a JWT.
+func Formats() Client {
+	return client("formats", "https://formats.example/cb", "")
+}
+
+// Sealed gets everything encrypted to SealedKey.
+func Sealed() Client {
+	return client("sealed", "https://sealed.example/cb", "")
+}
+
+// Pairwise are three clients with pairwise subjects: the first two of one sector.
+func Pairwise() [3]Client {
+	return [3]Client{
+		client("pairwise", "https://pairwise.example/cb", "https://pairwise.example/out"),
+		client("pairwise2", "https://pairwise.example/two", ""),
+		client("pairwise3", "https://elsewhere.example/cb", ""),
+	}
+}
+
 // Opaque gets opaque access tokens and EdDSA ID tokens.
 func Opaque() Client {
 	return client("opaque", "https://opaque.example/cb", "")
