@@ -62,6 +62,7 @@ func explain(c *idp.Client, now time.Time) []Finding {
 		explainCode(c, add)
 	}
 	explainContract(c, add)
+	explainFormats(c, add)
 	return out
 }
 
@@ -123,6 +124,29 @@ func explainCode(c *idp.Client, add addFunc) {
 	refresh, offline := slices.Contains(c.GrantTypes, idp.GrantRefreshToken), slices.Contains(c.Scopes, idp.ScopeOfflineAccess)
 	if refresh && !offline {
 		add("refresh_with_session", LevelNote, "scopes", "Refresh tokens end with the person's session, and asking for offline_access is refused.", "Add the scope offline_access if the application works while the person is away.")
+	}
+}
+
+// explainFormats tells what most libraries have to be told, and what outlives a change.
+func explainFormats(c *idp.Client, add addFunc) {
+	if c.UserInfoSignedAlg != "" || c.UserInfoEncryptedAlg != "" {
+		add("userinfo_jwt", LevelNote, "userinfo_signed_response_alg", "UserInfo comes as a JWT, whatever the application accepts. Many libraries read JSON alone.", "Leave the userinfo_… members out unless the application asks for it.")
+	}
+	if c.IDTokenEncryptedAlg != "" {
+		add("id_token_encrypted", LevelNote, "id_token_encrypted_response_alg", "ID tokens are encrypted to the application's key. TLS carries them in any case, and few libraries decrypt.", "Leave it out unless ID tokens pass through other hands, such as a browser's.")
+	}
+	for _, alg := range []struct{ field, name string }{
+		{"id_token_encrypted_response_alg", c.IDTokenEncryptedAlg},
+		{"userinfo_encrypted_response_alg", c.UserInfoEncryptedAlg},
+		{"introspection_encrypted_response_alg", c.IntrospectionEncryptedAlg},
+		{"request_object_encryption_alg", c.RequestObjectEncryptionAlg},
+	} {
+		if alg.name == idp.AlgRSAOAEP {
+			add("rsa_oaep_sha1", LevelNote, alg.field, "RSA-OAEP uses SHA-1. Nobody knows an attack, and auditors ask.", "Use RSA-OAEP-256, or ECDH-ES.")
+		}
+	}
+	if c.Pairwise() && c.SectorIdentifierURI == "" {
+		add("pairwise_by_host", LevelNote, "sector_identifier_uri", "People's sub is computed for the host of the redirect URIs, "+c.Sector()+". On another host everybody would be a stranger.", "Name a sector_identifier_uri on an address that stays, before people sign in.")
 	}
 }
 

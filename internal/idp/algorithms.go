@@ -28,12 +28,12 @@ func SupportedSigningAlgs() []string {
 }
 
 // SupportedEncryptionAlgs lists the ways in which a content encryption key may be agreed on or wrapped, towards clients and towards us. RSA1_5 is
-// not among them (RFC 8725 §3.2), nor is anything with a shared secret, for the reason above.
+// not among them (RFC 8725 §3.2; RFC 7518 §4.1), nor is anything with a shared secret, for the reason above.
 func SupportedEncryptionAlgs() []string {
 	return []string{AlgRSAOAEP, AlgRSAOAEP256, AlgECDHES, AlgECDHESA128KW, AlgECDHESA256KW}
 }
 
-// SupportedEncryptionEncs lists the content encryptions.
+// SupportedEncryptionEncs lists the content encryptions (RFC 7518 §5.1).
 func SupportedEncryptionEncs() []string {
 	return []string{EncA128CBCHS256, EncA256CBCHS512, EncA128GCM, EncA256GCM}
 }

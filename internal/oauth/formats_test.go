@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -101,6 +102,39 @@ func TestUserInfo_Encrypted(t *testing.T) {
 	_, _, text, _ = w.asked(t, "/oauth2/userinfo", answer["access_token"].(string), "", nil)
 	if claims := claimsOf(t, open(text, "JWT")); claims["sub"] != w.user.ID {
 		t.Errorf("signed and encrypted: got %v", claims)
+	}
+}
+
+// Every algorithm that discovery lists for encryption opens with another reader.
+func TestEncrypt_EveryAlgorithm(t *testing.T) {
+	t.Parallel()
+	ec, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	must(t, err)
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(t, err)
+	w := newWorld(t, func(c *idp.Client) {
+		c.JWKS, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: ec.Public(), KeyID: "e"}, {Key: private.Public(), KeyID: "r"}}})
+		must(t, err)
+	})
+	meta := w.discovery(t)
+	token := w.tokens(t)["access_token"].(string)
+	for _, alg := range textsOf(t, meta, "userinfo_encryption_alg_values_supported") {
+		for _, enc := range textsOf(t, meta, "userinfo_encryption_enc_values_supported") {
+			w.change(t, func(c *idp.Client) { c.UserInfoEncryptedAlg, c.UserInfoEncryptedEnc = alg, enc })
+			_, _, text, _ := w.asked(t, "/oauth2/userinfo", token, "", nil)
+			parsed, err := jose.ParseEncryptedCompact(text, []jose.KeyAlgorithm{jose.KeyAlgorithm(alg)}, []jose.ContentEncryption{jose.ContentEncryption(enc)})
+			if err != nil {
+				t.Errorf("%s %s: %v", alg, enc, err)
+				continue
+			}
+			var key any = ec
+			if strings.HasPrefix(alg, "RSA") {
+				key = private
+			}
+			if plain, err := parsed.Decrypt(key); err != nil || !strings.Contains(string(plain), w.user.ID) {
+				t.Errorf("%s %s: got %q, %v", alg, enc, plain, err)
+			}
+		}
 	}
 }
 

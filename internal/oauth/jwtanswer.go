@@ -32,7 +32,7 @@ func (p *Provider) writeUserInfo(w http.ResponseWriter, r *http.Request, c *idp.
 }
 
 // writeIntrospection answers as JSON, or as a JWT where the resource server asks for one (RFC 9701 §4). One that is registered for
-// encryption is told nothing in clear.
+// encryption is told nothing in clear (RFC 9701 §8.2).
 func (p *Provider) writeIntrospection(w http.ResponseWriter, r *http.Request, caller *idp.Client, answer introspection, now time.Time) {
 	if caller.IntrospectionEncryptedAlg == "" && !accepts(r.Header.Values("Accept"), typeIntrospection) {
 		writeJSON(w, http.StatusOK, answer)

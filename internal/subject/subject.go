@@ -63,7 +63,7 @@ func sealed(ctx context.Context, s *store.Store, ring *secret.Keyring) (string, 
 }
 
 // Of returns the sub of a user at a client (OpenID Connect Core §8): what stands in ID tokens, access tokens, UserInfo, introspection and logout
-// tokens for it. At a pairwise client it is a keyed digest of sector and user (§8.1), which nobody can compute or undo without the secret.
+// tokens for it. At a pairwise client it is a keyed digest of sector and user (OpenID Connect Core §8.1), which nobody can compute or undo without the secret.
 func (n *Names) Of(c *idp.Client, userID string) string {
 	if !c.Pairwise() {
 		return userID

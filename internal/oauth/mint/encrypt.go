@@ -63,7 +63,7 @@ func (m *Minter) UserInfo(ctx context.Context, c *idp.Client, set claims.Set) (s
 }
 
 // Introspection makes the JWT of an introspection answer for the resource server that asked (RFC 9701 §5). It has neither sub nor exp of its
-// own, so that nobody takes it for a token (§8.1).
+// own, so that nobody takes it for a token (RFC 9701 §8.1).
 func (m *Minter) Introspection(ctx context.Context, caller *idp.Client, answer any, now time.Time) (string, error) {
 	payload, err := json.Marshal(struct {
 		Issuer   string `json:"iss"`

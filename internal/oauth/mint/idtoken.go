@@ -27,7 +27,7 @@ type IDToken struct {
 
 // ID makes an ID token for its client (OpenID Connect Core §2, §3.1.3.6). What comes along from the same endpoint is tied to it by at_hash and c_hash
 // (OpenID Connect Core §3.2.2.9, §3.3.2.11), so that neither can be exchanged for another on the way through the browser (RFC 9700 §4.5). For a
-// client that is registered so it is encrypted to the client's key, signed first (§10.2).
+// client that is registered so it is encrypted to the client's key, signed first (OpenID Connect Core §10.2).
 func (m *Minter) ID(ctx context.Context, t IDToken, now time.Time) (string, error) {
 	c, a := t.Client, t.Authorization
 	set := claims.Set{}
