@@ -61,6 +61,7 @@ func clientFields() []field {
 		{flag: "userinfo-alg", member: "userinfo_signed_response_alg", usage: "UserInfo as a JWT, signed with this algorithm", values: idp.SupportedSigningAlgs()},
 		{flag: "id-token-encryption", member: "id_token_encrypted_response_alg", usage: "encrypt its ID tokens with its key for this algorithm", values: idp.SupportedEncryptionAlgs()},
 		{flag: "userinfo-encryption", member: "userinfo_encrypted_response_alg", usage: "encrypt UserInfo with its key for this algorithm", values: idp.SupportedEncryptionAlgs()},
+		{flag: "authorization-encryption", member: "authorization_encrypted_response_alg", usage: "encrypt signed answers with its key for this algorithm", values: idp.SupportedEncryptionAlgs()},
 		{flag: "introspection-alg", member: "introspection_signed_response_alg", usage: "algorithm of introspection answers that it asks for as JWTs", values: idp.SupportedSigningAlgs()},
 		{flag: "introspection-encryption", member: "introspection_encrypted_response_alg", usage: "encrypt introspection answers with its key for this algorithm", values: idp.SupportedEncryptionAlgs()},
 		{flag: "request-encryption", member: "request_object_encryption_alg", usage: "it may encrypt request objects with our key for this algorithm", values: idp.SupportedEncryptionAlgs()},

@@ -206,8 +206,6 @@ func TestAuthorize_OtherErrorsAreRedirected(t *testing.T) { // RFC 6749 §4.1.2.
 	}{
 		"no response_type":           {[]string{"response_type", absent}, []string{"invalid_request", "unsupported_response_type"}},
 		"empty response_type":        {[]string{"response_type", ""}, []string{"invalid_request", "unsupported_response_type"}},
-		"token":                      {[]string{"response_type", "token"}, []string{"unsupported_response_type", "unauthorized_client"}},
-		"code id_token":              {[]string{"response_type", "code id_token"}, []string{"unsupported_response_type", "unauthorized_client"}}, // fosite D21
 		"nonsense response_type":     {[]string{"response_type", "cod"}, []string{"unsupported_response_type"}},
 		"scope beyond the client's":  {[]string{"scope", "openid api.read"}, []string{"invalid_scope"}}, // RP-5: refused, not dropped
 		"scope in other case":        {[]string{"scope", "OpenID"}, []string{"invalid_scope"}},          // fosite D26

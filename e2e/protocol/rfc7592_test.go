@@ -75,7 +75,9 @@ func TestManage_ReplaceTakesTheWholeDocument(t *testing.T) { // RFC 7592 §2.2
 		t.Error("the registration access token is the same as before")
 	}
 	s.registrationCall(t, http.MethodGet, uri, token, nil).want(http.StatusUnauthorized) // it is spent
-	eventually(t, 5*time.Second, "the old redirect URI is refused", func() bool { return s.browser(t).az(made.application("https://notes.example/cb")).status == http.StatusBadRequest })
+	eventually(t, 5*time.Second, "the old redirect URI is refused", func() bool {
+		return s.browser(t).az(made.application("https://notes.example/cb")).status == http.StatusBadRequest
+	})
 	s.browser(t).az(made.application("https://notes.example/cb2")).wantLogin()
 }
 

@@ -16,6 +16,9 @@ type ClientFormats struct {
 	IntrospectionEncryptedAlg string `json:"introspection_encrypted_response_alg,omitempty" doc:"Encrypt introspection answers, which it then gets as JWTs only"`
 	IntrospectionEncryptedEnc string `json:"introspection_encrypted_response_enc,omitempty"`
 
+	AnswerEncryptedAlg string `json:"authorization_encrypted_response_alg,omitempty" doc:"Encrypt signed answers (response_mode jwt), as for ID tokens"`
+	AnswerEncryptedEnc string `json:"authorization_encrypted_response_enc,omitempty"`
+
 	RequestObjectEncryptionAlg string `json:"request_object_encryption_alg,omitempty" doc:"It may encrypt request objects, with the key that the JWKS has for this algorithm"`
 	RequestObjectEncryptionEnc string `json:"request_object_encryption_enc,omitempty"`
 }
@@ -31,6 +34,7 @@ func (k *ClientFormats) encryptions() []encryption {
 		{"id_token_encrypted_response", &k.IDTokenEncryptedAlg, &k.IDTokenEncryptedEnc},
 		{"userinfo_encrypted_response", &k.UserInfoEncryptedAlg, &k.UserInfoEncryptedEnc},
 		{"introspection_encrypted_response", &k.IntrospectionEncryptedAlg, &k.IntrospectionEncryptedEnc},
+		{"authorization_encrypted_response", &k.AnswerEncryptedAlg, &k.AnswerEncryptedEnc},
 		{"request_object_encryption", &k.RequestObjectEncryptionAlg, &k.RequestObjectEncryptionEnc},
 	}
 }

@@ -172,3 +172,39 @@ func TestAnswers_FrontChannelTokenHangsOnItsAuthorization(t *testing.T) {
 		t.Error("a disabled user's token lives")
 	}
 }
+
+// JARM §2.2: signed, then encrypted to the client's key; and never in the clear because a key is missing.
+func TestAnswers_AreEncryptedToTheClientsKey(t *testing.T) {
+	t.Parallel()
+	var open func(any, string) string
+	w := newWorld(t, everyAnswer, func(c *idp.Client) {
+		open = keyed(t, c)
+		c.AnswerEncryptedAlg, c.AnswerEncryptedEnc = idp.AlgECDHESA256KW, idp.EncA256GCM
+	})
+	cookies := w.signIn(t)
+	send := func(mode string) url.Values {
+		q := goodParams()
+		q.Set("response_mode", mode)
+		r := httptest.NewRequest(http.MethodGet, issuer+"/oauth2/authorize?"+q.Encode(), nil)
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		w.lastPage = oauth.PageError{}
+		location := w.do(t, r).Header().Get("Location")
+		_, query, _ := strings.Cut(location, "?")
+		back, err := url.ParseQuery(query)
+		must(t, err)
+		return back
+	}
+	set := claimsOf(t, open(send("jwt").Get("response"), "JWT"))
+	if set["iss"] != issuer || set["aud"] != "app" || set["code"] == nil || set["state"] != "st" {
+		t.Errorf("got %v", set)
+	}
+	if plain := send("query"); plain.Get("code") == "" {
+		t.Errorf("what is not signed is not encrypted: got %v", plain)
+	}
+	w.change(t, func(c *idp.Client) { c.JWKS = []byte(`{"keys":[]}`) })
+	if back := send("jwt"); len(back) != 0 || w.lastPage.Status != http.StatusBadRequest || !strings.Contains(w.lastPage.Description, "jwks") {
+		t.Errorf("without a key: got %v %+v, want a page that names the cause", back, w.lastPage)
+	}
+}

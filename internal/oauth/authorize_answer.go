@@ -1,8 +1,6 @@
 package oauth
 
 import (
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -10,7 +8,6 @@ import (
 	"time"
 
 	"idp/internal/idp"
-	"idp/internal/keys"
 	"idp/internal/logctx"
 	"idp/internal/trace"
 )
@@ -22,9 +19,6 @@ type PostedAnswer struct {
 	Params      url.Values
 	UILocales   string // of the request
 }
-
-// answerLife is how long a signed answer may be believed: a browser delivers it at once, and clocks differ (JARM §2.1: ten minutes at most).
-const answerLife = 5 * time.Minute
 
 // answerSuccess sends the browser back to the client with what the response type asked for, the state as it came, and iss (RFC 6749 §4.1.2, §4.2.2,
 // OpenID Connect Core §3.1.2.5, RFC 9207 §2; RFC 8252 §8.10: native applications tell servers apart by it).
@@ -53,7 +47,7 @@ func (p *Provider) answerAuthorize(w http.ResponseWriter, r *http.Request, a *au
 		params.Set("session_state", state)
 	}
 	if a.ResponseMode.Signed {
-		signed, err := p.signAnswer(a.Client, params, time.Now())
+		signed, err := p.minter.Answer(r.Context(), a.Client, params, time.Now())
 		if err != nil {
 			p.failPage(w, r, a.Trace, err)
 			return
@@ -68,21 +62,6 @@ func (p *Provider) answerAuthorize(w http.ResponseWriter, r *http.Request, a *au
 	default:
 		redirect(w, withQuery(a.RedirectURI, params))
 	}
-}
-
-// signAnswer makes the JWT of an authorization response (JARM §2.1, §2.2): its parameters, who says so, to whom, and until when. It has no sub, and so is
-// no ID token to anybody who looks.
-func (p *Provider) signAnswer(c *idp.Client, params url.Values, now time.Time) (string, error) {
-	set := make(map[string]any, len(params)+3)
-	for name := range params {
-		set[name] = params.Get(name)
-	}
-	set["iss"], set["aud"], set["exp"] = p.Issuer, c.ID, now.Add(answerLife).Unix()
-	payload, err := json.Marshal(set)
-	if err != nil {
-		return "", fmt.Errorf("encode signed answer: %w", err)
-	}
-	return p.Keys.Sign(c.AnswerAlg(), keys.TypeIDToken, payload)
 }
 
 // withQuery appends parameters to a registered URI without touching a letter of it: it may have a query of its own (RP-2).

@@ -53,6 +53,8 @@ type metadata struct {
 	IntrospectionEncAlgs  []string `json:"introspection_encryption_alg_values_supported"`
 	IntrospectionEncs     []string `json:"introspection_encryption_enc_values_supported"`
 	AnswerAlgs            []string `json:"authorization_signing_alg_values_supported"`
+	AnswerEncAlgs         []string `json:"authorization_encryption_alg_values_supported"`
+	AnswerEncs            []string `json:"authorization_encryption_enc_values_supported"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
@@ -110,6 +112,8 @@ func (p *Provider) discovery() (document, error) {
 		IntrospectionEncAlgs:  idp.SupportedEncryptionAlgs(),
 		IntrospectionEncs:     idp.SupportedEncryptionEncs(),
 		AnswerAlgs:            idp.SupportedSigningAlgs(), // JARM §4
+		AnswerEncAlgs:         idp.SupportedEncryptionAlgs(),
+		AnswerEncs:            idp.SupportedEncryptionEncs(),
 		TokenAuthMethods:      append(methods, idp.AuthNone),
 		TokenAuthAlgs:         algs,
 		IntrospectionMethods:  methods,
