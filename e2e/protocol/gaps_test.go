@@ -149,21 +149,6 @@ func TestAuthorize_WordsAreCaseSensitive(t *testing.T) { // OIDC Core §3.1.2.1:
 	}
 }
 
-func TestClaimsParameter_IsIgnored(t *testing.T) { // OIDC Core §5.5: not supported, and discovery says so; an unsupported request is no error
-	t.Parallel()
-	s := shared(t)
-	in := s.signIn(t, server.Trusted(), "claims", `{"userinfo":{"email":{"essential":true}},"id_token":{"phone_number":null}}`)
-	if got, there := s.userInfo(t, in.access).want(200).json["email"]; there {
-		t.Errorf("claims released email %v, which no scope asked for", got)
-	}
-	if got, there := s.verify(t, in.id).claims["phone_number"]; there {
-		t.Errorf("claims released phone_number %v, which no scope asked for", got)
-	}
-	if s.meta["claims_parameter_supported"] == true {
-		t.Error("discovery says that the claims parameter is supported")
-	}
-}
-
 func TestUserInfo_Challenges(t *testing.T) { // RFC 6750 §2.2, §3, §3.1
 	t.Parallel()
 	s := shared(t)

@@ -128,6 +128,11 @@ func Unsigned() Client {
 	return client("unsigned", "https://unsigned.example/cb", "")
 }
 
+// Resources is a client that may name three resources.
+func Resources() Client {
+	return client("resources", "https://resources.example/cb", "")
+}
+
 // BasicOnly is a client that registered client_secret_basic alone.
 func BasicOnly() Client {
 	return client("basiconly", "https://basiconly.example/cb", "")

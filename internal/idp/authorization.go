@@ -33,4 +33,7 @@ type Authorization struct {
 type CodeRequest struct {
 	Nonce   string `json:"nonce,omitempty"`
 	TraceID string `json:"trace,omitempty"` // of the authorization request, so that the two traces can be read together
+
+	ClaimsInIDToken  []string `json:"claims_id_token,omitempty"` // asked for by name (OpenID Connect Core §5.5)
+	ClaimsInUserInfo []string `json:"claims_userinfo,omitempty"`
 }

@@ -15,6 +15,7 @@ type ClientRequests struct {
 	RequireSignedRequestObject bool     `json:"require_signed_request_object,omitempty" doc:"Take only requests in a request object that the client signed; nothing beside it counts (RFC 9101)"`
 	RequestObjectSigningAlg    string   `json:"request_object_signing_alg,omitempty" doc:"The algorithm of its request objects; none lets it send unsigned ones; without it any algorithm of its keys"`
 	RequestURIs                []string `json:"request_uris,omitempty" doc:"Where its request objects may be read, to the letter; behind # the SHA-256 of what is there"`
+	Resources                  []string `json:"resources,omitempty" doc:"What it may ask tokens for by the parameter resource (RFC 8707), beside its audience"`
 }
 
 // checkRequests checks what a client says about its authorization requests.
@@ -30,6 +31,17 @@ func (c *Client) checkRequests(f *faults) {
 		f.add("request_object_signing_alg", "Request objects are to be signed, and %q is no signature. Name an algorithm, or leave require_signed_request_object out.", RequestObjectUnsigned)
 	case !c.HasKeys() && (alg != "" && alg != RequestObjectUnsigned || c.RequireSignedRequestObject):
 		f.add("request_object_signing_alg", "The client has no keys to sign with. Register jwks or jwks_uri.")
+	}
+	if len(c.Resources) > maxList {
+		f.add("resources", "There are %d entries; %d is the most.", len(c.Resources), maxList)
+	}
+	for i, resource := range c.Resources {
+		switch {
+		case !ValidResource(resource):
+			f.add(at("resources", i), "%s is no absolute URI without a fragment (RFC 8707 §2).", quote(resource))
+		case slices.Contains(c.Resources[:i], resource):
+			f.add(at("resources", i), "%s is named twice.", quote(resource))
+		}
 	}
 	if len(c.RequestURIs) > maxList {
 		f.add("request_uris", "There are %d entries; %d is the most.", len(c.RequestURIs), maxList)
@@ -53,4 +65,20 @@ func isDigest(s string) bool {
 	return len(s) == 43 && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 	})
+}
+
+// ValidResource reports whether a resource indicator has the form that it must have: an absolute URI without a fragment (RFC 8707 §2).
+func ValidResource(s string) bool {
+	scheme, rest, found := strings.Cut(s, ":")
+	if !found || rest == "" || !isScopeToken(s) || strings.Contains(s, "#") {
+		return false
+	}
+	return !strings.ContainsFunc(scheme, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '+' && r != '-' && r != '.'
+	}) && scheme != ""
+}
+
+// MayTarget reports whether the client may ask for tokens for a resource.
+func (c *Client) MayTarget(resource string) bool {
+	return slices.Contains(c.Resources, resource) || slices.Contains(c.Audience, resource)
 }

@@ -14,3 +14,15 @@ func (c *Client) RequestedScopes(parameter string) []string {
 	}
 	return slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return s == ScopeOfflineAccess })
 }
+
+// ParamClaimScopes is where an interaction keeps the scopes of the claims that a request asks for by name: releasing one claim of a scope needs the
+// same consent as all of them. No parameter of a request is kept under this name.
+const ParamClaimScopes = "idp:claim_scopes"
+
+// ConsentScopes returns what a person is asked to allow: the scopes of the request, and those of the claims that it asks for by name.
+func ConsentScopes(scopes, ofClaims []string) []string {
+	if len(ofClaims) == 0 {
+		return scopes
+	}
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(scopes, ofClaims))))
+}

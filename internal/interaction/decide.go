@@ -42,6 +42,7 @@ const (
 	ReasonDenied               = "denied"
 	ReasonPromptUnknown        = "prompt_unknown"
 	ReasonPromptNoneWithOthers = "prompt_none_with_others"
+	ReasonACR                  = "acr"
 	ReasonMaxAgeNegative       = "max_age_negative"
 )
 
@@ -51,6 +52,7 @@ const (
 	ErrorConsentRequired          = "consent_required"
 	ErrorInteractionRequired      = "interaction_required"
 	ErrorAccountSelectionRequired = "account_selection_required"
+	ErrorUnmetAuthentication      = "unmet_authentication_requirements" // OpenID Connect Unmet Authentication Requirements 1.0 §2
 	ErrorAccessDenied             = "access_denied"
 	ErrorInvalidRequest           = "invalid_request"
 )
@@ -65,11 +67,13 @@ type Facts struct {
 	HintUserID  string    // sub of the id_token_hint, "" without one
 	// ACRValues are wishes, not demands (OpenID Connect Core §3.1.2.1): they cause no step of their own.
 	ACRValues []string
-	Session   *idp.Session // nil: nobody is signed in
-	User      *idp.User    // of the session
-	Granted   []string     // what the user allowed this client before
-	Unassured bool         // anybody could be this client (idp.Client.Assured)
-	Steps     idp.Steps    // what the person did in this interaction
+	// RequiredACR is a demand (OpenID Connect Core §5.5.1.1): the sign-in is one of these, or the request fails.
+	RequiredACR []string
+	Session     *idp.Session // nil: nobody is signed in
+	User        *idp.User    // of the session
+	Granted     []string     // what the user allowed this client before
+	Unassured   bool         // anybody could be this client (idp.Client.Assured)
+	Steps       idp.Steps    // what the person did in this interaction
 }
 
 // Next is what comes next.
@@ -89,7 +93,7 @@ func Decide(f Facts, now time.Time) Next {
 		return Next{Step: Fail, Reason: ReasonDenied, Error: ErrorAccessDenied}
 	}
 	next := f.next(now)
-	if next.Step != Done && slices.Contains(f.Prompts, PromptNone) {
+	if next.Step != Done && next.Step != Fail && slices.Contains(f.Prompts, PromptNone) {
 		// OpenID Connect Core §3.1.2.1: no page may be shown, so the client learns what would have been asked.
 		return Next{Step: Fail, Reason: next.Reason, Error: silentError(next.Step)}
 	}
@@ -99,6 +103,10 @@ func Decide(f Facts, now time.Time) Next {
 func (f Facts) next(now time.Time) Next {
 	if reason := f.loginReason(now); reason != "" {
 		return Next{Step: Login, Reason: reason}
+	}
+	if f.unmetACR() {
+		// OpenID Connect Core §5.5.1.1: an essential acr that the person cannot reach is a failed sign-in.
+		return Next{Step: Fail, Reason: ReasonACR, Error: ErrorUnmetAuthentication}
 	}
 	if slices.Contains(f.Prompts, PromptSelectAccount) && !f.selected() {
 		return Next{Step: SelectAccount, Reason: ReasonSelectAccount}
@@ -154,7 +162,15 @@ func (f Facts) loginReason(now time.Time) string {
 	if limit := int64(f.Client.MaxSessionAge); limit > 0 && f.olderThan(limit) {
 		return ReasonClientMaxSessionAge
 	}
+	if f.unmetACR() && !f.loggedIn() {
+		return ReasonACR
+	}
 	return ""
+}
+
+// unmetACR reports whether the sign-in is none of those that the request demands.
+func (f Facts) unmetACR() bool {
+	return len(f.RequiredACR) > 0 && !slices.Contains(f.RequiredACR, f.Session.ACR)
 }
 
 // loggedIn reports whether the person proved who they are in this interaction, and it is that sign-in which the session

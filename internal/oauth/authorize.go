@@ -83,11 +83,11 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 		return false // whose name it is can only be told when the session's user is known
 	}
 	oldest, ok := a.facts().MinAuthTime()
-	if !ok || len(a.Prompts) > 1 || !a.Client.Trusted && !a.assured() {
+	if !ok || len(a.Prompts) > 1 || len(a.RequiredACR) > 0 || !a.Client.Trusted && !a.assured() {
 		return false
 	}
 	a.conditions = store.IssueConditions{
-		SessionID: id, SessionDigest: digest, MinAuthTime: oldest, UserID: a.HintUserID, SkipGrant: a.Client.Trusted, RequiredScopes: a.Scopes,
+		SessionID: id, SessionDigest: digest, MinAuthTime: oldest, UserID: a.HintUserID, SkipGrant: a.Client.Trusted, RequiredScopes: a.consentScopes(),
 	}
 	err := p.issue(r.Context(), a)
 	if errors.Is(err, idp.ErrNotFound) {
@@ -165,7 +165,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 		p.finish(w, r, a, i, store.IssueConditions{
 			SessionID: current.Session.ID, SessionDigest: current.Digest, UserID: current.User.ID,
 			// The grant is asked for again in the statement, unless the person has just said yes or nobody asks.
-			SkipGrant: a.Client.Trusted, RequiredScopes: a.Scopes,
+			SkipGrant: a.Client.Trusted, RequiredScopes: a.consentScopes(),
 		})
 	case interaction.Fail:
 		a.Trace.Fail(idp.Check{Name: "no page is needed", Expected: "an answer without asking the person", Received: next.Reason, Clause: "OpenID Connect Core §3.1.2.6"})
@@ -191,6 +191,7 @@ var silentDescriptions = map[string]string{
 	interaction.ErrorConsentRequired:          "The user must be asked for consent.",
 	interaction.ErrorInteractionRequired:      "The user must be asked something.",
 	interaction.ErrorAccountSelectionRequired: "The user must select an account.",
+	interaction.ErrorUnmetAuthentication:      "The user cannot sign in in the way that the request demands.",
 	interaction.ErrorAccessDenied:             "The user denied the request.",
 	interaction.ErrorInvalidRequest:           "The parameter prompt has a value that is unknown, or none together with others.",
 }

@@ -72,12 +72,14 @@ func (h issuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.Au
 	if a.Pushed != "" {
 		memory = max(memory, pushedMemory)
 	}
-	a.conditions.WithClaims = t == idp.ResponseType{IDToken: true}
+	a.conditions.WithClaims = t == idp.ResponseType{IDToken: true} || t.IDToken && len(a.ClaimsInIDToken) > 0
 	// RFC 7636 §4.4: the challenge is kept in the row, and the code says nothing of it.
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{
-		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Client.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
+		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
 		Refreshable: refreshable, Offline: refreshable && !contract.EndWithSession, CodeChallenge: a.CodeChallenge, BoundKey: a.BoundKey,
-		Request:     idp.CodeRequest{Nonce: a.Nonce, TraceID: a.Trace.ID},
+		Request: idp.CodeRequest{
+			Nonce: a.Nonce, TraceID: a.Trace.ID, ClaimsInIDToken: a.ClaimsInIDToken, ClaimsInUserInfo: a.ClaimsInUserInfo,
+		},
 		CodeExpires: codeExpires, ExpiresAt: now.Add(memory),
 	}, code.Digest, a.conditions, now)
 	if err != nil {

@@ -27,13 +27,20 @@ type authorizeRequest struct {
 	Prompts         []string
 	MaxAge          *int64
 	HintUserID      string // what the client calls the user that it means: a pairwise sub, where it has those
-	CodeChallenge   string
-	Nonce           string
-	ResponseType    idp.ResponseType
-	ResponseMode    idp.ResponseMode
-	BoundKey        string // that the code is bound to, empty for none
-	RequestedAt     time.Time
-	Trace           *trace.T
+
+	ClaimsInIDToken  []string // asked for by name, and allowed
+	ClaimsInUserInfo []string
+	ClaimScopes      []string // that release them
+	RequiredACR      []string // an essential acr; none is demanded if empty
+	Audience         []string // of the tokens
+
+	CodeChallenge string
+	Nonce         string
+	ResponseType  idp.ResponseType
+	ResponseMode  idp.ResponseMode
+	BoundKey      string // that the code is bound to, empty for none
+	RequestedAt   time.Time
+	Trace         *trace.T
 
 	typeKnown bool   // the response type is one of ours
 	modeFault string // what is wrong with the response mode; the error travels by ResponseMode
@@ -107,7 +114,7 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 		return a, badRequest(paramErr.Error())
 	}
 	for _, check := range []func(*authorizeRequest) error{
-		checkBounds, p.checkPushed, checkSigned, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID,
+		checkBounds, p.checkPushed, checkSigned, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID, checkClaims, checkResources,
 	} {
 		if err := check(a); err != nil {
 			return a, err
@@ -272,7 +279,7 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 // facts are what interaction.Decide looks at, as far as the request says it.
 func (a *authorizeRequest) facts() interaction.Facts {
 	return interaction.Facts{
-		Client: a.Client, Scopes: a.Scopes, Prompts: a.Prompts, MaxAge: a.MaxAge, RequestedAt: a.RequestedAt,
-		HintUserID: a.HintUserID, ACRValues: strings.Fields(a.Params.Get("acr_values")), Unassured: !a.assured(),
+		Client: a.Client, Scopes: a.consentScopes(), Prompts: a.Prompts, MaxAge: a.MaxAge, RequestedAt: a.RequestedAt,
+		HintUserID: a.HintUserID, ACRValues: a.acrValues(), RequiredACR: a.RequiredACR, Unassured: !a.assured(),
 	}
 }

@@ -125,6 +125,7 @@ func (p *Provider) discovery() (document, error) {
 		Prompts:               []string{interaction.PromptNone, interaction.PromptLogin, interaction.PromptConsent, interaction.PromptSelectAccount},
 		Displays:              []string{"page"},
 		UILocales:             p.UILocales,
+		ClaimsParameter:       true,
 		RequestParameter:      true,
 		RequestURIParameter:   true,
 		RequestURIRegistered:  true,

@@ -91,7 +91,7 @@ func TestAuthorize_ErrorsGoWhereTheyBelong(t *testing.T) {
 		"a fine request":               {goodParams().Encode(), "code"},
 		"an unknown parameter":         {with("utm_source", "x"), "code"},
 		"an audience of other servers": {with("audience", "https://api.example"), "code"},
-		"two resources":                {goodParams().Encode() + "&resource=https://a.example&resource=https://b.example", "code"},
+		"two resources":                {goodParams().Encode() + "&resource=https://a.example&resource=https://b.example", "invalid_target"},
 		"no scope":                     {without("scope"), "code"},
 		"no state":                     {without("state"), "code"},
 		"one letter of state":          {with("state", "x"), "code"},

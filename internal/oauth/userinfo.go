@@ -22,6 +22,7 @@ func (p *Provider) UserInfo(w http.ResponseWriter, r *http.Request) {
 	}
 	c := t.client
 	set := claims.For(t.Scopes(), &t.authorization.Claims, &c.Contract)
+	set.Add(t.authorization.Request.ClaimsInUserInfo, &t.authorization.Claims, c) // OpenID Connect Core §5.5
 	set["sub"] = t.Subject
 	p.writeUserInfo(w, r, c, set)
 }

@@ -164,20 +164,28 @@ func (s *Store) FailCode(ctx context.Context, id string, digest []byte, now time
 	return was, err
 }
 
+// lasting is in the text of a request that asked for something which UserInfo or introspection tell: the names of those members end so.
+const lasting = `_userinfo":`
+
 // AuthorizationNow returns an authorization with its user's present state and claims, and whether the access token jti was
 // revoked by itself. One statement; UserInfo and introspection need nothing else.
 func (s *Store) AuthorizationNow(ctx context.Context, id, jti string) (v *AuthorizationUser, revoked bool, err error) {
 	a := &idp.Authorization{ID: id}
-	var scopes, state, claims string
+	var scopes, audience, request, state, claims string
 	v = &AuthorizationUser{Authorization: a}
-	err = s.db.QueryRow(ctx, `SELECT a.client_id, a.user_id, a.session_id, a.scopes, a.revoked_at, coalesce(u.state, ''), coalesce(u.claims, '{}'),
+	err = s.db.QueryRow(ctx, `SELECT a.client_id, a.user_id, a.session_id, a.scopes, a.audience, a.request, a.auth_time, a.acr, a.revoked_at, coalesce(u.state, ''), coalesce(u.claims, '{}'),
 			EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $2)
 		FROM authorizations a LEFT JOIN users u ON u.id = a.user_id WHERE a.id = $1`, id, jti).
-		Scan(&a.ClientID, &a.UserID, &a.SessionID, &scopes, &a.RevokedAt, &state, &claims, &revoked)
+		Scan(&a.ClientID, &a.UserID, &a.SessionID, &scopes, &audience, &request, &a.AuthTime, &a.ACR, &a.RevokedAt, &state, &claims, &revoked)
 	if err != nil {
 		return nil, false, err
 	}
-	a.Scopes, v.UserState = split(scopes), idp.UserState(state)
+	a.Scopes, a.Audience, v.UserState = split(scopes), split(audience), idp.UserState(state)
+	if strings.Contains(request, lasting) { // most requests say nothing that is asked about later
+		if err := fromJSON(request, &a.Request); err != nil {
+			return nil, false, err
+		}
+	}
 	return v, revoked, s.claims.decode(claims, &v.Claims)
 }
 

@@ -127,7 +127,7 @@ func consentEvent(kind audit.Type, v *visit, c *session.Current, asked []string)
 
 // scopes returns what the application asks for, as the authorization endpoint reads it.
 func scopes(v *visit) []string {
-	asked := v.client.RequestedScopes(v.params.Get("scope"))
+	asked := idp.ConsentScopes(v.client.RequestedScopes(v.params.Get("scope")), strings.Fields(v.params.Get(idp.ParamClaimScopes)))
 	return slices.DeleteFunc(asked, func(s string) bool { return !slices.Contains(v.client.Scopes, s) })
 }
 

@@ -46,7 +46,11 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(_ context.Context, r fosi
 			return refuse(invalidScope, "The client may not have one of the scopes that it asks for.")
 		}
 	}
-	s.Scopes = asked
+	resources, err := s.targetOfClient(r.GetRequestForm())
+	if err != nil {
+		return err
+	}
+	s.Resources, s.Scopes = resources, asked
 	if len(asked) == 0 { // RFC 6749 §3.3: the default is what the client may have
 		for _, scope := range s.Client.Scopes {
 			if !slices.Contains(userScopes, scope) {

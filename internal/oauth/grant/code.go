@@ -51,6 +51,10 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 		})
 		return refuse(invalidGrant, "The code is not valid.")
 	}
+	// What the client may never have must not cost it the code; what was not granted does, as any other misfit.
+	if _, err := s.targetOfClient(form); err != nil {
+		return err
+	}
 	if err := s.once(ctx); err != nil {
 		return err
 	}
@@ -74,6 +78,9 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 		return err
 	}
 	s.Trace.Pass("code, redirect_uri and code_verifier")
+	if s.Resources, err = s.targetOfGrant(form, v.Audience); err != nil {
+		return err
+	}
 	s.Authorization, s.Scopes, s.Nonce = v, stillAllowed(v.Scopes, s.Client), v.Request.Nonce
 	if v.Refreshable {
 		s.RefreshToken = refresh.Text

@@ -76,7 +76,7 @@ func issueAccess(ctx context.Context, m *mint.Minter, s *Session, resp fosite.Ac
 	if err := s.once(ctx); err != nil {
 		return "", err
 	}
-	access, life, err := m.Access(ctx, mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Confirmation: s.Proof.confirmation()}, s.Now)
+	access, life, err := m.Access(ctx, mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Resources: s.Resources, Confirmation: s.Proof.confirmation()}, s.Now)
 	if err != nil {
 		return "", err
 	}

@@ -64,7 +64,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	// A scope that was never granted must not cost the client its refresh token, so it is judged before anything is spent (D4, RFC
 	// 6749 §6). Only who asks for a scope pays the read; what was granted does not change.
 	asked := scopesOf(form)
-	if len(asked) > 0 {
+	if len(asked) > 0 || form.Has("resource") {
 		was, _, err := g.Store.AuthorizationNow(ctx, old.ID, "")
 		if err != nil && !errors.Is(err, idp.ErrNotFound) {
 			return err
@@ -73,6 +73,9 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 			allowed := stillAllowed(was.Scopes, s.Client)
 			if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(allowed, sc) }); bad >= 0 {
 				return g.wider(s, asked[bad])
+			}
+			if s.Resources, err = s.targetOfGrant(form, was.Audience); err != nil {
+				return err
 			}
 		}
 	}

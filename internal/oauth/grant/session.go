@@ -20,6 +20,7 @@ type Session struct {
 
 	Authorization *store.AuthorizationUser // nil for a client's own token
 	Scopes        []string                 // of the access token
+	Resources     []string                 // that the access token is for; nil for all that was granted
 	RefreshToken  string                   // to be handed out, empty if none
 	Nonce         string                   // for the ID token
 }

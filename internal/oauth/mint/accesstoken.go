@@ -87,6 +87,7 @@ type Order struct {
 	Client        *idp.Client
 	Authorization *store.AuthorizationUser // whose user the client acts for; nil for a client's own token
 	Scopes        []string                 // those of this token, which may be fewer than the authorization's (RFC 9068 §2.2.3)
+	Resources     []string                 // that it is for, of those that were granted (RFC 8707 §2.2); nil for all
 	Confirmation  *Confirmation            // what its holder has to prove; nil for a bearer token
 }
 
@@ -117,9 +118,12 @@ func (m *Minter) Access(ctx context.Context, o Order, now time.Time) (string, in
 	if a != nil { // RFC 9068 §2.2.1: when and how the person signed in, as the ID token says it
 		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = m.Subjects.Of(c, a.UserID), a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
 		t.Audience = a.Audience
-		if len(a.Audience) > 0 && slices.Contains(scopes, idp.ScopeOpenID) && !slices.Contains(a.Audience, m.Issuer) {
-			t.Audience = append(slices.Clone(a.Audience), m.Issuer) // UserInfo is ours
-		}
+	}
+	if len(o.Resources) > 0 {
+		t.Audience = o.Resources
+	}
+	if a != nil && len(t.Audience) > 0 && slices.Contains(scopes, idp.ScopeOpenID) && !slices.Contains(t.Audience, m.Issuer) {
+		t.Audience = append(slices.Clone(t.Audience), m.Issuer) // UserInfo is ours
 	}
 	if len(t.Audience) == 0 { // RFC 9068 §3: a default, where nothing else is registered
 		t.Audience = audience{m.Issuer}

@@ -34,6 +34,7 @@ func (m *Minter) ID(ctx context.Context, t IDToken, now time.Time) (string, erro
 	if t.Profile {
 		set = claims.For(t.Scopes, &a.Claims, &c.Contract)
 	}
+	set.Add(a.Request.ClaimsInIDToken, &a.Claims, c) // OpenID Connect Core §5.5
 	if t.AccessToken != "" {
 		hash, err := keys.HalfHash(c.Contract.IDTokenAlg, t.AccessToken)
 		if err != nil {

@@ -1,0 +1,73 @@
+package oauth
+
+import (
+	"slices"
+	"strings"
+
+	"idp/internal/idp"
+	"idp/internal/oauth/claims"
+)
+
+// What a request asks for beyond its scopes: claims by name, and the resources that its tokens are for.
+
+const resourcesMost = 10 // resources of one request
+
+// checkClaims reads the claims parameter (OpenID Connect Core §5.5). It says something in a request with the scope openid only.
+func checkClaims(a *authorizeRequest) error {
+	text := a.Params.Get("claims")
+	if text == "" || !slices.Contains(a.Scopes, idp.ScopeOpenID) {
+		return nil
+	}
+	r, err := claims.ParseRequest(text)
+	if err != nil {
+		return a.fail("invalid_request", "The parameter claims cannot be read: "+err.Error()+".", "OpenID Connect Core §5.5")
+	}
+	// What the client may not have is left out: a voluntary claim needs no answer (OpenID Connect Core §5.5.1).
+	a.ClaimsInIDToken, a.ClaimsInUserInfo = claims.Allowed(r.IDToken, a.Client), claims.Allowed(r.UserInfo, a.Client)
+	a.ClaimScopes = claims.ScopesOf(slices.Concat(a.ClaimsInIDToken, a.ClaimsInUserInfo)...)
+	a.RequiredACR = r.ACR
+	// OpenID Connect Core §5.5.1: an answer about this person or none.
+	if r.Subject != "" && a.HintUserID != "" && r.Subject != a.HintUserID {
+		return a.fail("invalid_request", "The parameter claims and the id_token_hint name two different people.", "OpenID Connect Core §5.5.1")
+	}
+	if r.Subject != "" {
+		a.HintUserID = r.Subject
+	}
+	return nil
+}
+
+// consentScopes are what a person must have allowed.
+func (a *authorizeRequest) consentScopes() []string {
+	return idp.ConsentScopes(a.Scopes, a.ClaimScopes)
+}
+
+// checkResources reads the resource indicators (RFC 8707 §2, §2.1). Tokens are for what is registered for the client, and nothing else.
+func checkResources(a *authorizeRequest) error {
+	resources := a.Params["resource"]
+	if len(resources) > resourcesMost {
+		return a.fail("invalid_target", "The request names more than 10 resources.", "RFC 8707 §2")
+	}
+	for _, resource := range resources {
+		if !idp.ValidResource(resource) || !a.Client.MayTarget(resource) {
+			a.Trace.Fail(idp.Check{
+				Name: "resource is the client's", Expected: list(slices.Concat(a.Client.Audience, a.Client.Resources)), Received: printable(resource),
+				Mend: "`idp client update " + a.Client.ID + " --resource …`, or take it out of the application's request.", Clause: "RFC 8707 §2",
+			})
+			return &redirectFault{"invalid_target", "The client may not ask for the resource " + printable(resource) + "."}
+		}
+	}
+	a.Audience = a.Client.Audience
+	if len(resources) > 0 {
+		a.Audience = slices.Compact(slices.Sorted(slices.Values(resources)))
+	}
+	return nil
+}
+
+// acrValues are the wishes about the way of signing in; those of the registration where the request has none (OpenID Connect Dynamic Client
+// Registration §2).
+func (a *authorizeRequest) acrValues() []string {
+	if values := strings.Fields(a.Params.Get("acr_values")); len(values) > 0 {
+		return values
+	}
+	return a.Client.DefaultACRValues
+}
