@@ -33,7 +33,7 @@ func (p *page) sessionState() string {
 	return p.left.Query().Get("session_state")
 }
 
-func TestSessionManagement_StateComesWithEachAnswer(t *testing.T) { // §3
+func TestSessionManagement_StateComesWithEachAnswer(t *testing.T) { // §2
 	t.Parallel()
 	s := shared(t)
 	b, u, c := s.browser(t), s.user(t), server.Trusted()
@@ -67,7 +67,7 @@ func TestSessionManagement_StateComesWithEachAnswer(t *testing.T) { // §3
 	}
 }
 
-func TestSessionManagement_OnlyForOpenID(t *testing.T) { // §3: of an authentication response
+func TestSessionManagement_OnlyForOpenID(t *testing.T) { // §2: of an authentication response
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())

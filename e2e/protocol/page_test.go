@@ -183,7 +183,7 @@ func (p *page) wantErr(code string) *page {
 }
 
 // wantRedirect wants the browser sent to the redirect URI of the request, with state and iss right and no other members
-// than those named, and session_state (Session Management 1.0 §3).
+// than those named, and session_state (Session Management 1.0 §2).
 func (p *page) wantRedirect(members ...string) url.Values {
 	p.t.Helper()
 	if p.left == nil {

@@ -111,7 +111,7 @@ func (p *Provider) tell(ctx context.Context, v *idp.Logout) attempt {
 	case c.BackchannelLogoutURI == "":
 		return attempt{fault: "the client has no backchannel_logout_uri any more", last: true}
 	}
-	token, err := p.minter.Logout(c, v.UserID, v.SID, time.Now())
+	token, err := p.minter.Logout(ctx, c, v.UserID, v.SID, time.Now())
 	if err != nil {
 		return attempt{fault: plainFault(err)}
 	}

@@ -16,7 +16,7 @@ const pathCheckSession = "/session/check"
 // saltBytes of a session_state. It keeps applications from comparing what they have.
 const saltBytes = 12
 
-// sessionState is what the application compares with the browser's state (Session Management 1.0 §3): a digest of the client, the origin
+// sessionState is what the application compares with the browser's state (Session Management 1.0 §2): a digest of the client, the origin
 // that its pages have, and the state, with a salt. Only openid requests get one. Where nobody is signed in the state is empty, so that
 // the application hears when somebody is.
 func (p *Provider) sessionState(w http.ResponseWriter, r *http.Request, a *authorizeRequest) string {

@@ -29,7 +29,7 @@ type told struct {
 	idp.SessionClient
 }
 
-// hearing lists which clients hear of the end of the user's sessions that keep names; living ones may be among them.
+// hearing (Back-Channel Logout 1.0 §2.3) lists which clients hear of the end of the user's sessions that keep names; living ones may be among them.
 func (s *Store) hearing(ctx context.Context, userID string, keep func(sessionID string) bool) ([]told, error) {
 	// CROSS JOIN keeps SQLite from reading the clients first. Each pair comes as often as the client got a code.
 	rows, err := s.db.Query(ctx, `SELECT a.session_id, a.client_id, a.session_id, c.logout_back, c.logout_front

@@ -98,7 +98,7 @@ type EndedSession struct {
 	Clients []idp.SessionClient
 }
 
-// EndSession deletes a session, stops the tokens that do not outlive it, and writes down which clients are to be told. It returns the
+// EndSession deletes a session, stops the tokens that do not outlive it (Back-Channel Logout 1.0 §2.7), and writes down which clients are to be told. It returns the
 // session, or idp.ErrNotFound.
 func (s *Store) EndSession(ctx context.Context, id string, now time.Time) (*EndedSession, error) {
 	var ended *EndedSession
