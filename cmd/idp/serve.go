@@ -131,6 +131,7 @@ func (a *app) build(ctx context.Context, c *config.Config, logger *slog.Logger) 
 		return nil, err
 	}
 	s.watcher.Subscribe(store.TopicKeys, s.keys.Reload)
+	s.watcher.Subscribe(store.TopicResources, s.protocol.ReloadResources)
 	return s, nil
 }
 

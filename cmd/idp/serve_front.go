@@ -50,8 +50,8 @@ func (s *server) buildFront() error {
 		return err
 	}
 	s.protocol, err = oauth.New(oauth.Config{
-		Registration: register,
-		Issuer:       c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
+		Registration: register, Documents: s.documents(), Resources: s.resources,
+		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed,
 		RequireDPoPNonce: c.DPoP.RequireNonce,
 		ClientKeys:       s.keysOf, Outbound: s.outbound, Subjects: s.subjects,

@@ -38,3 +38,15 @@ func (s *server) sweepClients(ctx context.Context, now time.Time) (int, error) {
 	sweeper := &registration.Sweeper{Store: s.store, Audit: s.audit, After: s.config.ClientRegistration.UnusedAfter}
 	return sweeper.Sweep(ctx, now)
 }
+
+// documents returns what finds clients that the document at their id describes, nil where there are none.
+func (s *server) documents() *registration.Documents {
+	c := s.config.ClientDocuments
+	if registration.Trust(c.Trust) == registration.TrustNone {
+		return nil
+	}
+	return registration.NewDocuments(registration.DocumentsConfig{
+		Store: s.store, Audit: s.audit, Throttle: s.throttle, Outbound: s.outbound, Logger: s.logger, Known: s.clientDir.Get,
+		Trust: registration.Trust(c.Trust), Hosts: c.Hosts, Scopes: c.Scopes, Most: c.Quota, PerHour: c.PerHour, Outside: s.clients.Outside, MoreScopes: s.resources.Scopes,
+	})
+}

@@ -45,6 +45,7 @@ type services struct {
 	keys      *keys.Manager
 	watcher   *directory.Watcher // somebody must call Run, or the directories never forget
 	clientDir *directory.Clients
+	resources *directory.Resources
 	providers *directory.Providers
 	upstream  *upstream.Registry
 	outbound  *outbound.Client
@@ -134,6 +135,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	}
 	s.watcher = directory.NewWatcher(s.store, o.logger)
 	s.clientDir = directory.NewClients(s.store, s.watcher)
+	s.resources = directory.NewResources(s.store, s.watcher)
 	s.providers = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
 	s.upstream = upstream.New(upstream.Config{Logger: o.logger})
 	s.keysOf = clientkeys.New(clientkeys.Config{Outbound: s.outbound, Logger: o.logger})

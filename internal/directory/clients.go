@@ -32,7 +32,7 @@ func NewClients(s *store.Store, w *Watcher) *Clients {
 	return c
 }
 
-// Get returns a client that may be used: idp.ErrNotFound if there is none or it is disabled.
+// Get returns a client that may be used: idp.ErrNotFound if there is none, it is disabled, or it waits for approval.
 func (c *Clients) Get(ctx context.Context, id string) (*idp.Client, error) {
 	if !idp.ValidClientID(id) { // what cannot be one reaches neither the database, which takes no zero byte for text, nor the memory
 		return nil, idp.ErrNotFound
@@ -52,7 +52,7 @@ func (c *Clients) Get(ctx context.Context, id string) (*idp.Client, error) {
 		}
 		c.keep(id, client, epoch)
 	}
-	if client == nil || client.Disabled {
+	if client == nil || client.Disabled || client.Pending {
 		return nil, idp.ErrNotFound
 	}
 	return client, nil
@@ -117,7 +117,7 @@ func (c *Clients) readOrigins(ctx context.Context) (map[string]struct{}, error) 
 			return nil, fmt.Errorf("read the origins of clients: %w", err)
 		}
 		for _, client := range list {
-			if client.Disabled {
+			if client.Disabled || client.Pending {
 				continue
 			}
 			for _, origin := range client.Origins() {

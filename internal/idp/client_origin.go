@@ -21,6 +21,7 @@ type ClientOrigin struct {
 	RegistrationToken  string    `json:"registration_token_id,omitempty"` // the initial access token it came with
 	SoftwareStatement  string    `json:"software_statement,omitempty"`    // as received (RFC 7591 §3.2.1)
 	Pending            bool      `json:"pending,omitempty"`               // refused until an administrator approves it
+	ByHost             bool      `json:"by_host,omitempty"`               // approved because the operator names its host
 	RegisteredAt       time.Time `json:"registered_at,omitzero"`
 	AllowedScopes      []string  `json:"allowed_scopes,omitempty"` // what it may ask for when it changes its registration
 	AllowedGrants      []string  `json:"allowed_grant_types,omitempty"`

@@ -133,7 +133,15 @@ func (p *Provider) findClient(ctx context.Context, a *authorizeRequest) error {
 		a.Trace.Fail(idp.Check{Name: "client_id", Expected: "the id of a registered client", Received: "nothing", Clause: "RFC 6749 §4.1.1"})
 		return fault
 	}
-	c, err := p.Clients.Get(ctx, id)
+	c, err := p.clientOf(ctx, id)
+	if known := (*idp.Error)(nil); errors.As(err, &known) && (known.Kind == idp.Forbidden || known.Kind == idp.Invalid) {
+		fault.Status, fault.Description = http.StatusForbidden, known.Message
+		a.Trace.Fail(idp.Check{
+			Name: "client is described by the document at its id, and taken here", Expected: "a document that this server takes", Received: printable(id) + ": " + known.Message,
+			Mend: "See `idp client pending`, `idp client approve`, and the settings client_documents.", Clause: "draft-ietf-oauth-client-id-metadata-document §4",
+		})
+		return fault
+	}
 	if errors.Is(err, idp.ErrNotFound) {
 		fault.Description = "The application that sent you here is not registered, or has been switched off."
 		a.Trace.Fail(idp.Check{
@@ -144,6 +152,14 @@ func (p *Provider) findClient(ctx context.Context, a *authorizeRequest) error {
 	}
 	a.Client = c
 	return err
+}
+
+// clientOf returns a client that may be used: from memory, or, where its id is an address, as the document there describes it.
+func (p *Provider) clientOf(ctx context.Context, id string) (*idp.Client, error) {
+	if p.Documents != nil && idp.IsClientURL(id) {
+		return p.Documents.Client(ctx, id)
+	}
+	return p.Clients.Get(ctx, id)
 }
 
 // findRedirectURI compares to the letter (RFC 9700 §4.1.3), native applications' loopback ports excepted (RFC 8252 §7.3).

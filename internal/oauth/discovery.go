@@ -33,6 +33,8 @@ type metadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"`
+	Resources             []string `json:"protected_resources,omitempty"`
 	PushedEndpoint        string   `json:"pushed_authorization_request_endpoint"`
 	RequirePushed         bool     `json:"require_pushed_authorization_requests,omitempty"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
@@ -77,8 +79,8 @@ type metadata struct {
 	logoutMetadata
 }
 
-// discovery prepares the document: it depends on nothing that changes while the server runs.
-func (p *Provider) discovery() (document, error) {
+// discovery prepares the document: while the server runs nothing in it changes but the protected resources.
+func (p *Provider) discovery(resources []string) (document, error) {
 	methods, algs := p.authMethods(), assertionAlgs()
 	m := metadata{
 		Issuer:                p.Issuer, // RFC 8414 §3.3: to the letter what the address was made of
@@ -134,6 +136,7 @@ func (p *Provider) discovery() (document, error) {
 		RequestObjectEncs:     idp.SupportedEncryptionEncs(),
 		IssParameter:          true,
 	}
+	m.ClientDocuments, m.Resources = p.Documents != nil, resources
 	if p.Registration != nil {
 		m.RegistrationEndpoint = p.Issuer + pathRegister
 	}
@@ -165,7 +168,8 @@ func assertionAlgs() []string {
 
 // Discovery serves the metadata (OpenID Connect Discovery §4, RFC 8414 §3).
 func (p *Provider) Discovery(w http.ResponseWriter, r *http.Request) {
-	servePrepared(w, r, p.meta.body, p.meta.etag, "public, max-age=3600")
+	meta := p.meta.Load()
+	servePrepared(w, r, meta.body, meta.etag, "public, max-age=3600")
 }
 
 // JWKS serves the public keys. Relying parties may keep them for five minutes, which is far less than a key is published before it

@@ -56,6 +56,11 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 		t.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Clause: "RFC 9126 §2.1"})
 		return nil, err
 	}
+	if id := form.Get("client_id"); p.Documents != nil && idp.IsClientURL(id) {
+		if _, err := p.Documents.Client(ctx, id); err != nil && !errors.Is(err, idp.ErrNotFound) {
+			return nil, documentError(err)
+		}
+	}
 	// RFC 9126 §2: the same client authentication as at the token endpoint.
 	c, err := p.auth.Authenticate(ctx, r, form, t, now)
 	if err != nil {
@@ -115,6 +120,14 @@ func pushError(err error) error {
 		return &Error{Status: http.StatusBadRequest, Code: back.code, Description: back.description}
 	case errors.As(err, &page):
 		return &Error{Status: http.StatusBadRequest, Code: page.Code, Description: page.Description}
+	}
+	return err
+}
+
+// documentError is what a client is told that is described by a document, and not taken.
+func documentError(err error) error {
+	if known := (*idp.Error)(nil); errors.As(err, &known) && (known.Kind == idp.Forbidden || known.Kind == idp.Invalid) {
+		return &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: known.Message, Err: err}
 	}
 	return err
 }

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ory/fosite"
@@ -49,8 +51,12 @@ type Config struct {
 	Audit        *audit.Log
 	Logger       *slog.Logger
 	UILocales    []string // for discovery
+	// Resources are the operator's protected resources; nil for none. Whoever changes them calls ReloadResources.
+	Resources *directory.Resources
 	// Registration lets applications register themselves; nil where they may not.
 	Registration *registration.Service
+	// Documents finds clients that the document at their id describes; nil where there are none.
+	Documents *registration.Documents
 	// LoopLimit is how many codes one session may fetch for one client within loopWindow before a page explains the loop
 	// (FD-3); 0 switches that off.
 	LoopLimit int
@@ -105,7 +111,7 @@ type Provider struct {
 	objects *requestobject.Reader
 	grants  []grantEntry
 	loops   *loopGuard
-	meta    document
+	meta    atomic.Pointer[document]
 	base    string // the issuer's path
 	realm   string
 	metrics func(string)
@@ -140,7 +146,8 @@ func New(c Config) (*Provider, error) {
 		}}},
 	}
 	p.engine = fosite.NewOAuth2Provider(storage{p.Clients}, newEngineConfig(p))
-	p.meta, err = p.discovery()
+	meta, err := p.discovery(nil)
+	p.meta.Store(&meta)
 	return p, err
 }
 
@@ -205,6 +212,11 @@ func (p *Provider) Routes() []Route {
 			Route{Pattern: p.base + pathRegister, Handler: p.Register, CORS: true},
 			Route{Pattern: p.base + pathRegister + "/{client_id}", Handler: p.ManageRegistration, CORS: true},
 		)
+	}
+	if p.Resources != nil {
+		for _, base := range slices.Compact([]string{"", p.base}) {
+			routes = append(routes, Route{Pattern: base + idp.WellKnownResource + "/", Handler: p.ResourceMetadata, CORS: true})
+		}
 	}
 	wellKnown := []string{p.base + "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server" + p.base}
 	if p.base != "" {

@@ -36,7 +36,7 @@ func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := ui.Consent{
 		Form: v.form, Client: v.shown(), RedirectHost: redirectHost(v), Account: *accountOf(c.User), UserID: c.User.ID,
-		Unverified: v.client.Stranger(),
+		Unverified: v.client.Stranger(), Loopback: !v.client.Trusted && v.client.Public() && isLoopback(redirectHost(v)),
 	}
 	for _, s := range scopes(v) {
 		view.Scopes = append(view.Scopes, ui.Scope{Name: s, Allowed: slices.Contains(granted, s)})
@@ -146,4 +146,10 @@ func redirectHost(v *visit) string {
 		return u.Host
 	}
 	return u.Scheme + ":"
+}
+
+// isLoopback reports whether an answer at a host, perhaps with a port, stays on the person's computer, where any program may wait for it (RFC 8252 §8.6).
+func isLoopback(host string) bool {
+	name := (&url.URL{Host: host}).Hostname()
+	return name == "localhost" || name == "127.0.0.1" || name == "::1"
 }

@@ -99,7 +99,7 @@ func (v *visit) shown() *ui.Client {
 	if v.client == nil {
 		return nil
 	}
-	return ui.ClientOf(v.client)
+	return ui.ClientIn(v.client, v.locale.Tag())
 }
 
 func (v *visit) reason() string {

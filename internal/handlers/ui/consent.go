@@ -11,6 +11,7 @@ type Consent struct {
 	UserID       string // of the account; comes back with the answer, which counts for nobody else
 	Scopes       []Scope
 	Unverified   bool // registered by itself: nobody here has looked at it
+	Loopback     bool // the answer goes to a program on this computer, whichever that is
 }
 
 // PageName names the template.

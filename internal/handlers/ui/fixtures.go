@@ -144,7 +144,13 @@ func consentFixtures() []Fixture {
 	bad := plain
 	bad.Client, bad.RedirectHost, bad.Unverified = hostile(), "notes.example.com.evil-and-long.subdomain.example.net", true
 	bad.Account = Account{Name: "عائشة", Identifier: "aisha@example.com"}
+	stranger := plain
+	stranger.RedirectHost, stranger.Unverified, stranger.Loopback = "127.0.0.1:51004", true, true
+	stranger.Client = sampleClient()
+	stranger.Client.HomeURL = "https://notes.example.com/"
 	return []Fixture{
+		show("consent/stranger", stranger),
+		in(language.German, show("consent/stranger", stranger)),
 		show("consent", plain),
 		in(language.German, show("consent", plain)),
 		in(language.French, show("consent", plain)),

@@ -31,20 +31,29 @@ type Form struct {
 type Client struct {
 	Name      string
 	LogoURL   string
+	HomeURL   string
 	PolicyURL string
 	TermsURL  string
 }
 
 // ClientOf returns what a page shows of c: its id where it has no name, and no address that is not http(s).
-func ClientOf(c *idp.Client) *Client {
+func ClientOf(c *idp.Client) *Client { return ClientIn(c, "") }
+
+// ClientIn is ClientOf in a language, as far as the application said its name and addresses in it.
+func ClientIn(c *idp.Client, language string) *Client {
+	c = c.InLanguage(language)
 	name := c.Name
 	if strings.TrimSpace(name) == "" {
 		name = c.ID
 	}
-	return &Client{
-		Name: name, LogoURL: webAddress(c.LogoURI), PolicyURL: webAddress(c.PolicyURI),
+	shown := &Client{
+		Name: name, LogoURL: webAddress(c.LogoURI), HomeURL: webAddress(c.ClientURI), PolicyURL: webAddress(c.PolicyURI),
 		TermsURL: webAddress(c.TosURI),
 	}
+	if c.ManagedBy == idp.ManagedByDocument {
+		shown.LogoURL = "" // somebody's whom nobody here knows: no borrowed mark, and no call to a host that nobody chose
+	}
+	return shown
 }
 
 // Initial returns the letter that stands for a missing logo.

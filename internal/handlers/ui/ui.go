@@ -221,6 +221,7 @@ func (u *UI) Render(w http.ResponseWriter, p Page, status int) {
 			header.Set("Content-Security-Policy", policy+"; frame-src "+strings.Join(origins, " "))
 		}
 	}
+	header.Set("Content-Security-Policy", withLogo(header.Get("Content-Security-Policy"), p.View))
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Language", p.Locale.Tag())
 	header.Set("Content-Length", strconv.Itoa(body.Len()))

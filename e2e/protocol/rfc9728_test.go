@@ -1,0 +1,62 @@
+package protocol
+
+// RFC 9728, metadata of the operator's protected resources.
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"idp/e2e/server"
+)
+
+func TestResource_MetadataIsPublished(t *testing.T) { // RFC 9728 §2, §3, §4
+	t.Parallel()
+	h := newHomepage(t)
+	s := start(t, h.options("open")...)
+	own := s.Issuer + "/tools/mcp"
+	s.Run(t, "resource", "create", "calendar", "--identifier", "https://calendar.example/mcp", "--name", "Calendar", "--scope", "calendar.read,calendar.write")
+	s.Run(t, "resource", "create", "tools", "--identifier", own)
+	eventually(t, 5*time.Second, "discovery names both", func() bool {
+		list := list(s.get(t, s.Issuer+"/.well-known/oauth-authorization-server"), "protected_resources")
+		return slices.Contains(list, "https://calendar.example/mcp") && slices.Contains(list, own)
+	})
+	a := s.get(t, s.Issuer+"/.well-known/oauth-protected-resource/calendar").want(http.StatusOK)
+	if a.str("resource") != "https://calendar.example/mcp" || a.str("resource_name") != "Calendar" || !slices.Equal(list(a, "authorization_servers"), []string{s.Issuer}) ||
+		!slices.Equal(list(a, "scopes_supported"), []string{"calendar.read", "calendar.write"}) || !slices.Equal(list(a, "bearer_methods_supported"), []string{"header"}) {
+		t.Errorf("got %v", a.json)
+	}
+	if kind := a.header.Get("Content-Type"); kind != "application/json" {
+		t.Errorf("Content-Type %q", kind)
+	}
+	for name, value := range a.json {
+		if value == nil || value == "" || name == "id" || name == "created_at" {
+			t.Errorf("%s is %v: members without a value are left out, and ours are not told", name, value)
+		}
+	}
+	// RFC 9728 §3.1: the well-known part stands between host and path.
+	if got := s.get(t, s.Issuer+"/.well-known/oauth-protected-resource/tools/mcp").want(http.StatusOK).str("resource"); got != own {
+		t.Errorf("resource %q, want %q", got, own)
+	}
+	// A proxy in front of the resource may hand the well-known path on.
+	req, _ := http.NewRequest(http.MethodGet, s.Issuer+"/.well-known/oauth-protected-resource/mcp", nil)
+	req.Host = "calendar.example"
+	if got := s.call(t, req).str("resource"); got != "https://calendar.example/mcp" {
+		t.Errorf("resource %q, want that of the host", got)
+	}
+	s.get(t, s.Issuer+"/.well-known/oauth-protected-resource/nothing").want(http.StatusNotFound)
+	// What a tool server has, an application may ask for that nobody registered.
+	c := h.app("/client.json", nil)
+	_, pairs := pkce()
+	s.browser(t).az(c, append(pairs, "scope", "calendar.read")...).wantLogin()
+	s.browser(t).az(server.Client{ID: c.ID, Redirect: c.Redirect}, append(pairs, "scope", "calendar.delete")...).wantErr("invalid_scope")
+	s.Run(t, "resource", "delete", "calendar", "--yes")
+	eventually(t, 5*time.Second, "a removed one is gone", func() bool {
+		return s.get(t, s.Issuer+"/.well-known/oauth-protected-resource/calendar").status == http.StatusNotFound
+	})
+	if strings.Contains(s.Log(), "panic") {
+		t.Error("the log has a panic")
+	}
+}

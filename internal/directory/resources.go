@@ -1,0 +1,90 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"idp/internal/idp"
+	"idp/internal/store"
+)
+
+// Resources answers look-ups of the operator's protected resources from memory. Safe for concurrent use.
+type Resources struct {
+	store *store.Store
+
+	mu     sync.Mutex
+	loaded bool
+	list   []*idp.Resource
+}
+
+// NewResources returns an empty memory that forgets when w says so.
+func NewResources(s *store.Store, w *Watcher) *Resources {
+	r := &Resources{store: s}
+	w.Subscribe(store.TopicResources, func(context.Context) error { r.Forget(); return nil })
+	return r
+}
+
+// All lists the protected resources by id. Nobody changes what it returns.
+func (r *Resources) All(ctx context.Context) ([]*idp.Resource, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded {
+		return r.list, nil
+	}
+	const batch = 500
+	var list []*idp.Resource
+	for after := ""; ; {
+		more, err := r.store.Resources(ctx, store.Page{After: after, Limit: batch})
+		if err != nil {
+			return nil, fmt.Errorf("load protected resources: %w", err)
+		}
+		list = append(list, more...)
+		if len(more) < batch {
+			break
+		}
+		after = more[len(more)-1].ID
+	}
+	r.list, r.loaded = list, true
+	return list, nil
+}
+
+// Find returns the resource with an identifier, to the letter; idp.ErrNotFound if there is none.
+func (r *Resources) Find(ctx context.Context, identifier string) (*idp.Resource, error) {
+	list, err := r.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range list {
+		if one.Identifier == identifier {
+			return one, nil
+		}
+	}
+	return nil, idp.ErrNotFound
+}
+
+// Scopes lists the scopes of all resources, each once.
+func (r *Resources) Scopes(ctx context.Context) ([]string, error) {
+	list, err := r.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var scopes []string
+	seen := map[string]bool{}
+	for _, one := range list {
+		for _, scope := range one.Scopes {
+			if !seen[scope] {
+				seen[scope] = true
+				scopes = append(scopes, scope)
+			}
+		}
+	}
+	return scopes, nil
+}
+
+// Forget drops everything: this replica, or another one, changed a resource.
+func (r *Resources) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list, r.loaded = nil, false
+}
