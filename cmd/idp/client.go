@@ -209,22 +209,32 @@ func newClientDeleteCmd(a *app) *cobra.Command {
 }
 
 func newClientCheckCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var profile string
+	cmd := &cobra.Command{
 		Use:   "check CLIENT_ID",
 		Short: "Say what is unusual or weak about a client, and how to mend it",
-		Args:  cobra.ExactArgs(1),
+		Long: `Say what is unusual or weak about a client, and how to mend it. With --profile, say what that profile would refuse: what a profile
+can set by itself (--profile of client update) is not listed.`,
+		Args: cobra.ExactArgs(1),
 		RunE: a.online(func(ctx context.Context, b *backend, args []string) error {
-			list, err := b.CheckClient(ctx, args[0])
+			list, err := b.CheckClient(ctx, args[0], profile)
 			if err != nil {
 				return err
 			}
 			o := a.output()
 			err = o.object(list, func() { a.showAPIFindings(list) })
-			if len(list) == 0 {
+			switch {
+			case len(list) > 0:
+			case profile != "":
+				a.say("The profile %s would refuse nothing of %s: idp client update %s --profile %s", profile, args[0], args[0], profile)
+			default:
 				a.say("There is nothing unusual about %s.", args[0])
 			}
 			return err
 		}),
 		ValidArgsFunction: a.complete(completeClients),
 	}
+	cmd.Flags().StringVar(&profile, "profile", "", "what this `profile` would refuse: "+strings.Join(idp.SupportedProfiles(), ", "))
+	must(cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(idp.SupportedProfiles(), cobra.ShellCompDirectiveNoFileComp)))
+	return cmd
 }

@@ -21,6 +21,7 @@ func clientFields() []field {
 		{flag: "auth-method", member: "token_endpoint_auth_methods", kind: fieldWords, usage: "`methods` by which it proves itself at the token endpoint", values: idp.SupportedAuthMethods()},
 		{flag: "audience", member: "audience", kind: fieldList, usage: "`audience` (aud) of its access tokens (default: the issuer); may be repeated"},
 		{flag: "require-pkce", member: "require_pkce", kind: fieldSwitch, usage: "refuse requests without PKCE"},
+		{flag: "profile", member: "profile", usage: "protocol profile whose switches it is held to", values: idp.SupportedProfiles()},
 		{flag: "trusted", member: "trusted", kind: fieldSwitch, usage: "your own application: nobody is asked for consent"},
 		{flag: "disabled", member: "disabled", kind: fieldSwitch, usage: "refuse every request of it"},
 		{flag: "logo-uri", member: "logo_uri", usage: "`address` of its logo"},

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type Level string
 const (
 	LevelNote    Level = "note"    // unusual, and perhaps meant
 	LevelWarning Level = "warning" // weaker than it need be, or some applications will fail
+	LevelRefused Level = "refused" // the profile that was asked about would refuse it
 )
 
 // Finding is something about a client that is allowed but unusual or weak, and how to mend it.
@@ -41,6 +43,27 @@ func (s *Service) Check(ctx context.Context, id string) ([]Finding, error) {
 	for i, uri := range c.RedirectURIs {
 		if strings.HasPrefix(uri, s.Issuer+"/") {
 			out = append(out, Finding{"redirect_own", LevelWarning, fmt.Sprintf("redirect_uris[%d]", i), "The redirect URI is an address of this server itself.", "Register the application's own address."})
+		}
+	}
+	return out, nil
+}
+
+// CheckProfile returns what a profile would refuse about a client, beside what it would set by itself.
+func (s *Service) CheckProfile(ctx context.Context, id, profile string) ([]Finding, error) {
+	if !slices.Contains(idp.SupportedProfiles(), profile) {
+		return nil, idp.Invalidf("profile", "There is no profile %.40q. Use %s.", profile, strings.Join(idp.SupportedProfiles(), ", "))
+	}
+	c, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	held := *c
+	held.Profile = profile
+	held.ApplyDefaults()
+	var out []Finding
+	for _, fault := range held.ProfileFaults(profile) {
+		if e := (*idp.Error)(nil); errors.As(fault, &e) {
+			out = append(out, Finding{"profile_" + profile, LevelRefused, e.Field, e.Message, "Mend it, and then `idp client update " + id + " --profile " + profile + "`."})
 		}
 	}
 	return out, nil

@@ -40,6 +40,7 @@ type Registration struct {
 
 // Topics are the parts of a registration that are the same here and in idp.Client: one struct and one file of package idp each.
 type Topics struct {
+	idp.ClientProfile
 	idp.ClientAnswers
 	idp.ClientRequests
 	idp.ClientSender
@@ -129,6 +130,7 @@ func topicsOf(c *idp.Client) Topics {
 		ClientLogout:         c.ClientLogout,
 		ClientFormats:        c.ClientFormats,
 		ClientSubject:        c.ClientSubject,
+		ClientProfile:        c.ClientProfile,
 	}
 }
 
@@ -143,6 +145,7 @@ func (r Registration) On(c *idp.Client) {
 	c.Contract = r.Contract.Over(c.Contract)
 	c.ClientAnswers = r.ClientAnswers
 	c.ClientRequests = r.ClientRequests
+	c.ClientProfile = r.ClientProfile
 	c.ClientSender = r.ClientSender
 	c.ClientApplication = r.ClientApplication
 	c.ClientKeys = r.ClientKeys

@@ -40,6 +40,7 @@ type Client struct {
 	Contract Contract `json:"contract"`
 
 	// Topics: one struct and one file each, promoted here, in client files, on the wire and in the database.
+	ClientProfile
 	ClientAnswers
 	ClientRequests
 	ClientSender

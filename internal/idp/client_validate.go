@@ -26,11 +26,13 @@ func SupportedGrantTypes() []string {
 // ApplyDefaults fills what a registration left out. Lists that are nil get their default; empty lists stay empty. Every default
 // is written into the client, so that a later release cannot change it underneath.
 func (c *Client) ApplyDefaults() {
-	if c.AuthMethods == nil {
-		c.AuthMethods = []string{AuthClientSecretBasic, AuthClientSecretPost} // RP-3: client libraries mix the two
-	}
+	c.Contract.applyDefaults()
 	if c.GrantTypes == nil {
 		c.GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken}
+	}
+	c.applyProfile()
+	if c.AuthMethods == nil {
+		c.AuthMethods = []string{AuthClientSecretBasic, AuthClientSecretPost} // RP-3: client libraries mix the two
 	}
 	code := slices.Contains(c.GrantTypes, GrantAuthorizationCode)
 	if c.ResponseTypes == nil && code {
@@ -44,7 +46,6 @@ func (c *Client) ApplyDefaults() {
 		c.RequirePKCE = true // RP-4, RFC 9700 §2.1.1
 	}
 	c.ClientFormats.applyDefaults()
-	c.Contract.applyDefaults()
 }
 
 // applyDefaults fills a contract that has no version yet. The switches of a contract that says anything at all are left as they
@@ -87,6 +88,7 @@ func (k *Contract) applyDefaults() {
 func (c *Client) Validate() error {
 	f := &faults{}
 	c.checkIdentity(f)
+	c.checkProfile(f)
 	c.checkCredentials(f)
 	c.checkFlows(f)
 	c.checkURIs(f)

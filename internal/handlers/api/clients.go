@@ -21,8 +21,12 @@ const tagClients = "clients"
 const mergePatchType = "application/merge-patch+json"
 
 type (
-	body[T any]   struct{ Body T }
-	nothing       struct{}
+	body[T any]      struct{ Body T }
+	nothing          struct{}
+	checkClientInput struct {
+		ID      string `path:"client_id" maxLength:"512"`
+		Profile string `query:"profile" enum:"plain,oauth21,fapi2,mcp" doc:"Say instead what this profile would refuse"`
+	}
 	clientIDInput struct {
 		ID string `path:"client_id" maxLength:"512"`
 	}
@@ -85,8 +89,14 @@ func (s *server) clients() {
 			return &body[NewSecret]{NewSecret{Secret: text}}, nil
 		})
 	add(s, operation{id: "check-client", method: http.MethodGet, path: "/clients/{client_id}/check", summary: "Say what is unusual or weak about a client", tag: tagClients},
-		func(ctx context.Context, in *clientIDInput) (*body[Findings], error) {
-			list, err := s.Clients.Check(ctx, in.ID)
+		func(ctx context.Context, in *checkClientInput) (*body[Findings], error) {
+			check := s.Clients.Check
+			if in.Profile != "" {
+				check = func(ctx context.Context, id string) ([]client.Finding, error) {
+					return s.Clients.CheckProfile(ctx, id, in.Profile)
+				}
+			}
+			list, err := check(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}

@@ -56,7 +56,7 @@ func TestGoClient_EveryOperation(t *testing.T) {
 	if fresh == "" || fresh == made.Secret {
 		t.Error("rotate: want another secret")
 	}
-	findings, err := c.CheckClient(ctx, "app")
+	findings, err := c.CheckClient(ctx, "app", "")
 	ok("CheckClient", err)
 	if len(findings) == 0 {
 		t.Error("check: want findings")

@@ -3,6 +3,7 @@ package apiclient
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"idp/internal/client"
@@ -51,9 +52,13 @@ func (c *Client) RotateClientSecret(ctx context.Context, id string, overlap time
 	return out.Secret, err
 }
 
-// CheckClient says what is unusual or weak about a client.
-func (c *Client) CheckClient(ctx context.Context, id string) ([]api.Finding, error) {
-	out, err := get[api.Findings](ctx, c, nil, "clients", id, "check")
+// CheckClient says what is unusual or weak about a client or, if a profile is named, what that would refuse about it.
+func (c *Client) CheckClient(ctx context.Context, id, profile string) ([]api.Finding, error) {
+	var query url.Values
+	if profile != "" {
+		query = url.Values{"profile": {profile}}
+	}
+	out, err := get[api.Findings](ctx, c, query, "clients", id, "check")
 	return out.Items, err
 }
 
