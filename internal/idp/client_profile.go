@@ -29,6 +29,14 @@ func FAPIAlgs() []string { return []string{"PS256", "ES256", "EdDSA"} }
 // FAPI reports whether the client is held to the FAPI 2.0 Security Profile.
 func (c *Client) FAPI() bool { return c.Profile == ProfileFAPI2 }
 
+// Held leaves those of some algorithms that the client's profile lets it sign with.
+func (c *Client) Held(algs []string) []string {
+	if !c.FAPI() {
+		return algs
+	}
+	return slices.DeleteFunc(slices.Clone(algs), func(alg string) bool { return !fapiAlg(alg) })
+}
+
 // profileRule is one thing that profiles demand.
 type profileRule struct {
 	field string
@@ -77,6 +85,8 @@ func profileRules() []profileRule {
 				c.DPoPAlgs = FAPIAlgs()
 			}
 		}, func(c *Client) bool { return len(c.DPoPAlgs) > 0 && only(c.DPoPAlgs, FAPIAlgs()...) }, fapiAlgs("DPoP proofs")},
+		{"client_assertion_audience", onlyFAPI, func(c *Client) { c.AssertionAudience = AudienceIssuer }, func(c *Client) bool { return c.AssertionAudience == AudienceIssuer },
+			"client assertions whose aud is the issuer, as a text (FAPI 2.0 §5.3.2.1)"},
 		{"token_endpoint_auth_signing_alg", onlyFAPI, nil, func(c *Client) bool { return fapiOrNone(c.AuthSigningAlg) }, fapiAlgs("client assertions")},
 		{"contract.id_token_alg", onlyFAPI, func(c *Client) { c.Contract.IDTokenAlg = fapiInsteadOf(c.Contract.IDTokenAlg) }, func(c *Client) bool { return fapiAlg(c.Contract.IDTokenAlg) }, fapiAlgs("ID tokens")},
 		{"contract.access_token_alg", onlyFAPI, func(c *Client) { c.Contract.AccessTokenAlg = fapiInsteadOf(c.Contract.AccessTokenAlg) }, func(c *Client) bool { return fapiAlg(c.Contract.AccessTokenAlg) }, fapiAlgs("access tokens")},

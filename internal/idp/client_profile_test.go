@@ -57,6 +57,7 @@ func TestClientProfile_HoldsWhatItSets(t *testing.T) {
 		{ProfileFAPI2, "dpop_signing_algs", func(c *Client) { c.DPoPAlgs = []string{"RS256"} }},
 		{ProfileFAPI2, "dpop_signing_algs", func(c *Client) { c.DPoPAlgs = nil }},
 		{ProfileFAPI2, "token_endpoint_auth_signing_alg", func(c *Client) { c.AuthSigningAlg = "RS256" }},
+		{ProfileFAPI2, "client_assertion_audience", func(c *Client) { c.AssertionAudience = "" }},
 		{ProfileFAPI2, "contract.id_token_alg", func(c *Client) { c.Contract.IDTokenAlg = "RS256" }},
 		{ProfileFAPI2, "contract.access_token_alg", func(c *Client) { c.Contract.AccessTokenAlg = "RS512" }},
 		{ProfileFAPI2, "authorization_signed_response_alg", func(c *Client) { c.SignedAnswerAlg = "" }},

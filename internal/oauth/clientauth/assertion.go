@@ -105,7 +105,7 @@ func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *
 
 // algsOf lists the algorithms that a client may sign its assertions with.
 func algsOf(c *idp.Client, method string) []string {
-	algs := idp.AssertionAlgs(method)
+	algs := c.Held(idp.AssertionAlgs(method))
 	if c.AuthSigningAlg == "" {
 		return algs
 	}

@@ -130,7 +130,7 @@ func (r *Reader) verify(ctx context.Context, c *idp.Client, text string) (payloa
 		payload, err := unsigned(text)
 		return payload, false, err
 	}
-	algs := clientkeys.SigningAlgs()
+	algs := c.Held(clientkeys.SigningAlgs())
 	if c.RequestObjectSigningAlg != "" {
 		algs = []string{c.RequestObjectSigningAlg}
 	}
@@ -187,7 +187,7 @@ func unsigned(text string) ([]byte, error) {
 // judge checks what the object says about itself. Of a client that must sign, and so means its requests to be proof, every claim is demanded
 // (FAPI 2.0 Message Signing §5.3.1); of others, what is there is right.
 func (r *Reader) judge(c *idp.Client, o *object, now time.Time) *Fault {
-	strict := c.RequireSignedRequestObject
+	strict := c.RequireSignedRequestObject || c.FAPI()
 	if inside := o.params.Get("client_id"); inside != c.ID && (inside != "" || strict) { // RFC 9101 §5
 		return bad("client_id", c.ID, orNothing(inside))
 	}
