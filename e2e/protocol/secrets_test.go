@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -108,7 +109,13 @@ func (r *recorder) response(res *http.Response) {
 		r.book.add("cookie "+cookie.Name, cookie.Value)
 	}
 	if to, err := res.Location(); err == nil {
-		r.book.add("authorization code", to.Query().Get("code"))
+		answer := to.Query()
+		if fragment, err := url.ParseQuery(to.Fragment); err == nil {
+			maps.Copy(answer, fragment)
+		}
+		for _, name := range []string{"code", "access_token", "id_token", "response"} {
+			r.book.add(name+" of an authorization response", answer.Get(name))
+		}
 	}
 	if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
 		return

@@ -84,6 +84,7 @@ func explain(c *idp.Client, now time.Time) []Finding {
 	if slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode) {
 		explainCode(c, add)
 	}
+	explainAnswers(c, add)
 	explainContract(c, add)
 	explainFormats(c, add)
 	return out
@@ -147,6 +148,21 @@ func explainCode(c *idp.Client, add addFunc) {
 	refresh, offline := slices.Contains(c.GrantTypes, idp.GrantRefreshToken), slices.Contains(c.Scopes, idp.ScopeOfflineAccess)
 	if refresh && !offline {
 		add("refresh_with_session", LevelNote, "scopes", "Refresh tokens end with the person's session, and asking for offline_access is refused.", "Add the scope offline_access if the application works while the person is away.")
+	}
+}
+
+// explainAnswers tells what travels through the browser, and how.
+func explainAnswers(c *idp.Client, add addFunc) {
+	if i := slices.IndexFunc(c.ResponseTypes, func(words string) bool {
+		t, ok := idp.ParseResponseType(words)
+		return ok && t.Token
+	}); i >= 0 { // RFC 9700 §2.1.2
+		add("token_in_browser", LevelWarning, fmt.Sprintf("response_types[%d]", i), "Access tokens come through the browser's address, where scripts, extensions and histories can read them; they are bound to nothing, and nothing refreshes them.", "Use the response type code, with PKCE: every current library has it.")
+	} else if slices.Contains(c.GrantTypes, idp.GrantImplicit) {
+		add("id_token_in_browser", LevelNote, "response_types", "ID tokens come through the browser's address. An application that takes the answer by GET on its server does not see them.", "Use the response type code, or response_mode=form_post.")
+	}
+	if len(c.ResponseModes) > 0 && !c.TakesMode(idp.ResponseMode{Carrier: idp.ModeQuery}, idp.ResponseType{Code: true}) && slices.Contains(c.ResponseTypes, idp.ResponseTypeCode) {
+		add("response_mode_named", LevelNote, "response_modes", "A request for a code that names no response_mode is refused: the query is not among the client's modes.", "Add query, or have the application send response_mode.")
 	}
 }
 

@@ -43,10 +43,17 @@ func TestExplain_EachFindingAndNoneWithoutReason(t *testing.T) { // RP-3, RP-4, 
 		"code_long":              func(c *idp.Client) { c.Contract.CodeTTL = 600 },
 		"refresh_static":         func(c *idp.Client) { c.Contract.RefreshMode = idp.RefreshStatic },
 		"refresh_no_grace":       func(c *idp.Client) { c.Contract.RefreshGrace = 0 },
-		"userinfo_jwt":           func(c *idp.Client) { c.UserInfoSignedAlg = "RS256" },
-		"id_token_encrypted":     func(c *idp.Client) { c.IDTokenEncryptedAlg = idp.AlgECDHES },
-		"rsa_oaep_sha1":          func(c *idp.Client) { c.RequestObjectEncryptionAlg = idp.AlgRSAOAEP },
-		"pairwise_by_host":       func(c *idp.Client) { c.SubjectType = idp.SubjectPairwise },
+		"token_in_browser": func(c *idp.Client) {
+			c.ResponseTypes, c.GrantTypes = append(c.ResponseTypes, idp.ResponseTypeCodeToken), append(c.GrantTypes, idp.GrantImplicit)
+		},
+		"id_token_in_browser": func(c *idp.Client) {
+			c.ResponseTypes, c.GrantTypes = append(c.ResponseTypes, idp.ResponseTypeCodeIDToken), append(c.GrantTypes, idp.GrantImplicit)
+		},
+		"response_mode_named": func(c *idp.Client) { c.ResponseModes = []string{idp.ModeJWT} },
+		"userinfo_jwt":        func(c *idp.Client) { c.UserInfoSignedAlg = "RS256" },
+		"id_token_encrypted":  func(c *idp.Client) { c.IDTokenEncryptedAlg = idp.AlgECDHES },
+		"rsa_oaep_sha1":       func(c *idp.Client) { c.RequestObjectEncryptionAlg = idp.AlgRSAOAEP },
+		"pairwise_by_host":    func(c *idp.Client) { c.SubjectType = idp.SubjectPairwise },
 		"redirect_localhost": func(c *idp.Client) {
 			c.AuthMethods, c.Secrets, c.RedirectURIs = []string{idp.AuthNone}, nil, []string{"http://localhost:3000/"}
 		},
