@@ -160,7 +160,7 @@ func (f Facts) signingKeys(ctx context.Context, r *report, now time.Time) {
 	for _, k := range list {
 		age := now.Sub(k.ActiveAt)
 		switch due := k.ActiveAt.Add(f.RotateEvery); {
-		case k.State != keys.StateSigning:
+		case k.State != keys.StateSigning && k.State != keys.StateDecrypting:
 		case f.RotateEvery > 0 && !next[k.Algorithm] && now.After(due.Add(rotationGrace)):
 			r.warn("signing_keys", fmt.Sprintf("The %s key %s is %s old and was due for rotation on %s.", k.Algorithm, k.ID, days(age), due.Format(time.DateOnly)),
 				fmt.Sprintf("The running server rotates keys by itself; look for \"rotate\" in its log, or run `idp key rotate --alg %s`.", k.Algorithm))
