@@ -36,6 +36,8 @@ func clientFields() []field {
 		{flag: "max-age", member: "default_max_age", kind: fieldSeconds, usage: "ask for the password when the last sign-in is older than this `duration`, unless the request says otherwise"},
 		{flag: "max-session-age", member: "max_session_age", kind: fieldSeconds, usage: "ask for the password when the last sign-in is older than this `duration`, whatever the request says"},
 		{flag: "always-reauthenticate", member: "always_reauthenticate", kind: fieldSwitch, usage: "ask for the password at every request"},
+		{flag: "exchange-audience", member: "token_exchange_audiences", kind: fieldList, usage: "`audience` for which it may exchange a person's token that was meant for it; may be repeated"},
+		{flag: "exchange-impersonation", member: "token_exchange_impersonation", kind: fieldSwitch, usage: "what it gets by exchange does not say that it acts for the person"},
 		{flag: "dpop-bound", member: "dpop_bound_access_tokens", kind: fieldSwitch, usage: "its tokens are bound to the key of its DPoP proofs, which every token request must have"},
 		{flag: "require-dpop-nonce", member: "require_dpop_nonce", kind: fieldSwitch, usage: "its DPoP proofs must hold a nonce of this server"},
 		{flag: "dpop-alg", member: "dpop_signing_algs", kind: fieldWords, usage: "`algorithms` that its DPoP proofs may be signed with (default: all)", values: idp.DPoPAlgorithms()},

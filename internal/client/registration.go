@@ -44,6 +44,7 @@ type Topics struct {
 	idp.ClientAnswers
 	idp.ClientRequests
 	idp.ClientSender
+	idp.ClientExchange
 	idp.ClientApplication
 	idp.ClientKeys
 	idp.ClientAuthentication
@@ -124,6 +125,7 @@ func topicsOf(c *idp.Client) Topics {
 		ClientAnswers:        c.ClientAnswers,
 		ClientRequests:       c.ClientRequests,
 		ClientSender:         c.ClientSender,
+		ClientExchange:       c.ClientExchange,
 		ClientApplication:    c.ClientApplication,
 		ClientKeys:           c.ClientKeys,
 		ClientAuthentication: c.ClientAuthentication,
@@ -147,6 +149,7 @@ func (r Registration) On(c *idp.Client) {
 	c.ClientRequests = r.ClientRequests
 	c.ClientProfile = r.ClientProfile
 	c.ClientSender = r.ClientSender
+	c.ClientExchange = r.ClientExchange
 	c.ClientApplication = r.ClientApplication
 	c.ClientKeys = r.ClientKeys
 	c.ClientAuthentication = r.ClientAuthentication

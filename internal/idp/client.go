@@ -44,6 +44,7 @@ type Client struct {
 	ClientAnswers
 	ClientRequests
 	ClientSender
+	ClientExchange
 	ClientApplication
 
 	ClientOrigin `json:"origin,omitzero"` // not the operator's words; kept in the database alone

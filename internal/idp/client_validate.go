@@ -20,7 +20,7 @@ const (
 
 // SupportedGrantTypes lists the grants that a client may be registered for: those that the token endpoint serves, and implicit.
 func SupportedGrantTypes() []string {
-	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit, GrantDeviceCode}
+	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit, GrantDeviceCode, GrantTokenExchange}
 }
 
 // ApplyDefaults fills what a registration left out. Lists that are nil get their default; empty lists stay empty. Every default
@@ -95,6 +95,7 @@ func (c *Client) Validate() error {
 	c.checkWords(f)
 	c.checkPolicy(f)
 	c.checkSender(f)
+	c.checkExchange(f)
 	c.checkLogout(f)
 	c.Contract.check(f, c.Public())
 	c.checkAnswers(f)

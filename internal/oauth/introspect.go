@@ -33,6 +33,7 @@ type introspection struct {
 	ACR       string   `json:"acr,omitempty"`
 	Roles     []string `json:"roles,omitempty"`
 
+	Actor        *mint.Actor        `json:"act,omitempty"` // RFC 8693 §4.1
 	Confirmation *mint.Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2, RFC 8705 §3.2
 }
 
@@ -80,7 +81,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	answer := introspection{
 		Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: "Bearer", Expires: t.Expires, IssuedAt: t.IssuedAt,
 		Subject: t.Subject, Audience: t.Audience, Issuer: t.Issuer, JTI: t.JTI, AuthTime: t.AuthTime, ACR: t.ACR,
-		Confirmation: t.Confirmation,
+		Confirmation: t.Confirmation, Actor: t.Actor,
 	}
 	if t.Confirmation != nil && t.Confirmation.JKT != "" { // RFC 9449 §6.2
 		answer.TokenType = "DPoP"

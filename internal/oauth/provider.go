@@ -117,7 +117,7 @@ type Provider struct {
 	metrics func(string)
 }
 
-// grantEntry is one grant of the token endpoint. Token endpoint and discovery range over these.
+// grantEntry is one grant of the token endpoint, of RFC 6749 or an extension (RFC 6749 §4.5). Token endpoint and discovery range over these.
 type grantEntry struct {
 	name     string
 	handlers fosite.TokenEndpointHandlers // the grant, then its decorators
@@ -141,6 +141,7 @@ func New(c Config) (*Provider, error) {
 		{idp.GrantAuthorizationCode, fosite.TokenEndpointHandlers{&grant.Code{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit, Logger: c.Logger}}},
 		{idp.GrantRefreshToken, fosite.TokenEndpointHandlers{&grant.Refresh{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit}}},
 		{idp.GrantClientCredentials, fosite.TokenEndpointHandlers{&grant.ClientCredentials{Minter: p.minter}}},
+		{idp.GrantTokenExchange, fosite.TokenEndpointHandlers{&grant.Exchange{Store: c.Store, Minter: p.minter}}},
 		{idp.GrantDeviceCode, fosite.TokenEndpointHandlers{&grant.Pending{
 			Grant: idp.GrantDeviceCode, Kind: idp.PendingDevice, Token: secret.TokenDevice, Parameter: "device_code", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
 		}}},

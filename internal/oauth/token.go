@@ -19,6 +19,7 @@ type tokenAnswer struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
+	IssuedType   string `json:"issued_token_type,omitempty"` // RFC 8693 §2.2.1
 }
 
 // Token is the token endpoint (RFC 6749 §3.2).
@@ -75,6 +76,7 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 	a.RefreshToken, _ = response.GetExtra("refresh_token").(string)
 	a.Scope, _ = response.GetExtra("scope").(string)
 	a.IDToken, _ = response.GetExtra("id_token").(string)
+	a.IssuedType, _ = response.GetExtra("issued_token_type").(string)
 	writeJSON(w, http.StatusOK, a)
 }
 

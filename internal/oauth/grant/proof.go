@@ -76,7 +76,11 @@ func issueAccess(ctx context.Context, m *mint.Minter, s *Session, resp fosite.Ac
 	if err := s.once(ctx); err != nil {
 		return "", err
 	}
-	access, life, err := m.Access(ctx, mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Resources: s.Resources, Confirmation: s.Proof.confirmation()}, s.Now)
+	order := mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Resources: s.Resources, Confirmation: s.Proof.confirmation()}
+	if e := s.exchange; e != nil {
+		order.Audience, order.Actor, order.Until = e.audience, e.actor, e.until
+	}
+	access, life, err := m.Access(ctx, order, s.Now)
 	if err != nil {
 		return "", err
 	}

@@ -23,6 +23,8 @@ type Session struct {
 	Resources     []string                 // that the access token is for; nil for all that was granted
 	RefreshToken  string                   // to be handed out, empty if none
 	Nonce         string                   // for the ID token
+
+	exchange *exchanged // of a token that is exchanged for another
 }
 
 // The rest makes Session a fosite.Session. Expiry is decided by the store's statements, so nothing is kept here.

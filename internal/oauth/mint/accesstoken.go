@@ -74,6 +74,15 @@ type AccessToken struct {
 	AMR      []string `json:"amr,omitempty"`
 
 	Confirmation *Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.1, RFC 8705 §3.1; nil: a bearer token
+
+	Actor  *Actor `json:"act,omitempty"`     // RFC 8693 §4.1: who acts for the subject
+	MayAct *Actor `json:"may_act,omitempty"` // RFC 8693 §4.4
+}
+
+// Actor is who acts, and through whom.
+type Actor struct {
+	Subject string `json:"sub"`
+	Actor   *Actor `json:"act,omitempty"`
 }
 
 // Confirmation is cnf (RFC 7800 §3.1): what the holder of a token proves to have. Shared by whoever reads the token: nobody changes it.
@@ -89,6 +98,11 @@ type Order struct {
 	Scopes        []string                 // those of this token, which may be fewer than the authorization's (RFC 9068 §2.2.3)
 	Resources     []string                 // that it is for, of those that were granted (RFC 8707 §2.2); nil for all
 	Confirmation  *Confirmation            // what its holder has to prove; nil for a bearer token
+
+	// Of a token that was exchanged for another:
+	Audience []string  // in place of the usual one
+	Actor    *Actor    // who acts for the user
+	Until    time.Time // that it must not outlive; zero for no such bound
 }
 
 // AuthorizationID returns the id of the authorization the token belongs to; empty for a client's own token.
@@ -124,6 +138,13 @@ func (m *Minter) Access(ctx context.Context, o Order, now time.Time) (string, in
 	}
 	if a != nil && len(t.Audience) > 0 && slices.Contains(scopes, idp.ScopeOpenID) && !slices.Contains(t.Audience, m.Issuer) {
 		t.Audience = append(slices.Clone(t.Audience), m.Issuer) // UserInfo is ours
+	}
+	if o.Audience != nil {
+		t.Audience, t.Actor = o.Audience, o.Actor
+	}
+	if !o.Until.IsZero() && t.Expires > o.Until.Unix() {
+		t.Expires = o.Until.Unix()
+		life = t.Expires - t.IssuedAt
 	}
 	if len(t.Audience) == 0 { // RFC 9068 §3: a default, where nothing else is registered
 		t.Audience = audience{m.Issuer}

@@ -1,0 +1,32 @@
+package idp
+
+import "slices"
+
+// GrantTokenExchange is the grant type of RFC 8693.
+const GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+// ClientExchange is the policy of a client that may trade a person's access token for one of its own (RFC 8693): an API that calls another.
+type ClientExchange struct {
+	ExchangeAudiences    []string `json:"token_exchange_audiences,omitempty" doc:"APIs for which it may exchange a person's token that was meant for it"`
+	ExchangeImpersonates bool     `json:"token_exchange_impersonation,omitempty" doc:"What it gets by exchange does not say that it acts for the person"`
+}
+
+func (c *Client) checkExchange(f *faults) {
+	has := slices.Contains(c.GrantTypes, GrantTokenExchange)
+	switch {
+	case has && c.Public():
+		f.add("grant_types", "The grant type %q is for clients with credentials: anybody could trade with a stolen token.", GrantTokenExchange)
+	case has && len(c.ExchangeAudiences) == 0:
+		f.add("token_exchange_audiences", "The grant type %q needs at least one audience to exchange for.", GrantTokenExchange)
+	case !has && (len(c.ExchangeAudiences) > 0 || c.ExchangeImpersonates):
+		f.add("grant_types", "A policy for exchanges needs the grant type %q.", GrantTokenExchange)
+	}
+	if len(c.ExchangeAudiences) > maxList {
+		f.add("token_exchange_audiences", "There are %d entries; %d is the most.", len(c.ExchangeAudiences), maxList)
+	}
+	for i, audience := range c.ExchangeAudiences {
+		if !isScopeToken(audience) || slices.Contains(c.ExchangeAudiences[:i], audience) {
+			f.add(at("token_exchange_audiences", i), "%s is empty, odd, longer than %d bytes, or named twice.", quote(audience), maxWord)
+		}
+	}
+}

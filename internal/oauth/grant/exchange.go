@@ -1,0 +1,204 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ory/fosite"
+
+	"idp/internal/idp"
+	"idp/internal/oauth/mint"
+	"idp/internal/store"
+)
+
+// The token types of RFC 8693 §3 that are traded here. Each access token is a JWT unless the client's are opaque.
+const (
+	TypeAccessToken = "urn:ietf:params:oauth:token-type:access_token"
+	TypeJWT         = "urn:ietf:params:oauth:token-type:jwt"
+)
+
+const actorsMost = 5 // of a chain
+
+// Exchange trades a person's access token for one with which the client acts for that person at another API (RFC 8693). What comes of
+// it says less than what it was made of: fewer scopes, no longer life, audiences that the client's policy names. It belongs to
+// the same authorization, and ends with it.
+type Exchange struct {
+	Store  *store.Store
+	Minter *mint.Minter
+}
+
+var _ fosite.TokenEndpointHandler = (*Exchange)(nil)
+
+// exchanged is what the new token gets from the old one and from the request.
+type exchanged struct {
+	audience []string
+	actor    *mint.Actor
+	until    time.Time
+}
+
+// CanHandleTokenEndpointRequest reports whether the request uses this grant.
+func (*Exchange) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
+	return r.GetGrantTypes().ExactOne(idp.GrantTokenExchange)
+}
+
+// CanSkipClientAuth is false.
+func (*Exchange) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
+
+// HandleTokenEndpointRequest judges the subject's token, and the actor's if there is one, and says what the new one may hold.
+func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
+	s, form := sessionOf(r), r.GetRequestForm()
+	// RFC 8693 §2.1: what is asked for must be what we give.
+	if asked := form.Get("requested_token_type"); asked != "" && asked != TypeAccessToken && (asked != TypeJWT || s.Client.Contract.AccessTokenFormat != idp.AccessTokenJWT) {
+		return refuse(invalidRequest, "The requested_token_type is not one that this client can get.")
+	}
+	subject, v, err := g.read(ctx, s, form.Get("subject_token"), form.Get("subject_token_type"), "subject_token")
+	if err != nil {
+		return err
+	}
+	if v == nil {
+		return refuse(invalidRequest, "The subject_token stands for an application: there is no person to act for.")
+	}
+	e := &exchanged{until: time.Unix(subject.Expires, 0)}
+	if e.actor, err = g.actor(ctx, s, subject, form.Get("actor_token"), form.Get("actor_token_type")); err != nil {
+		return err
+	}
+	// RFC 9449 §5: who could not use a copy of the subject's token gets none that every copy opens.
+	if subject.Confirmation != nil && s.Proof.confirmation() == nil {
+		return refuse(invalidRequest, "The subject_token is bound to a key, so the new token must be: send a DPoP proof.")
+	}
+	if e.audience, err = audienceOf(s, append(slices.Clone(form["audience"]), form["resource"]...)); err != nil {
+		return err
+	}
+	if s.Scopes, err = narrowed(s, subject.Scopes(), scopesOf(form)); err != nil {
+		return err
+	}
+	v.AuthTime, v.ACR, v.AMR = time.Unix(subject.AuthTime, 0), subject.ACR, subject.AMR
+	s.Authorization, s.exchange = v, e
+	s.Trace.Pass("subject_token, audience and scope")
+	return nil
+}
+
+// read judges a token that is presented as somebody's (RFC 8693 §2.1, §5): ours, living, and the client's business. v is nil for an application's own.
+func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string) (t *mint.AccessToken, v *store.AuthorizationUser, err error) {
+	fault := func(expected, mend string) error {
+		s.Trace.Fail(idp.Check{Name: name, Expected: expected, Received: "something else", Mend: mend, Clause: "RFC 8693 §2.1"})
+		return refuse(invalidRequest, "The "+name+" is not a living access token that was meant for this client.") // RFC 8693 §2.2.2
+	}
+	if text == "" || kind == "" {
+		return nil, nil, refuse(invalidRequest, "The parameters "+name+" and "+name+"_type are needed.")
+	}
+	if kind != TypeAccessToken && (kind != TypeJWT || strings.Count(text, ".") != 2) {
+		return nil, nil, refuse(invalidRequest, "The "+name+"_type is not supported: send an access token of this server.")
+	}
+	t, err = g.Minter.ReadAccess(ctx, text, s.Now)
+	if errors.Is(err, mint.ErrNotOurs) {
+		return nil, nil, fault("an access token of this server that has not expired", "Send the token as it came; ID tokens and refresh tokens are not taken.")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	// RFC 8693 §5: a client that gets hold of a token that was meant for another must not gain by it.
+	meant := slices.ContainsFunc(append([]string{s.Client.ID}, s.Client.Audience...), func(aud string) bool { return aud != g.Minter.Issuer && t.HasAudience(aud) })
+	if !meant && t.ClientID != s.Client.ID {
+		return nil, nil, fault("a token whose aud names the client, or one of its audiences", "`idp client update "+s.Client.ID+" --audience …` with what the token's aud says, if the API is this client.")
+	}
+	id := t.AuthorizationID()
+	if id == "" {
+		revoked, err := g.Store.AccessTokenRevoked(ctx, t.JTI)
+		if err == nil && revoked {
+			err = fault("a token that was not revoked", "")
+		}
+		return t, nil, err
+	}
+	v, revoked, err := g.Store.AuthorizationNow(ctx, id, t.JTI)
+	if errors.Is(err, idp.ErrNotFound) || err == nil && (revoked || v.RevokedAt != nil || v.UserState != idp.UserActive) {
+		return nil, nil, fault("a token whose authorization stands, of an active person", "Sign in again.")
+	}
+	return t, v, err
+}
+
+// actor says who acts (RFC 8693 §4.1): whom the actor_token names, else the client; nobody for a client that may impersonate.
+func (g *Exchange) actor(ctx context.Context, s *Session, subject *mint.AccessToken, text, kind string) (*mint.Actor, error) {
+	actor := &mint.Actor{Subject: s.Client.ID, Actor: subject.Actor}
+	switch {
+	case text != "":
+		t, _, err := g.read(ctx, s, text, kind, "actor_token")
+		if err != nil {
+			return nil, err
+		}
+		actor.Subject = t.Subject
+	case kind != "": // RFC 8693 §2.1: MUST NOT be there without the token
+		return nil, refuse(invalidRequest, "There is an actor_token_type but no actor_token.")
+	}
+	// RFC 8693 §4.4: where the token says who may act, nobody else does.
+	if subject.MayAct != nil && subject.MayAct.Subject != actor.Subject {
+		return nil, refuse(invalidRequest, "The subject_token says that somebody else may act.")
+	}
+	depth := 0
+	for a := actor; a != nil; a = a.Actor {
+		depth++
+	}
+	if depth > actorsMost {
+		return nil, refuse(invalidRequest, "The subject_token has been exchanged too many times.")
+	}
+	if text == "" && s.Client.ExchangeImpersonates {
+		return subject.Actor, nil
+	}
+	return actor, nil
+}
+
+// audienceOf returns the audience of the new token: what was asked for, as far as the policy goes, or the one that the policy names.
+func audienceOf(s *Session, asked []string) ([]string, error) {
+	allowed := s.Client.ExchangeAudiences
+	if len(asked) == 0 && len(allowed) == 1 {
+		return allowed, nil
+	}
+	bad := slices.IndexFunc(asked, func(aud string) bool { return !slices.Contains(allowed, aud) })
+	if len(asked) > 0 && bad < 0 {
+		slices.Sort(asked)
+		return slices.Compact(asked), nil
+	}
+	received := "none"
+	if bad >= 0 {
+		received = asked[bad]
+	}
+	s.Trace.Fail(idp.Check{
+		Name: "audience is allowed", Expected: strings.Join(allowed, " or "), Received: received,
+		Mend: "Add it to token_exchange_audiences of the client, if it should be.", Clause: "RFC 8693 §2.2.2",
+	})
+	return nil, refuse(invalidTarget, "The client may not exchange tokens for this audience, or must say for which of several.")
+}
+
+// narrowed returns the scopes of the new token: never one that the subject's token or the client does not have.
+func narrowed(s *Session, subject, asked []string) ([]string, error) {
+	have := slices.DeleteFunc(stillAllowed(subject, s.Client), func(scope string) bool { return scope == idp.ScopeOfflineAccess || scope == idp.ScopeOpenID })
+	if len(asked) == 0 {
+		return have, nil
+	}
+	for _, scope := range asked {
+		if !slices.Contains(have, scope) {
+			s.Trace.Fail(idp.Check{Name: "scope does not grow", Expected: strings.Join(have, " "), Received: scope, Mend: "Ask for what both the subject_token and the client have.", Clause: "RFC 8693 §2.1"})
+			return nil, refuse(invalidScope, "The scope asks for more than the subject_token and the client have.")
+		}
+	}
+	return asked, nil
+}
+
+// PopulateTokenEndpointResponse makes the access token. RFC 8693 §2.2.1: no refresh token, since the subject's may end any time.
+func (g *Exchange) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
+	if !g.CanHandleTokenEndpointRequest(ctx, r) {
+		return fosite.ErrUnknownRequest
+	}
+	s := sessionOf(r)
+	if _, err := issueAccess(ctx, g.Minter, s, resp); err != nil {
+		return err
+	}
+	resp.SetExtra("issued_token_type", TypeAccessToken)
+	if len(s.Scopes) > 0 { // RFC 8693 §2.2.1
+		resp.SetExtra("scope", strings.Join(s.Scopes, " "))
+	}
+	return nil
+}
