@@ -95,6 +95,18 @@ func TestBackchannel_SignedAsTheClientsIDTokens(t *testing.T) { // §2.6
 	}
 }
 
+func TestBackchannel_PairwiseNamesAreTheIDTokens(t *testing.T) { // OpenID Connect Core §8.1: nothing here connects sectors
+	t.Parallel()
+	s := shared(t)
+	app := s.receiver(t, "bc-pairwise", "--backchannel-logout-uri", "AT/bc", "--subject-type", "pairwise")
+	in := s.signIn(t, app.Client)
+	in.b.logout("id_token_hint", in.id)
+	token, id := app.wantToken(t, 1, 0), s.verify(t, in.id)
+	if token.claims["sub"] != id.claims["sub"] || token.claims["sid"] != id.claims["sid"] {
+		t.Errorf("got sub %v and sid %v, want the ID token's %v and %v", token.claims["sub"], token.claims["sid"], id.claims["sub"], id.claims["sid"])
+	}
+}
+
 func TestBackchannel_EveryWayThatASessionEnds(t *testing.T) { // FL-14, FL-15, FS-46
 	t.Parallel()
 	s := shared(t)

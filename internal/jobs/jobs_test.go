@@ -226,3 +226,21 @@ func TestRotateKeys_TellsHowManyKeysWereMade(t *testing.T) {
 		t.Errorf("got %v, want the cause kept", err)
 	}
 }
+
+func TestSendLogouts_TellsWhatCameOfThem(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	j := SendLogouts(LogoutsConfig{Send: func(_ context.Context, at time.Time) (int, int, error) {
+		if !at.Equal(now) {
+			t.Errorf("sent at %v, want %v", at, now)
+		}
+		return 3, 1, idp.ErrUnavailable
+	}})
+	counts, err := j.Do(t.Context(), now)
+	if !errors.Is(err, idp.ErrUnavailable) || counts["delivered"] != 3 || counts["given_up"] != 1 {
+		t.Errorf("got %v, %v, want the counts beside the error", counts, err)
+	}
+	if j.Every > 5*time.Second || j.Lease != nil {
+		t.Errorf("every %s under %v, want within five seconds (FS-46), by each replica", j.Every, j.Lease)
+	}
+}

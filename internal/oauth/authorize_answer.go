@@ -60,20 +60,8 @@ func (p *Provider) answerAuthorize(w http.ResponseWriter, r *http.Request, a *au
 	case idp.ModeFragment:
 		redirect(w, withFragment(a.RedirectURI, params))
 	default:
-		redirect(w, withQuery(a.RedirectURI, params))
+		redirect(w, idp.WithQuery(a.RedirectURI, params))
 	}
-}
-
-// withQuery appends parameters to a registered URI without touching a letter of it: it may have a query of its own (RP-2).
-func withQuery(uri string, params url.Values) string {
-	if len(params) == 0 {
-		return uri
-	}
-	sep := "?"
-	if strings.Contains(uri, "?") {
-		sep = "&"
-	}
-	return uri + sep + params.Encode()
 }
 
 // withFragment puts parameters behind a registered URI, which has no fragment of its own (RFC 6749 §3.1.2). A space is written %20: scripts that take the

@@ -23,8 +23,11 @@ func (m *Manager) State(sessionID string) string {
 // RequestState returns what the browser says that its state is; empty for nobody signed in. It may be anything: it is of use to that browser alone.
 func (m *Manager) RequestState(r *http.Request) (state string) {
 	m.jar.get(r, stateCookie, func(value string) bool {
+		if len(value) > browserLimit {
+			return false
+		}
 		state = value
-		return len(value) <= browserLimit
+		return true
 	})
 	return state
 }

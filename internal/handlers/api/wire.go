@@ -181,7 +181,7 @@ type Session struct {
 type Logout struct {
 	ID            string          `json:"id"`
 	SessionID     string          `json:"session_id"`
-	SID           string          `json:"sid" doc:"The session as the client knows it"`
+	SID           string          `json:"sid" doc:"The id that the session had when the client signed the person in: another one after a step-up"`
 	ClientID      string          `json:"client_id"`
 	UserID        string          `json:"user_id"`
 	State         idp.LogoutState `json:"state" enum:"waiting,delivered,failed"`
