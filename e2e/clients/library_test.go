@@ -16,6 +16,8 @@ type variant struct {
 	pkce          bool
 	idTokenAlg    string // "" for RS256
 	signatures    bool   // openid-client: verify the signature of an ID token, too
+	strict        bool   // openid-client: pushed requests, private_key_jwt, DPoP
+	signed        bool   // and signed requests and answers
 	scope         string // "" for the usual one, "none" for none
 }
 

@@ -73,6 +73,9 @@ func (s *site) seed() string {
 		if a.public {
 			auth = "token_endpoint_auth_methods: [none]"
 		}
+		if a.strict {
+			auth = a.strictSeed()
+		}
 		if a.idTokenAlg != "" {
 			auth += ", contract: {id_token_alg: " + a.idTokenAlg + "}"
 		}
@@ -100,6 +103,9 @@ func (a *app) start(t testing.TB, l *net.TCPListener) {
 	var arguments []string
 	if a.library == "openid-client" {
 		command, arguments = node(t), []string{filepath.Join("node", "app.mjs")}
+		if a.strict {
+			arguments = []string{filepath.Join("node", "strict.mjs")}
+		}
 	} else {
 		command, arguments = python(t), []string{filepath.Join("apps", files[a.library])}
 	}
@@ -109,7 +115,9 @@ func (a *app) start(t testing.TB, l *net.TCPListener) {
 		"OAUTHLIB_INSECURE_TRANSPORT=1", "AUTHLIB_INSECURE_TRANSPORT=1", // plain http, on this machine only
 		"ISSUER=" + a.site.Issuer, "ADDRESS=" + strings.TrimPrefix(a.home, "http://"), "CLIENT_ID=" + a.id(), "SCOPE=" + a.scopes(),
 	}
-	for name, given := range map[string]bool{"CLIENT_SECRET=" + appSecret: !a.public, "PKCE=S256": a.pkce, "SIGNATURES=1": a.signatures} {
+	for name, given := range map[string]bool{
+		"CLIENT_SECRET=" + appSecret: !a.public && !a.strict, "CLIENT_KEY=" + strictKey(): a.strict, "SIGNED=1": a.signed, "PKCE=S256": a.pkce, "SIGNATURES=1": a.signatures,
+	} {
 		if given {
 			cmd.Env = append(cmd.Env, name)
 		}

@@ -1,10 +1,8 @@
 // A web application whose people sign in with openid-client.
-import * as http from 'node:http'
-import * as crypto from 'node:crypto'
 import * as client from 'openid-client'
+import { home, serve } from './serving.mjs'
 
-const { ISSUER, CLIENT_ID, CLIENT_SECRET, SCOPE, PKCE, SIGNATURES, ADDRESS } = process.env
-const home = 'http://' + ADDRESS
+const { ISSUER, CLIENT_ID, CLIENT_SECRET, SCOPE, PKCE, SIGNATURES } = process.env
 
 const config = await client.discovery(
   new URL(ISSUER),
@@ -21,9 +19,7 @@ if (SIGNATURES) {
   client.setJwksCache(config, { jwks, uat: Math.floor(Date.now() / 1000) - 61 })
 }
 
-const sessions = new Map()
-
-const routes = {
+serve({
   async '/login'(session) {
     const parameters = { redirect_uri: home + '/callback', scope: SCOPE }
     parameters.state = session.state = client.randomState()
@@ -83,25 +79,4 @@ const routes = {
   async '/bye'() {
     return { body: { message: 'You are signed out.' } }
   },
-}
-
-const server = http.createServer(async (req, res) => {
-  let id = /(?:^|; )app=([\w-]+)/.exec(req.headers.cookie ?? '')?.[1]
-  if (!sessions.has(id)) {
-    id = crypto.randomUUID()
-    sessions.set(id, {})
-    res.setHeader('Set-Cookie', `app=${id}; HttpOnly; SameSite=Lax; Path=/`)
-  }
-  const url = new URL(req.url, home)
-  try {
-    const { to, status = 200, body } = await routes[url.pathname](sessions.get(id), url)
-    if (to) return res.writeHead(302, { Location: to.toString() }).end()
-    res.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
-  } catch (e) {
-    console.error(e)
-    res.writeHead(500, { 'Content-Type': 'application/json' }).end(JSON.stringify({ message: String(e) }))
-  }
 })
-
-process.stdin.resume().on('end', () => process.exit()) // the tests stop it so
-server.listen({ fd: 3 })
