@@ -186,6 +186,10 @@ func (s *server) httpServer(h http.Handler) *http.Server {
 
 // listenAll pairs the listeners with their servers: the public one, the operator's, and in development the sample application's.
 func (s *server) listenAll(c *config.Config, public net.Listener) ([]listening, error) {
+	public, err := secure(c, public, s.logger)
+	if err != nil {
+		return nil, err
+	}
 	front := []listening{{s.httpServer(s.public), public}}
 	if c.OpsListen != "" {
 		l, err := net.Listen("tcp", c.OpsListen)

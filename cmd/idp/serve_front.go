@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"idp/internal/auth"
+	"idp/internal/config"
 	"idp/internal/handlers"
 	"idp/internal/handlers/api"
 	"idp/internal/handlers/pages"
@@ -49,12 +50,16 @@ func (s *server) buildFront() error {
 	if err != nil {
 		return err
 	}
+	certificates, err := mtls(c)
+	if err != nil {
+		return err
+	}
 	s.protocol, err = oauth.New(oauth.Config{
 		Registration: register, Documents: s.documents(), Resources: s.resources,
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed,
 		RequireDPoPNonce: c.DPoP.RequireNonce,
-		ClientKeys:       s.keysOf, Outbound: s.outbound, Subjects: s.subjects,
+		ClientKeys:       s.keysOf, MTLS: certificates, Outbound: s.outbound, Subjects: s.subjects,
 		SignedOut: handlers.SignedOutPage(front), Fail: handlers.FailPage(front), Post: handlers.PostPage(front), IssuedTokens: metrics.Issued,
 		CrossDevice: across,
 	})
@@ -64,7 +69,7 @@ func (s *server) buildFront() error {
 	s.health = handlers.NewHealth(handlers.HealthConfig{Store: s.store, Keys: s.keys, Logger: s.logger})
 	s.public, err = handlers.New(handlers.Dependencies{
 		Issuer: c.Issuer, UI: look, Pages: front, Protocol: handlers.FromOAuth(s.protocol), API: s.adminAPI(), Clients: s.clientDir, Health: s.health,
-		Metrics: metrics, TrustedProxies: c.TrustedProxies, BodyLimit: int64(c.Limits.Body), APIBodyLimit: int64(c.Limits.APIBody), Logger: s.logger,
+		Metrics: metrics, TrustedProxies: c.TrustedProxies, Certificates: clientCertificates(c), BodyLimit: int64(c.Limits.Body), APIBodyLimit: int64(c.Limits.APIBody), Logger: s.logger,
 	})
 	if err != nil {
 		return err
@@ -104,4 +109,12 @@ func issuerPath(issuer string) string {
 		return ""
 	}
 	return u.Path
+}
+
+func clientCertificates(c *config.Config) handlers.ClientCertificates {
+	from := handlers.ClientCertificates{TLS: c.MTLS.Certificates == "tls"}
+	if c.MTLS.Certificates == "header" {
+		from.Header = c.MTLS.Header
+	}
+	return from
 }

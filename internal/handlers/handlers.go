@@ -26,6 +26,7 @@ type Dependencies struct {
 	Health         *Health
 	Metrics        *Metrics
 	TrustedProxies []netip.Prefix
+	Certificates   ClientCertificates
 	BodyLimit      int64         // bytes of a form; 64 KiB if 0
 	APIBodyLimit   int64         // bytes of an API request; 1 MiB if 0
 	RequestTimeout time.Duration // after which a request's statements are given up; 30 s if 0

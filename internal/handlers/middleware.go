@@ -21,7 +21,7 @@ func (f *frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.servePrepared(w, r, p, started)
 		return
 	}
-	peer := f.proxies.peer(r)
+	peer := f.proxies.peer(r, f.Certificates)
 	ctx := logctx.With(idp.WithPeer(r.Context(), peer), logctx.IDs{Request: peer.RequestID})
 	ctx, event := logctx.NewEvent(ctx)
 	ctx, cancel := context.WithTimeout(ctx, f.RequestTimeout)

@@ -20,9 +20,10 @@ const (
 
 // peer returns what is known of the sender. Without a trusted proxy in between that is the connection alone: anybody can write
 // headers (FL-13, SEC-10, RFC 9700 §4.13).
-func (p proxies) peer(r *http.Request) idp.Peer {
+func (p proxies) peer(r *http.Request, certificates ClientCertificates) idp.Peer {
 	address, direct := p.address(r)
 	peer := idp.Peer{Address: address, UserAgent: userAgent(r)}
+	certificates.read(r, &peer, direct)
 	if !direct {
 		peer.RequestID = requestID(r.Header.Get("X-Request-Id"))
 	}

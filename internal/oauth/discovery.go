@@ -77,6 +77,7 @@ type metadata struct {
 	RequestObjectEncs     []string `json:"request_object_encryption_enc_values_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
 	logoutMetadata
+	mtlsMetadata
 }
 
 // discovery prepares the document: while the server runs nothing in it changes but the protected resources.
@@ -140,6 +141,7 @@ func (p *Provider) discovery(resources []string) (document, error) {
 	if p.Registration != nil {
 		m.RegistrationEndpoint = p.Issuer + pathRegister
 	}
+	m.MTLSAliases = p.aliases(&m)
 	body, err := json.Marshal(m)
 	if err != nil {
 		return document{}, fmt.Errorf("encode discovery: %w", err)
