@@ -64,7 +64,8 @@ type metadata struct {
 	RevocationMethods     []string `json:"revocation_endpoint_auth_methods_supported"`
 	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
-	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
+	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"`                    // RFC 9449 §5.1
+	CertificateBound      bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3
 	Prompts               []string `json:"prompt_values_supported"`
 	Displays              []string `json:"display_values_supported"`
 	UILocales             []string `json:"ui_locales_supported,omitempty"`

@@ -523,3 +523,30 @@ func TestDPoP_NonceOfEveryClient(t *testing.T) {
 	w.prove(t, key.proof(t, "POST", tokenPath, "", "nonce", got.header.Get("DPoP-Nonce")), "grant_type", "client_credentials", "scope", "api").want(t, "the nonce", 200, "")
 	w.prove(t, "", "grant_type", "client_credentials", "scope", "api").want(t, "a bearer client", 200, "")
 }
+
+// RFC 8705 §3.3, §5: discovery says that tokens can be bound where certificates come, and proofs may name the address for those who have one.
+func TestCertificate_DiscoverySaysWhetherTheyCome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	member := "tls_client_certificate_bound_access_tokens"
+	if got := w.send(t, http.MethodGet, "/.well-known/openid-configuration", nil, nil); got.json[member] != nil {
+		t.Errorf("%s is %v where no certificates come", member, got.json[member])
+	}
+	key, alias := newProver(t), "https://mtls.idp.example"
+	ask := func() reply {
+		return w.prove(t, key.proof(t, "POST", tokenPath, "", "htu", alias+tokenPath), "grant_type", "client_credentials", "scope", "api")
+	}
+	ask().want(t, "an address that is nobody's", 400, "invalid_dpop_proof")
+	conf := w.Config
+	conf.MTLS = oauth.MTLS{Accepted: true, Origin: alias}
+	p, err := oauth.New(conf)
+	must(t, err)
+	w.mux = http.NewServeMux()
+	for _, r := range p.Routes() {
+		w.mux.HandleFunc(r.Pattern, r.Handler)
+	}
+	if got := w.send(t, http.MethodGet, "/.well-known/openid-configuration", nil, nil); got.json[member] != true {
+		t.Errorf("%s is %v where certificates come", member, got.json[member])
+	}
+	ask().want(t, "the address for clients with certificates", 200, "")
+}
