@@ -292,3 +292,40 @@ func TestResponses_LeaveNoTrace(t *testing.T) { // RFC 9700 §4.2.4, §4.12: 303
 		}
 	}
 }
+
+func TestResponses_ApplicationsMayRegisterForThem(t *testing.T) { // OpenID Connect Dynamic Client Registration §2: response_types and the grant types behind them
+	t.Parallel()
+	// Off unless the operator lets registered applications have the grant.
+	shared(t).refused(t, "invalid_client_metadata", webApp().and(doc{"response_types": []string{"id_token"}}))
+	s := start(
+		t, server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"), server.Set("IDP_CLIENT_REGISTRATION__PER_HOUR", "1000"),
+		server.Set("IDP_CLIENT_REGISTRATION__GRANT_TYPES", "authorization_code,refresh_token,implicit"),
+	)
+	for words, carrier := range map[string]string{"id_token token": "#", "token id_token": "#", "code id_token": "#", "code": ""} {
+		said := doc{"grant_types": nil, "response_types": []string{words}, "scope": "openid email", "authorization_signed_response_alg": "ES256"}
+		pairs := []string{"response_type", words, "scope", "openid email"}
+		if carrier == "" {
+			said["response_modes"] = []string{"form_post"}
+			pairs = append(pairs, "response_mode", "form_post")
+		}
+		a := s.register(t, webApp().and(said))
+		if grants := list(a, "grant_types"); slices.Contains(grants, "implicit") != strings.Contains(words, "token") || slices.Contains(grants, "authorization_code") != strings.Contains(words, "code") {
+			t.Errorf("%s: grant_types %v", words, grants)
+		}
+		if a.str("authorization_signed_response_alg") != "ES256" {
+			t.Errorf("%s: the algorithm of signed answers is not told", words)
+		}
+		c := a.application("https://notes.example/cb")
+		got := s.browser(t).az(c, pairs...).login(s.user(t)).allow().answered(carrier)
+		for name, word := range map[string]string{"id_token": "id_token", "code": "code"} {
+			if got.Has(name) != strings.Contains(words, word) {
+				t.Errorf("%s: got %v", words, slices.Sorted(maps.Keys(got)))
+			}
+		}
+		if carrier == "" {
+			s.browser(t).az(c, "response_mode", "fragment", "prompt", "none").refused("", "invalid_request") // told as the client takes it
+		}
+	}
+	s.refused(t, "invalid_client_metadata", webApp().and(doc{"response_types": []string{"token"}}))
+	s.refused(t, "invalid_client_metadata", webApp().and(doc{"response_types": []string{"id_token"}, "grant_types": []string{"authorization_code"}}))
+}

@@ -2,7 +2,7 @@ package idp
 
 import "slices"
 
-// ClientAnswers is how the answers to a client's authorization requests travel (JARM §3; response_modes: IANA OAuth Dynamic Client Registration Metadata).
+// ClientAnswers is how the answers to a client's authorization requests travel (JARM §3).
 type ClientAnswers struct {
 	ResponseModes   []string `json:"response_modes,omitempty" doc:"The only response modes that its requests may have; all of them without it"`
 	SignedAnswerAlg string   `json:"authorization_signed_response_alg,omitempty" doc:"Algorithm of signed answers (response_mode jwt); RS256 without it"`
