@@ -9,6 +9,9 @@ func clientFields() []field {
 		{flag: "redirect-uri", member: "redirect_uris", kind: fieldList, usage: "`address` that codes may be sent to, to the letter; may be repeated"},
 		{flag: "post-logout-redirect-uri", member: "post_logout_redirect_uris", kind: fieldList, usage: "`address` to return to after sign-out; may be repeated"},
 		{flag: "backchannel-logout-uri", member: "backchannel_logout_uri", usage: "`address` that this server posts a logout token to when a session ends"},
+		{flag: "ciba-delivery-mode", member: "backchannel_token_delivery_mode", usage: "how it hears of a person's answer: poll or ping", values: idp.SupportedDeliveryModes()},
+		{flag: "ciba-notification-uri", member: "backchannel_client_notification_endpoint", usage: "`address` where it is told of a person's answer, in mode ping"},
+		{flag: "ciba-request-alg", member: "backchannel_authentication_request_signing_alg", usage: "its requests are signed with this algorithm", values: idp.SupportedSigningAlgs()},
 		{flag: "frontchannel-logout-uri", member: "frontchannel_logout_uri", usage: "`address` that is loaded in a frame when a person signs out; of the origin of a redirect URI"},
 		{flag: "origin", member: "allowed_origins", kind: fieldList, usage: "`origin` whose scripts may call the token endpoint (default: those of the redirect URIs); may be repeated"},
 		{flag: "scope", member: "scopes", kind: fieldWords, usage: "`scopes` that it may ask for, such as openid,profile,email", values: []string{

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"idp/internal/config"
+	"idp/internal/crossdevice"
 	"idp/internal/handlers"
 	"idp/internal/idp"
 	"idp/internal/jobs"
@@ -58,6 +59,7 @@ type server struct {
 	app      *app
 	traces   *trace.Recorder
 	protocol *oauth.Provider
+	across   *crossdevice.Service
 	public   http.Handler
 	ops      http.Handler
 	health   *handlers.Health
@@ -156,6 +158,7 @@ func (s *server) runBehind(ctx context.Context, running *sync.WaitGroup) {
 			jobs.Purge(jobs.PurgeConfig{Store: s.store, Lease: lease, Logger: s.logger, AuditRetention: s.config.Audit.Retention}),
 			jobs.SweepClients(jobs.SweepConfig{Lease: lease, Logger: s.logger, Sweep: s.sweepClients}),
 			jobs.RotateKeys(jobs.RotateConfig{Lease: lease, Logger: s.logger, Rotate: s.keys.RotateDue}),
+			jobs.SendPings(jobs.PingsConfig{Logger: s.logger, Send: s.across.SendPings}),
 			jobs.SendLogouts(jobs.LogoutsConfig{Logger: s.logger, Send: s.protocol.SendLogouts}),
 		})
 	})

@@ -31,9 +31,9 @@ func (s *server) buildFront() error {
 		return err
 	}
 	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: c.Issuer, Starts: c.Throttle.Starts})
-	across := s.crossDevice()
+	s.across = s.crossDevice()
 	front, err := pages.New(pages.Deps{
-		CrossDevice: across,
+		CrossDevice: s.across,
 		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),
 		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer, Subjects: s.subjects, SetupDone: s.removeBootstrapToken,
@@ -61,14 +61,14 @@ func (s *server) buildFront() error {
 		RequireDPoPNonce: c.DPoP.RequireNonce,
 		ClientKeys:       s.keysOf, MTLS: certificates, Outbound: s.outbound, Subjects: s.subjects,
 		SignedOut: handlers.SignedOutPage(front), Fail: handlers.FailPage(front), Post: handlers.PostPage(front), IssuedTokens: metrics.Issued,
-		CrossDevice: across,
+		CrossDevice: s.across,
 	})
 	if err != nil {
 		return err
 	}
 	s.health = handlers.NewHealth(handlers.HealthConfig{Store: s.store, Keys: s.keys, Logger: s.logger})
 	s.public, err = handlers.New(handlers.Dependencies{
-		Issuer: c.Issuer, UI: look, Pages: front, Protocol: handlers.FromOAuth(s.protocol), API: s.adminAPI(), Clients: s.clientDir, Health: s.health,
+		Issuer: c.Issuer, UI: look, Pages: front, Protocol: handlers.FromOAuth(s.protocol), Dev: s.devRoutes(front), API: s.adminAPI(), Clients: s.clientDir, Health: s.health,
 		Metrics: metrics, TrustedProxies: c.TrustedProxies, Certificates: clientCertificates(c), BodyLimit: int64(c.Limits.Body), APIBodyLimit: int64(c.Limits.APIBody), Logger: s.logger,
 	})
 	if err != nil {

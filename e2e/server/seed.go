@@ -222,3 +222,13 @@ func Front() Client {
 func Jarm() Client {
 	return client("jarm", "https://jarm.example/cb", "")
 }
+
+// Bank asks people who are not at it (CIBA), and polls.
+func Bank() Client {
+	return client("bank", "", "")
+}
+
+// Teller does the same with signed requests, and is told of the answer.
+func Teller() Client {
+	return client("teller", "", "")
+}

@@ -26,6 +26,9 @@ const (
 	DeviceApproved Type = "device.approved" // a person allowed another device what it asked for (RFC 8628)
 	DeviceDenied   Type = "device.denied"
 
+	BackchannelApproved Type = "backchannel.approved" // a person said yes to what a client asked behind the scenes (CIBA)
+	BackchannelDenied   Type = "backchannel.denied"
+
 	UserCreated  Type = "user.created"
 	UserUpdated  Type = "user.updated"
 	UserEnabled  Type = "user.enabled"

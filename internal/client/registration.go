@@ -15,7 +15,7 @@ type Registration struct {
 	RedirectURIs           []string `json:"redirect_uris,omitempty" doc:"Where codes may be sent: compared byte for byte, but for the port of 127.0.0.1 and [::1]"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty" doc:"Where the browser may be sent after signing out"`
 	AllowedOrigins         []string `json:"allowed_origins,omitempty" doc:"Origins whose scripts may call the token endpoint; without them those of the redirect URIs"`
-	GrantTypes             []string `json:"grant_types,omitempty" doc:"authorization_code, refresh_token, client_credentials, implicit, urn:ietf:params:oauth:grant-type:device_code"`
+	GrantTypes             []string `json:"grant_types,omitempty" doc:"authorization_code, refresh_token, client_credentials, implicit, urn:ietf:params:oauth:grant-type:device_code, urn:openid:params:grant-type:ciba"`
 	ResponseTypes          []string `json:"response_types,omitempty" doc:"code, id_token, id_token token, code id_token, code token, code id_token token, none"`
 	Scopes                 []string `json:"scopes,omitempty" doc:"What it may ask for, and gets if it asks for nothing"`
 	Audience               []string `json:"audience,omitempty" doc:"aud of its access tokens; without it the issuer"`
@@ -49,6 +49,7 @@ type Topics struct {
 	idp.ClientKeys
 	idp.ClientAuthentication
 	idp.ClientLogout
+	idp.ClientCIBA
 	idp.ClientFormats
 	idp.ClientSubject
 }
@@ -130,6 +131,7 @@ func topicsOf(c *idp.Client) Topics {
 		ClientKeys:           c.ClientKeys,
 		ClientAuthentication: c.ClientAuthentication,
 		ClientLogout:         c.ClientLogout,
+		ClientCIBA:           c.ClientCIBA,
 		ClientFormats:        c.ClientFormats,
 		ClientSubject:        c.ClientSubject,
 		ClientProfile:        c.ClientProfile,
@@ -154,6 +156,7 @@ func (r Registration) On(c *idp.Client) {
 	c.ClientKeys = r.ClientKeys
 	c.ClientAuthentication = r.ClientAuthentication
 	c.ClientLogout = r.ClientLogout
+	c.ClientCIBA = r.ClientCIBA
 	c.ClientFormats = r.ClientFormats
 	c.ClientSubject = r.ClientSubject
 }

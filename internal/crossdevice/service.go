@@ -10,6 +10,7 @@ import (
 
 	"idp/internal/audit"
 	"idp/internal/idp"
+	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/store"
 	"idp/internal/throttle"
@@ -21,6 +22,7 @@ type Config struct {
 	Keyring  *secret.Keyring
 	Audit    *audit.Log
 	Throttle *throttle.Throttle // of guesses at user codes
+	Outbound *outbound.Client   // to clients in mode ping
 	Logger   *slog.Logger
 }
 
@@ -149,7 +151,7 @@ func (s *Service) Approve(ctx context.Context, p *idp.PendingAuthorization, by D
 		if err := s.Store.PutGrant(ctx, by.Session.UserID, p.ClientID, p.Scopes, now); err != nil {
 			return err
 		}
-		return s.Audit.Write(ctx, decided(p, by, audit.DeviceApproved))
+		return s.Audit.Write(ctx, decided(p, by, audit.DeviceApproved, audit.BackchannelApproved))
 	})
 	if errors.Is(err, idp.ErrNotFound) {
 		return gone(err)
@@ -163,7 +165,7 @@ func (s *Service) Deny(ctx context.Context, p *idp.PendingAuthorization, by Deci
 		if err := s.Store.DenyPending(ctx, p.ID, by.Session.UserID, time.Now().UTC()); err != nil {
 			return err
 		}
-		return s.Audit.Write(ctx, decided(p, by, audit.DeviceDenied))
+		return s.Audit.Write(ctx, decided(p, by, audit.DeviceDenied, audit.BackchannelDenied))
 	})
 	if errors.Is(err, idp.ErrNotFound) {
 		return gone(err)
@@ -171,7 +173,12 @@ func (s *Service) Deny(ctx context.Context, p *idp.PendingAuthorization, by Deci
 	return err
 }
 
-func decided(p *idp.PendingAuthorization, by Decision, what audit.Type) audit.Event {
+// decided is the event of an answer.
+func decided(p *idp.PendingAuthorization, by Decision, device, backchannel audit.Type) audit.Event {
+	what := device
+	if p.Kind == idp.PendingBackchannel {
+		what = backchannel
+	}
 	return audit.Event{
 		Type: what, ActorKind: audit.ActorUser, ActorID: by.Session.UserID, UserID: by.Session.UserID, ClientID: p.ClientID, SessionID: by.Session.ID,
 		Details: map[string]string{"request": p.ID, "scopes": strings.Join(p.Scopes, " "), "asked_from": p.Request.Address, "asked_by": p.Request.UserAgent},

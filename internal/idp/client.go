@@ -51,6 +51,7 @@ type Client struct {
 	ClientKeys
 	ClientAuthentication
 	ClientLogout
+	ClientCIBA
 	ClientFormats
 	ClientSubject
 }

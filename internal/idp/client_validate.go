@@ -20,7 +20,7 @@ const (
 
 // SupportedGrantTypes lists the grants that a client may be registered for: those that the token endpoint serves, and implicit.
 func SupportedGrantTypes() []string {
-	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit, GrantDeviceCode, GrantTokenExchange}
+	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit, GrantDeviceCode, GrantTokenExchange, GrantCIBA}
 }
 
 // ApplyDefaults fills what a registration left out. Lists that are nil get their default; empty lists stay empty. Every default
@@ -37,6 +37,9 @@ func (c *Client) ApplyDefaults() {
 	code := slices.Contains(c.GrantTypes, GrantAuthorizationCode)
 	if c.ResponseTypes == nil && code {
 		c.ResponseTypes = []string{ResponseTypeCode}
+	}
+	if c.DeliveryMode == "" && slices.Contains(c.GrantTypes, GrantCIBA) {
+		c.DeliveryMode = DeliveryPoll
 	}
 	c.ResponseTypes = canonicalResponseTypes(c.ResponseTypes)
 	if c.Scopes == nil && (c.hasPeople() || slices.Contains(c.GrantTypes, GrantImplicit)) {
@@ -97,6 +100,7 @@ func (c *Client) Validate() error {
 	c.checkSender(f)
 	c.checkExchange(f)
 	c.checkLogout(f)
+	c.checkCIBA(f)
 	c.Contract.check(f, c.Public())
 	c.checkAnswers(f)
 	c.checkRequests(f)

@@ -11,6 +11,7 @@ const (
 	InteractionSignIn    InteractionKind = "sign_in"   // somebody opened the sign-in page with no application behind it
 	InteractionLogout    InteractionKind = "logout"    // RP-initiated logout waits for "yes"
 	InteractionDevice    InteractionKind = "device"    // somebody typed another device's code, and is to decide
+	InteractionApprovals InteractionKind = "approvals" // somebody opened the page of requests that wait for them
 )
 
 // Interaction is a protocol request that waits for a person. Its parameters stay here, never in the browser; it is bound to the

@@ -38,6 +38,9 @@ type metadata struct {
 	PushedEndpoint        string   `json:"pushed_authorization_request_endpoint"`
 	RequirePushed         bool     `json:"require_pushed_authorization_requests,omitempty"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
+	CIBAEndpoint          string   `json:"backchannel_authentication_endpoint"`
+	CIBAModes             []string `json:"backchannel_token_delivery_modes_supported"`
+	CIBARequestAlgs       []string `json:"backchannel_authentication_request_signing_alg_values_supported"`
 	Scopes                []string `json:"scopes_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
@@ -97,6 +100,9 @@ func (p *Provider) discovery(resources []string) (document, error) {
 		PushedEndpoint:        p.Issuer + pathPAR,
 		RequirePushed:         p.RequirePushed,       // RFC 9126 §5
 		DeviceEndpoint:        p.Issuer + pathDevice, // RFC 8628 §4
+		CIBAEndpoint:          p.Issuer + pathCIBA,   // CIBA §4; backchannel_user_code_parameter_supported is false where it is left out
+		CIBAModes:             idp.SupportedDeliveryModes(),
+		CIBARequestAlgs:       idp.SupportedSigningAlgs(),
 		Scopes: []string{
 			idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles,
 		},

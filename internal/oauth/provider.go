@@ -145,6 +145,9 @@ func New(c Config) (*Provider, error) {
 		{idp.GrantDeviceCode, fosite.TokenEndpointHandlers{&grant.Pending{
 			Grant: idp.GrantDeviceCode, Kind: idp.PendingDevice, Token: secret.TokenDevice, Parameter: "device_code", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
 		}}},
+		{idp.GrantCIBA, fosite.TokenEndpointHandlers{&grant.Pending{
+			Grant: idp.GrantCIBA, Kind: idp.PendingBackchannel, Token: secret.TokenAuthReq, Parameter: "auth_req_id", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
+		}}},
 	}
 	p.engine = fosite.NewOAuth2Provider(storage{p.Clients}, newEngineConfig(p))
 	meta, err := p.discovery(nil)
@@ -201,6 +204,7 @@ func (p *Provider) Routes() []Route {
 		{Pattern: p.base + pathToken, Handler: p.Token, CORS: true},
 		{Pattern: p.base + pathPAR, Handler: p.PushedRequest, CORS: true},
 		{Pattern: p.base + pathDevice, Handler: p.DeviceAuthorization, CORS: true},
+		{Pattern: p.base + pathCIBA, Handler: p.Backchannel},
 		{Pattern: p.base + pathUserInfo, Handler: p.UserInfo, CORS: true},
 		{Pattern: p.base + pathIntrospect, Handler: p.Introspect},
 		{Pattern: p.base + pathRevoke, Handler: p.Revoke, CORS: true},
@@ -237,6 +241,7 @@ const (
 	pathToken      = "/oauth2/token"
 	pathPAR        = "/oauth2/par"
 	pathDevice     = "/oauth2/device"
+	pathCIBA       = "/oauth2/ciba"
 	pathDevicePage = "/device" // of the pages: where people type the code
 	pathUserInfo   = "/oauth2/userinfo"
 	pathIntrospect = "/oauth2/introspect"

@@ -26,6 +26,7 @@ func scanPending(r sqldb.Row) (*idp.PendingAuthorization, error) {
 type PendingKeys struct {
 	Digest   []byte // of the device_code or auth_req_id
 	UserCode string // keyed digest of what the person types; empty for none
+	Notify   string // sealed: whom to tell that the person has decided; empty for nobody
 }
 
 // PendingBounds say how many may wait at once: of one client, from one address, for one person. 0 is no bound.
@@ -39,14 +40,14 @@ func (s *Store) CreatePending(ctx context.Context, p *idp.PendingAuthorization, 
 		return err
 	}
 	n, err := s.db.Exec(ctx, `INSERT INTO pending_authorizations (id, kind, digest, user_code, client_id, scopes, audience, request, state, user_id, session_id,
-			amr, acr, address, polled_ms, interval_ms, hurried, created_at, expires_at, purge_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, '', '', '', $10, 0, $11, $12, $13, $14, $15
+			amr, acr, address, polled_ms, interval_ms, hurried, notify, ping_tries, created_at, expires_at, purge_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, '', '', '', $10, 0, $11, $12, $19, 0, $13, $14, $15
 		WHERE ($16 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE client_id = $5 AND expires_at > $13 AND state = 'pending') < $16)
 			AND ($17 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE address = $10 AND expires_at > $13 AND state = 'pending') < $17)
 			AND ($18 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE user_id = $9 AND expires_at > $13 AND state = 'pending') < $18)`,
 		p.ID, string(p.Kind), keys.Digest, orNull(keys.UserCode), p.ClientID, words(p.Scopes), words(p.Audience), request, orNull(p.UserID), p.Address,
 		p.Interval.Milliseconds(), false, p.CreatedAt, p.ExpiresAt, p.ExpiresAt.Add(pendingAfter),
-		int64(most.PerClient), int64(most.PerAddress), int64(most.PerUser))
+		int64(most.PerClient), int64(most.PerAddress), int64(most.PerUser), keys.Notify)
 	return changedOne(n, err, idp.ErrNotFound)
 }
 
@@ -75,7 +76,8 @@ func (s *Store) PendingByUserCode(ctx context.Context, userCode string, now time
 // ApprovePending records that a person said yes, if they are still signed in, may sign in, and are the one who is asked, and nobody has
 // decided yet. idp.ErrNotFound if something does not hold.
 func (s *Store) ApprovePending(ctx context.Context, id string, by *idp.Session, digest []byte, now time.Time) error {
-	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', user_id = $2, session_id = $3, auth_time = $5, amr = $6, acr = $7
+	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', user_id = $2, session_id = $3, auth_time = $5, amr = $6, acr = $7,
+			ping_at = CASE WHEN notify <> '' THEN $8 ELSE ping_at END
 		WHERE id = $1 AND state = 'pending' AND expires_at > $8 AND (user_id IS NULL OR user_id = $2)
 			AND EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $3 AND s.digest = $4 AND s.user_id = $2
 				AND s.idle_expires_at > $8 AND s.expires_at > $8 AND u.state = 'active')`,
@@ -85,7 +87,8 @@ func (s *Store) ApprovePending(ctx context.Context, id string, by *idp.Session, 
 
 // DenyPending records that a person said no; idp.ErrNotFound if it was decided before, expired, or somebody else is asked.
 func (s *Store) DenyPending(ctx context.Context, id, userID string, now time.Time) error {
-	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'denied', user_id = $2
+	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'denied', user_id = $2,
+			ping_at = CASE WHEN notify <> '' THEN $3 ELSE ping_at END
 		WHERE id = $1 AND state = 'pending' AND expires_at > $3 AND (user_id IS NULL OR user_id = $2)`, id, userID, now)
 	return changedOne(n, err, idp.ErrNotFound)
 }

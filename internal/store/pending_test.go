@@ -270,3 +270,49 @@ func TestPending_TenThousandRedemptionsOneWins(t *testing.T) {
 		t.Errorf("got %d winners and %d losers, want 1 and 9999", won.Load(), lost.Load())
 	}
 }
+
+func TestPings_AreClaimedByOneAndEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	make := func(notify string) *idp.PendingAuthorization {
+		p := &idp.PendingAuthorization{ID: idp.NewID(), Kind: idp.PendingBackchannel, ClientID: "bank", UserID: w.user.ID, CreatedAt: w.now, ExpiresAt: w.now.Add(time.Minute)}
+		must(t, w.CreatePending(ctx, p, store.PendingKeys{Digest: []byte("d"), Notify: notify}, store.PendingBounds{}))
+		return p
+	}
+	yes, no, silent := make("sealed"), make("sealed"), make("")
+	if list, err := w.PendingOf(ctx, w.user.ID, w.now); err != nil || len(list) != 3 {
+		t.Errorf("what waits for the person: got %v, %v, want three", list, err)
+	}
+	if p, err := w.PendingByToken(ctx, yes.Kind, yes.ID, []byte("d"), w.now); err != nil || p.ID != yes.ID {
+		t.Errorf("by its token: got %v, %v", p, err)
+	}
+	if list, err := w.ClaimPings(ctx, 10, w.now.Add(time.Minute), w.now); err != nil || len(list) != 0 {
+		t.Errorf("before anybody decided: got %v, %v, want none", list, err)
+	}
+	must(t, w.ApprovePending(ctx, yes.ID, w.session, []byte("cookie"), w.now))
+	must(t, w.DenyPending(ctx, no.ID, w.user.ID, w.now))
+	must(t, w.ApprovePending(ctx, silent.ID, w.session, []byte("cookie"), w.now))
+	var claimed atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			list, err := w.ClaimPings(ctx, 10, w.now.Add(time.Minute), w.now)
+			if err != nil {
+				t.Error(err)
+			}
+			claimed.Add(int64(len(list)))
+		})
+	}
+	wg.Wait()
+	if claimed.Load() != 2 {
+		t.Errorf("got %d pings claimed by eight, want each of two once", claimed.Load())
+	}
+	must(t, w.SettlePing(ctx, yes.ID, nil))
+	if list, err := w.ClaimPings(ctx, 10, w.now.Add(time.Hour), w.now.Add(time.Minute)); err != nil || len(list) != 1 || list[0].ID != no.ID || list[0].Tries != 2 || list[0].Notify != "sealed" {
+		t.Errorf("after one was told: got %v, %v, want the other, a second time", list, err)
+	}
+	if list, err := w.PendingOf(ctx, w.user.ID, w.now); err != nil || len(list) != 0 {
+		t.Errorf("after all were decided: got %v, %v", list, err)
+	}
+}

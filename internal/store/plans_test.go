@@ -71,7 +71,7 @@ func fill(t *testing.T, db sqldb.Engine, now time.Time) {
 		{"revoked_tokens", `'j' || i, $1`},
 		{"interactions", `'x' || i, '', ` + bytes + `, 'app', '', '{}', '', $1, $1`},
 		{"pushed_requests", `'p' || i, ` + bytes + `, 'app', '', $1, $1`},
-		{"pending_authorizations", `'p' || i, 'device', ` + bytes + `, 'uc' || i, 'app' || i, '', '', '{}', 'pending', NULL, '', NULL, '', '', 'l' || i, 0, 5000, FALSE, $1, $1, $1`},
+		{"pending_authorizations", `'p' || i, 'device', ` + bytes + `, 'uc' || i, 'app' || i, '', '', '{}', 'pending', NULL, '', NULL, '', '', 'l' || i, 0, 5000, FALSE, '', NULL, 0, $1, $1, $1`},
 		{"upstream_logins", bytes + `, ` + bytes + `, '', '', '', $1, $1`},
 		{"clients", `'c' || i, '{}', FALSE, '', $1, $1, 1, i % 100 = 0, i % 100 = 1`},
 		{"audit_events", `'e' || i, $1, '', '', '', 'u' || i, '', '', '', '', '', '{}'`},
@@ -138,6 +138,10 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_ = s.DenyPending(ctx, "p78", "u77", now.Add(-time.Second))
 	_, _ = s.RedeemPending(ctx, store.PendingRedemption{ID: "p77", Kind: idp.PendingDevice, Digest: d, ClientID: "app77", Expires: later}, now.Add(-time.Second))
 	_, _ = s.WhyNotRedeemed(ctx, "p77")
+	_, _ = s.PendingOf(ctx, "u77", now)
+	_, _ = s.PendingByToken(ctx, idp.PendingBackchannel, "p77", d, now)
+	_, _ = s.ClaimPings(ctx, 10, later, now)
+	_ = s.SettlePing(ctx, "p77", nil)
 	i := &idp.Interaction{ID: "new", BrowserDigest: d, CreatedAt: now, ExpiresAt: later}
 	_ = s.CreateInteraction(ctx, i, 16)
 	_, _ = s.Interaction(ctx, "x77", d, now)

@@ -88,6 +88,8 @@ func (p *Pages) Routes() []Route {
 		{http.MethodPost, "/login/link", p.form(p.link)},
 		{http.MethodGet, "/consent", p.page(p.showConsent)},
 		{http.MethodPost, "/consent", p.form(p.consent)},
+		{http.MethodGet, "/approvals", p.page(p.showApprovals)},
+		{http.MethodPost, "/approvals", p.form(p.approvals)},
 		{http.MethodGet, "/device", p.page(p.showDevice)},
 		{http.MethodPost, "/device", p.form(p.device)},
 		{http.MethodGet, "/device/confirm", p.page(p.showDeviceConfirm)},

@@ -91,7 +91,7 @@ func (v *visit) is(kind idp.InteractionKind) bool {
 
 // signInKinds are the interactions in which somebody may have to sign in.
 func signInKinds() []idp.InteractionKind {
-	return []idp.InteractionKind{idp.InteractionAuthorize, idp.InteractionSignIn, idp.InteractionDevice}
+	return []idp.InteractionKind{idp.InteractionAuthorize, idp.InteractionSignIn, idp.InteractionDevice, idp.InteractionApprovals}
 }
 
 // shown returns the application as a page shows it, nil for none.
@@ -144,6 +144,9 @@ func accountOf(u *idp.User) *ui.Account {
 // leave goes on after a step: to the protocol, or home. It is the answer to a form whose way may lead to another origin.
 func (p *Pages) leave(w http.ResponseWriter, r *http.Request, v *visit) error {
 	switch {
+	case v.is(idp.InteractionApprovals):
+		p.redirect(w, p.Issuer+"/approvals")
+		return nil
 	case v.is(idp.InteractionDevice):
 		p.redirect(w, p.deviceURL(v))
 		return nil

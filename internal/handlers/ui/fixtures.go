@@ -26,7 +26,7 @@ const (
 // run over them.
 func Fixtures() []Fixture {
 	var all []Fixture
-	for _, group := range [][]Fixture{loginFixtures(), otherSignInFixtures(), consentFixtures(), deviceFixtures(), leaveFixtures(), failureFixtures(), homeFixtures()} {
+	for _, group := range [][]Fixture{loginFixtures(), otherSignInFixtures(), consentFixtures(), deviceFixtures(), approvalsFixtures(), leaveFixtures(), failureFixtures(), homeFixtures()} {
 		all = append(all, group...)
 	}
 	return all

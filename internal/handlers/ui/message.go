@@ -12,23 +12,26 @@ func Say(id string) Message { return Message{ID: id} }
 
 // Sentences that handlers choose at run time. A test proves that every catalogue has them.
 const (
-	MsgBadCredentials     = "problem.bad_credentials"     // the one answer to a wrong name, a wrong password, a locked account
-	MsgMissingIdentifier  = "problem.missing_identifier"  // field identifier
-	MsgMissingPassword    = "problem.missing_password"    // field password
-	MsgWrongAccount       = "problem.wrong_account"       // signed in as somebody else than the application asked for
-	MsgThrottled          = "problem.throttled"           // data Wait
-	MsgBusy               = "problem.busy"                // the hashing queue is full
-	MsgFormExpired        = "problem.form_expired"        // csrf did not match; the page was filled in anew
-	MsgInvalidEmail       = "problem.invalid_email"       // field email
-	MsgMissingName        = "problem.missing_name"        // field name
-	MsgWrongToken         = "problem.wrong_token"         // field token
-	MsgTokenExpired       = "problem.token_expired"       // field token
-	MsgPasswordTooShort   = "problem.password_too_short"  // field password; data Min
-	MsgPasswordTooLong    = "problem.password_too_long"   // field password; data Max
-	MsgPasswordGuessable  = "problem.password_guessable"  // field password
-	MsgPasswordKnown      = "problem.password_known"      // field password: it is in a list of leaked ones
-	MsgWrongPassword      = "problem.wrong_password"      // field password, where the account is known already
-	MsgWrongUserCode      = "problem.wrong_user_code"     // field user_code
+	MsgBadCredentials     = "problem.bad_credentials"    // the one answer to a wrong name, a wrong password, a locked account
+	MsgMissingIdentifier  = "problem.missing_identifier" // field identifier
+	MsgMissingPassword    = "problem.missing_password"   // field password
+	MsgWrongAccount       = "problem.wrong_account"      // signed in as somebody else than the application asked for
+	MsgThrottled          = "problem.throttled"          // data Wait
+	MsgBusy               = "problem.busy"               // the hashing queue is full
+	MsgFormExpired        = "problem.form_expired"       // csrf did not match; the page was filled in anew
+	MsgInvalidEmail       = "problem.invalid_email"      // field email
+	MsgMissingName        = "problem.missing_name"       // field name
+	MsgWrongToken         = "problem.wrong_token"        // field token
+	MsgTokenExpired       = "problem.token_expired"      // field token
+	MsgPasswordTooShort   = "problem.password_too_short" // field password; data Min
+	MsgPasswordTooLong    = "problem.password_too_long"  // field password; data Max
+	MsgPasswordGuessable  = "problem.password_guessable" // field password
+	MsgPasswordKnown      = "problem.password_known"     // field password: it is in a list of leaked ones
+	MsgWrongPassword      = "problem.wrong_password"     // field password, where the account is known already
+	MsgWrongUserCode      = "problem.wrong_user_code"    // field user_code
+	MsgApprovalAllowed    = "approvals.allowed"
+	MsgApprovalDenied     = "approvals.denied"
+	MsgApprovalGone       = "approvals.gone"
 	MsgReauthenticate     = "notice.reauthenticate"       // the application asks for a fresh proof
 	MsgSessionEnded       = "notice.session_ended"        // the session ran out
 	MsgSignInToContinue   = "notice.sign_in_to_continue"  // data Client
@@ -46,7 +49,7 @@ func MessageIDs() []string {
 	ids := []string{
 		MsgBadCredentials, MsgMissingIdentifier, MsgMissingPassword, MsgWrongAccount, MsgThrottled, MsgBusy, MsgFormExpired,
 		MsgInvalidEmail, MsgMissingName, MsgWrongToken, MsgTokenExpired, MsgPasswordTooShort, MsgPasswordTooLong,
-		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgWrongUserCode, MsgReauthenticate, MsgSessionEnded, MsgSignInToContinue,
+		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgWrongUserCode, MsgApprovalAllowed, MsgApprovalDenied, MsgApprovalGone, MsgReauthenticate, MsgSessionEnded, MsgSignInToContinue,
 		MsgUpstreamDenied, MsgUpstreamExpired, MsgUpstreamInvalid, MsgUpstreamDown, MsgUpstreamNotAllowed,
 		MsgUpstreamUnverified, MsgUpstreamDisabled,
 	}

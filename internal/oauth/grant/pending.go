@@ -71,7 +71,7 @@ func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	return g.redeem(ctx, s, token, poll)
 }
 
-// judge says what a poll hears that is not to be redeemed.
+// judge says what a poll hears that is not to be redeemed (RFC 8628 §3.5, CIBA §11).
 func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
 	switch {
 	// RFC 8628 §3.5: expired before anything else, or an unanswered request would be pending for ever.
@@ -105,7 +105,7 @@ func (g *Pending) redeem(ctx context.Context, s *Session, token secret.Token, po
 		// As with a code: OpenID Connect Core §11.
 		Refreshable: slices.Contains(poll.Scopes, idp.ScopeOfflineAccess) && slices.Contains(s.Client.GrantTypes, idp.GrantRefreshToken),
 		Expires:     s.Now.Add(contract.AccessTokenTTL.Duration()),
-		BoundKey:    s.bindTo(),
+		BoundKey:    s.bindTo(), // RFC 9449 §5, RFC 8705 §4
 	}
 	refresh := secret.Token{}
 	if redemption.Refreshable {

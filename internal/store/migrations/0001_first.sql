@@ -212,6 +212,9 @@ CREATE TABLE pending_authorizations (
   polled_ms BIGINT NOT NULL,
   interval_ms BIGINT NOT NULL,
   hurried BOOLEAN NOT NULL,
+  notify TEXT NOT NULL,
+  ping_at TIMESTAMPTZ,
+  ping_tries BIGINT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL,
   expires_at TIMESTAMPTZ NOT NULL,
   purge_at TIMESTAMPTZ NOT NULL
@@ -220,6 +223,7 @@ CREATE UNIQUE INDEX pending_authorizations_user_code ON pending_authorizations (
 CREATE INDEX pending_authorizations_client ON pending_authorizations (client_id, expires_at);
 CREATE INDEX pending_authorizations_address ON pending_authorizations (address, expires_at);
 CREATE INDEX pending_authorizations_user ON pending_authorizations (user_id, client_id);
+CREATE INDEX pending_authorizations_ping ON pending_authorizations (ping_at) WHERE ping_at IS NOT NULL;
 CREATE INDEX pending_authorizations_purge ON pending_authorizations (purge_at);
 
 CREATE TABLE upstream_logins (

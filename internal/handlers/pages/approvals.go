@@ -1,0 +1,169 @@
+package pages
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"idp/internal/crossdevice"
+	"idp/internal/handlers/ui"
+	"idp/internal/idp"
+	"idp/internal/interaction"
+	"idp/internal/session"
+)
+
+// showApprovals lists what applications have asked behind the scenes and what waits for this person's answer (CIBA §8).
+func (p *Pages) showApprovals(w http.ResponseWriter, r *http.Request) error {
+	v, c, err := p.approvalsVisit(w, r)
+	if err != nil || c == nil {
+		return err
+	}
+	return p.showQuestions(w, r, v, c, ui.Message{})
+}
+
+// approvalsVisit returns who is signed in. Where that is nobody the browser has been sent to sign in.
+func (p *Pages) approvalsVisit(w http.ResponseWriter, r *http.Request) (*visit, *session.Current, error) {
+	v, err := p.visit(w, r, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := p.Sessions.Resume(r.Context(), w, r)
+	if err != nil || c != nil {
+		return v, c, err
+	}
+	return v, nil, p.askToSignIn(w, r, v, "", interaction.ReasonNoSession)
+}
+
+// askToSignIn sends the browser to sign in, and then back to the approvals.
+func (p *Pages) askToSignIn(w http.ResponseWriter, r *http.Request, v *visit, clientID, reason string) error {
+	i, err := p.Interactions.Begin(r.Context(), interaction.Begin{
+		Kind: idp.InteractionApprovals, ClientID: clientID, Browser: v.browser, Steps: idp.Steps{Reason: reason},
+	})
+	if err != nil {
+		return err
+	}
+	p.redirect(w, p.Interactions.PageURL(interaction.Login, i.ID))
+	return nil
+}
+
+func (p *Pages) showQuestions(w http.ResponseWriter, r *http.Request, v *visit, c *session.Current, notice ui.Message) error {
+	list, err := p.CrossDevice.Questions(r.Context(), c.User.ID)
+	if err != nil {
+		return err
+	}
+	view := ui.Approvals{Form: v.form, Account: *accountOf(c.User), UserID: c.User.ID, Notice: notice}
+	slices.SortFunc(list, func(a, b *idp.PendingAuthorization) int { return strings.Compare(a.ID, b.ID) }) // by time
+	for _, q := range list {
+		client, err := p.Clients.Get(r.Context(), q.ClientID)
+		if idp.KindOf(err) == idp.NotFound { // switched off
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		one := ui.Approval{
+			ID: q.ID, Client: ui.ClientOf(client), Message: q.Request.BindingMessage, Address: q.Request.Address, Agent: shortAgent(q.Request.UserAgent),
+			Age: max(time.Second, time.Since(q.CreatedAt)),
+		}
+		for _, s := range pendingScopes(client, q) {
+			one.Scopes = append(one.Scopes, ui.Scope{Name: s})
+		}
+		view.Requests = append(view.Requests, one)
+	}
+	p.show(w, v, view, http.StatusOK)
+	return nil
+}
+
+// approvals takes an answer.
+func (p *Pages) approvals(w http.ResponseWriter, r *http.Request) error {
+	v, c, err := p.approvalsVisit(w, r)
+	if err != nil || c == nil {
+		return err
+	}
+	form := r.PostForm
+	action := form.Get("action")
+	if action != actionAllow && action != actionDeny {
+		return failure(http.StatusBadRequest, "invalid_request", "The form says neither allow nor deny.")
+	}
+	q, err := p.CrossDevice.Pending(r.Context(), form.Get("request"))
+	if err == nil && (q.Kind != idp.PendingBackchannel || q.UserID != c.User.ID) {
+		err = &idp.Error{Kind: idp.Gone, Code: "request_gone", Message: "This request is not for you."} // whose it is is nobody's business
+	}
+	if err == nil && form.Get("account") == c.User.ID {
+		var client *idp.Client
+		if client, err = p.Clients.Get(r.Context(), q.ClientID); err != nil {
+			return err
+		}
+		if form.Get("scopes") != strings.Join(pendingScopes(client, q), " ") {
+			return p.showQuestions(w, r, v, c, ui.Message{}) // nobody allows what they have not read
+		}
+		if reason := tooOld(client, q, c); reason != "" {
+			return p.askToSignIn(w, r, v, client.ID, reason)
+		}
+		err = p.decide(r.Context(), q, c, action)
+	}
+	switch {
+	case idp.KindOf(err) == idp.Gone:
+		return p.showQuestions(w, r, v, c, ui.Say(ui.MsgApprovalGone))
+	case err != nil:
+		return err
+	case form.Get("account") != c.User.ID: // somebody else signed in meanwhile
+		return p.showQuestions(w, r, v, c, ui.Message{})
+	case action == actionAllow:
+		return p.showQuestions(w, r, v, c, ui.Say(ui.MsgApprovalAllowed))
+	}
+	return p.showQuestions(w, r, v, c, ui.Say(ui.MsgApprovalDenied))
+}
+
+func (p *Pages) decide(ctx context.Context, q *idp.PendingAuthorization, c *session.Current, action string) error {
+	by := crossdevice.Decision{Session: c.Session, Digest: c.Digest}
+	if action == actionAllow {
+		return p.CrossDevice.Approve(ctx, q, by)
+	}
+	return p.CrossDevice.Deny(ctx, q, by)
+}
+
+// tooOld returns why the client's rules about sessions ask for a new sign-in, "" if they do not. One since the question is as fresh as
+// one in an interaction.
+func tooOld(client *idp.Client, q *idp.PendingAuthorization, c *session.Current) string {
+	next := interaction.Decide(interaction.Facts{
+		Client: client, RequestedAt: q.CreatedAt, Session: c.Session, User: c.User, Steps: idp.Steps{LoginAt: &c.Session.AuthTime},
+	}, time.Now())
+	if next.Step == interaction.Login {
+		return next.Reason
+	}
+	return ""
+}
+
+// DecideAutomatically approves or denies an auth_req_id without a person, as the one who is asked: the automated_ciba_approval_url of the
+// OpenID Foundation's conformance suite. It is mounted in development only.
+func (p *Pages) DecideAutomatically(w http.ResponseWriter, r *http.Request) {
+	p.page(func(w http.ResponseWriter, r *http.Request) error {
+		action := map[string]string{"allow": actionAllow, "deny": actionDeny}[r.FormValue("action")]
+		if action == "" {
+			return failure(http.StatusBadRequest, "invalid_request", "The action is neither allow nor deny.")
+		}
+		q, err := p.CrossDevice.ByAuthReqID(r.Context(), r.FormValue("auth_req_id"))
+		if err != nil {
+			return err
+		}
+		err = p.Store.InTx(r.Context(), func(ctx context.Context) error {
+			u, err := p.Store.User(ctx, q.UserID)
+			if err != nil {
+				return err
+			}
+			c, _, err := p.Sessions.Create(ctx, r, session.SignIn{User: u})
+			if err != nil {
+				return err
+			}
+			return p.decide(ctx, q, c, action)
+		})
+		if err != nil {
+			return err
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})(w, r)
+}

@@ -1,0 +1,206 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"idp/internal/crossdevice"
+	"idp/internal/idp"
+	"idp/internal/trace"
+)
+
+// cibaAnswer is CIBA §7.3.
+type cibaAnswer struct {
+	AuthReqID string `json:"auth_req_id"`
+	ExpiresIn int64  `json:"expires_in"`
+	Interval  int64  `json:"interval"`
+}
+
+const (
+	cibaLife     = 5 * time.Minute  // unless the client wishes another one
+	cibaLifeMost = 10 * time.Minute // however long it wishes
+	bindingMost  = 100              // characters of a binding message: what a person compares at a glance
+	loginMost    = 512              // bytes of a login_hint
+	acrMost      = 512
+	notifyMost   = 1024 // characters of a notification token (CIBA §7.1)
+)
+
+// bearerToken is what may stand behind "Bearer" (RFC 6750 §2.1).
+var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+
+// Backchannel is the backchannel authentication endpoint (CIBA §7): a client asks for a person who is not at it, and the person answers on
+// a page of this server.
+func (p *Provider) Backchannel(w http.ResponseWriter, r *http.Request) {
+	call, ok := p.clientCall(w, r, "ciba")
+	if !ok {
+		return
+	}
+	answer, err := p.ask(r.Context(), call)
+	if err != nil {
+		call.fail(err)
+		return
+	}
+	call.trace.End(trace.Waiting)
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// ask checks a request (CIBA §7.2) and keeps it.
+func (p *Provider) ask(ctx context.Context, call *clientCall) (*cibaAnswer, error) {
+	if call.client.Public() { // CIBA §7.1
+		return nil, &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: "The client must authenticate."}
+	}
+	if err := call.mayUse(idp.GrantCIBA); err != nil {
+		return nil, err
+	}
+	if err := p.openCIBARequest(ctx, call); err != nil {
+		return nil, err
+	}
+	if !call.form.Has("scope") { // CIBA §7.1: REQUIRED
+		return nil, call.refuse("invalid_request", "The parameter scope is missing.")
+	}
+	scopes, err := call.scopes()
+	if err != nil {
+		return nil, err
+	}
+	// CIBA §7.1: scope has openid in it.
+	if !slices.Contains(scopes, idp.ScopeOpenID) {
+		return nil, call.refuse("invalid_scope", "The scope must have openid in it.")
+	}
+	q := crossdevice.Question{Client: call.client, Scopes: scopes, TraceID: call.trace.ID}
+	for _, read := range []func(*clientCall, *crossdevice.Question) error{readBindingMessage, readRequestedExpiry, readACRValues, readNotifyToken} {
+		if err := read(call, &q); err != nil {
+			return nil, err
+		}
+	}
+	if q.UserID, err = p.personOf(ctx, call); err != nil {
+		return nil, err
+	}
+	id, interval, err := p.CrossDevice.Ask(ctx, q, call.now)
+	if err != nil {
+		return nil, err
+	}
+	call.trace.Pass("request and person")
+	return &cibaAnswer{AuthReqID: id, ExpiresIn: int64(q.Life / time.Second), Interval: int64(interval / time.Second)}, nil
+}
+
+// refuse returns an error of CIBA §13, and tells the trace.
+func (c *clientCall) refuse(code, description string) error {
+	c.trace.Fail(idp.Check{Name: code, Received: description, Clause: "CIBA §13"})
+	return &Error{Status: http.StatusBadRequest, Code: code, Description: description}
+}
+
+// readBindingMessage takes what the person is to compare on both devices (CIBA §7.1): short, and all of it visible.
+func readBindingMessage(call *clientCall, q *crossdevice.Question) error {
+	text := call.form.Get("binding_message")
+	if utf8.RuneCountInString(text) > bindingMost || text != strings.TrimSpace(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return call.refuse("invalid_binding_message", "The binding_message is longer than "+strconv.Itoa(bindingMost)+" characters, or has some that cannot be seen.")
+	}
+	q.BindingMessage = text
+	return nil
+}
+
+// readRequestedExpiry takes the life that the client wishes (CIBA §7.1), a positive number of seconds.
+func readRequestedExpiry(call *clientCall, q *crossdevice.Question) error {
+	q.Life = cibaLife
+	text := call.form.Get("requested_expiry")
+	if text == "" {
+		return nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || seconds <= 0 {
+		return call.refuse("invalid_request", "The requested_expiry is not a positive whole number of seconds.")
+	}
+	q.Life = min(time.Duration(seconds)*time.Second, cibaLifeMost)
+	return nil
+}
+
+// readACRValues keeps the wishes for an acr (CIBA §7.1).
+func readACRValues(call *clientCall, q *crossdevice.Question) error {
+	text := call.form.Get("acr_values")
+	if len(text) > acrMost {
+		return call.refuse("invalid_request", "The acr_values are longer than "+strconv.Itoa(acrMost)+" bytes.")
+	}
+	q.ACRValues = strings.Fields(text)
+	return nil
+}
+
+// readNotifyToken takes the token that this server shows to the client in mode ping (CIBA §7.1). In mode poll it is not used.
+func readNotifyToken(call *clientCall, q *crossdevice.Question) error {
+	if call.client.DeliveryMode != idp.DeliveryPing {
+		return nil
+	}
+	q.NotifyToken = call.form.Get("client_notification_token")
+	if len(q.NotifyToken) > notifyMost || !bearerToken.MatchString(q.NotifyToken) {
+		return call.refuse("invalid_request", "The client_notification_token is missing, longer than "+strconv.Itoa(notifyMost)+" characters, or no bearer token.")
+	}
+	return nil
+}
+
+// personOf returns whom the one hint of the request names (CIBA §7.1: one, and only one).
+func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, error) {
+	hints := []string{"login_hint", "id_token_hint", "login_hint_token"}
+	named := slices.DeleteFunc(slices.Clone(hints), func(name string) bool { return !call.form.Has(name) })
+	if len(named) != 1 {
+		return "", call.refuse("invalid_request", "Exactly one of login_hint, id_token_hint and login_hint_token must say whom to ask.")
+	}
+	var u *idp.User
+	var err error
+	switch hint := call.form.Get(named[0]); named[0] {
+	case "login_hint":
+		u, err = p.personByName(ctx, hint)
+	case "id_token_hint":
+		h, ok := p.minter.ReadHint(hint)
+		// RFC 8725 §3.9: its audience is this client.
+		if len(hint) > hintMost || !ok || h.ClientID != call.client.ID {
+			return "", call.refuse("invalid_request", "The id_token_hint is not an ID token that this server made for this client.")
+		}
+		u, err = p.personBySub(ctx, h.Subject)
+	default:
+		u, err = p.personByToken(ctx, call, hint)
+	}
+	if own := (*Error)(nil); errors.As(err, &own) {
+		return "", err
+	}
+	if err != nil && !errors.Is(err, idp.ErrNotFound) {
+		return "", err
+	}
+	if err != nil || u.State != idp.UserActive {
+		call.trace.Fail(idp.Check{
+			Name: "person is known", Expected: "the address, username or sub of an active account", Received: named[0] + " of nobody",
+			Mend: "Compare it with `idp user list`.", Clause: "CIBA §13",
+		})
+		return "", &Error{Status: http.StatusBadRequest, Code: "unknown_user_id", Description: "The hint names nobody who can be asked."}
+	}
+	return u.ID, nil
+}
+
+// personByName finds who signs in by a name; a sub will do too.
+func (p *Provider) personByName(ctx context.Context, name string) (*idp.User, error) {
+	if len(name) > loginMost {
+		return nil, idp.ErrNotFound
+	}
+	for _, canonical := range []func(string) (string, bool){idp.CanonicalEmail, idp.CanonicalUsername} {
+		if value, ok := canonical(name); ok {
+			u, err := p.Store.UserByIdentifier(ctx, value)
+			if !errors.Is(err, idp.ErrNotFound) {
+				return u, err
+			}
+		}
+	}
+	return p.personBySub(ctx, name)
+}
+
+func (p *Provider) personBySub(ctx context.Context, sub string) (*idp.User, error) {
+	if _, ok := idp.DecodeID(sub); !ok {
+		return nil, idp.ErrNotFound
+	}
+	return p.Store.User(ctx, sub)
+}
