@@ -132,6 +132,7 @@ func (p *Provider) discovery(resources []string) (document, error) {
 		RevocationAuthAlgs:    algs,
 		ChallengeMethods:      []string{"S256"},
 		DPoPAlgs:              idp.DPoPAlgorithms(),
+		CertificateBound:      p.MTLS.Accepted,
 		Prompts:               []string{interaction.PromptNone, interaction.PromptLogin, interaction.PromptConsent, interaction.PromptSelectAccount},
 		Displays:              []string{"page"},
 		UILocales:             p.UILocales,

@@ -95,8 +95,15 @@ func (p *Provider) bindPushed(answer http.Header, r *http.Request, a *authorizeR
 	return nil
 }
 
-// addresses lists what htu may be at an endpoint: what discovery says, not what a proxy made of it.
-func (p *Provider) addresses(path string) []string { return []string{p.Issuer + path} }
+// addresses lists what htu may be at an endpoint: what discovery says (RFC 8705 §5: also for clients with certificates), not what a proxy made
+// of it.
+func (p *Provider) addresses(path string) []string {
+	all := []string{p.Issuer + path}
+	if p.MTLS.Origin != "" {
+		all = append(all, p.MTLS.Origin+p.base+path)
+	}
+	return all
+}
 
 // verifyProof checks the DPoP proof of a request. next is the nonce that the client is to learn: if it must use one, or has.
 func (p *Provider) verifyProof(r *http.Request, c *idp.Client, urls []string, token string, now time.Time) (proof *dpop.Proof, next string, err error) {
