@@ -56,11 +56,9 @@ func (s *Service) checkSector(ctx context.Context, old, next *idp.Client) error 
 	if err := json.Unmarshal(answer.Body, &listed); err != nil || len(listed) > maxSectorURIs {
 		return fault("is no JSON list of at most %d redirect URIs.", maxSectorURIs)
 	}
-	for i, r := range next.RedirectURIs {
+	for _, r := range next.RedirectURIs {
 		if !slices.Contains(listed, r) {
-			e := fault("does not list the redirect URI %s, to the letter. Add it there.", cut(r))
-			e.Field = fmt.Sprintf("redirect_uris[%d]", i)
-			return e
+			return fault("does not list the redirect URI %s, to the letter. Add it there.", cut(r))
 		}
 	}
 	return nil

@@ -41,8 +41,8 @@ func TestClientSubject_SectorAndFaults(t *testing.T) {
 	}{
 		"one host":       {func(*Client) {}, nil, "app.example"},
 		"one host twice": {func(c *Client) { c.RedirectURIs = append(c.RedirectURIs, "https://app.example:8443/x") }, nil, "app.example"},
-		"two hosts":      {func(c *Client) { c.RedirectURIs = append(c.RedirectURIs, "https://b.example/x") }, []string{"redirect_uris[1]"}, "app.example"},
-		"own scheme":     {func(c *Client) { c.RedirectURIs = []string{"com.example.app:/cb"} }, []string{"redirect_uris[0]"}, ""},
+		"two hosts":      {func(c *Client) { c.RedirectURIs = append(c.RedirectURIs, "https://b.example/x") }, []string{"sector_identifier_uri"}, "app.example"},
+		"own scheme":     {func(c *Client) { c.RedirectURIs = []string{"com.example.app:/cb"} }, []string{"sector_identifier_uri"}, ""},
 		"a document": {func(c *Client) {
 			c.RedirectURIs, c.SectorIdentifierURI = []string{"com.example.app:/cb", "https://b.example/x"}, "https://s.example/list.json"
 		}, nil, "s.example"},

@@ -62,13 +62,16 @@ func (c *Client) checkSubject(f *faults) {
 	if len(c.RedirectURIs) == 0 {
 		f.add("sector_identifier_uri", "A client with the subject type %q and no redirect URI needs one: it says to which sector the client belongs.", SubjectPairwise)
 	}
+	// The fault is that of the sector, not of an address: RFC 7591 §3.2.2 has different codes for the two.
 	sector := c.Sector()
-	for i, uri := range c.RedirectURIs {
+	for _, uri := range c.RedirectURIs {
 		switch host := hostOf(uri); {
 		case host == "":
-			f.add(at("redirect_uris", i), "The redirect URI %s has no host, so a client with the subject type %q needs a sector_identifier_uri.", quote(uri), SubjectPairwise)
+			f.add("sector_identifier_uri", "The redirect URI %s has no host, so a client with the subject type %q needs a sector_identifier_uri.", quote(uri), SubjectPairwise)
+			return
 		case host != sector:
-			f.add(at("redirect_uris", i), "The redirect URI %s has another host than the first one, so a client with the subject type %q needs a sector_identifier_uri.", quote(uri), SubjectPairwise)
+			f.add("sector_identifier_uri", "The redirect URI %s has another host than the first one, so a client with the subject type %q needs a sector_identifier_uri.", quote(uri), SubjectPairwise)
+			return
 		}
 	}
 }
