@@ -106,11 +106,12 @@ func named(cell string) []string {
 
 var (
 	wrapped   = regexp.MustCompile(`\n\s*//\s?`)
-	citation  = regexp.MustCompile(`(RFC \d+|OpenID Connect Core|OpenID Connect Discovery|RP-Initiated Logout|Back-Channel Logout|Front-Channel Logout|Session Management|Multiple Response Types|Form Post|JARM|FAPI 2\.0 Message Signing|CIBA)((?:(?:,| and|)\s*§[\d.]*\d)+)`)
+	citation  = regexp.MustCompile(`(RFC \d+|OpenID Connect Core|OpenID Connect Discovery|RP-Initiated Logout|Back-Channel Logout|Front-Channel Logout|Session Management|Multiple Response Types|Form Post|Client Registration|Client ID Metadata Document|JARM|FAPI 2\.0 Message Signing|CIBA)((?:(?:,| and|)\s*§[\d.]*\d)+)`)
 	section   = regexp.MustCompile(`§[\d.]*\d`)
 	spellings = strings.NewReplacer("OIDC Core", "OpenID Connect Core", "OIDC Discovery", "OpenID Connect Discovery", "Connect Core 1.0", "Connect Core",
 		"Connect Discovery 1.0", "Connect Discovery", "Initiated Logout 1.0", "Initiated Logout",
-		"Channel Logout 1.0", "Channel Logout", "Session Management 1.0", "Session Management", "Form Post Response Mode", "Form Post", "CIBA Core 1.0", "CIBA")
+		"Channel Logout 1.0", "Channel Logout", "Session Management 1.0", "Session Management", "Form Post Response Mode", "Form Post", "CIBA Core 1.0", "CIBA",
+		"Connect Dynamic Client Registration 1.0", "Client Registration", "Connect Dynamic Client Registration", "Client Registration", "Client Registration 1.0", "Client Registration", "Connect Registration", "Client Registration")
 )
 
 // citations returns the clauses that a text names: "RFC 6749 §4.1.2, §10.5" are two.

@@ -49,8 +49,16 @@ func TestResource_MetadataIsPublished(t *testing.T) { // RFC 9728 §2, §3, §4
 	s.get(t, s.Issuer+"/.well-known/oauth-protected-resource/nothing").want(http.StatusNotFound)
 	// What a tool server has, an application may ask for that nobody registered.
 	c := h.app("/client.json", nil)
-	_, pairs := pkce()
-	s.browser(t).az(c, append(pairs, "scope", "calendar.read")...).wantLogin()
+	verifier, pairs := pkce()
+	// RFC 8707 §2: and get a token for that server alone.
+	p := s.browser(t).az(c, append(pairs, "scope", "calendar.read", "resource", "https://calendar.example/mcp")...).login(s.user(t)).wantConsent().allow()
+	g := p.wantCode()
+	answer := s.form(t, "token_endpoint", named(c), "grant_type", "authorization_code", "code", g.code, "redirect_uri", c.Redirect, "code_verifier", verifier, "resource", "https://calendar.example/mcp")
+	answer.want(http.StatusOK)
+	if got := s.verify(t, answer.str("access_token")).claims["aud"]; got != "https://calendar.example/mcp" {
+		t.Errorf("aud %v, want the tool server alone", got)
+	}
+	s.browser(t).az(c, append(pairs, "scope", "calendar.read", "resource", "https://other.example/mcp")...).wantErr("invalid_target")
 	s.browser(t).az(server.Client{ID: c.ID, Redirect: c.Redirect}, append(pairs, "scope", "calendar.delete")...).wantErr("invalid_scope")
 	s.Run(t, "resource", "delete", "calendar", "--yes")
 	eventually(t, 5*time.Second, "a removed one is gone", func() bool {

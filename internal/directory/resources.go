@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"idp/internal/idp"
@@ -49,18 +50,11 @@ func (r *Resources) All(ctx context.Context) ([]*idp.Resource, error) {
 	return list, nil
 }
 
-// Find returns the resource with an identifier, to the letter; idp.ErrNotFound if there is none.
-func (r *Resources) Find(ctx context.Context, identifier string) (*idp.Resource, error) {
-	list, err := r.All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range list {
-		if one.Identifier == identifier {
-			return one, nil
-		}
-	}
-	return nil, idp.ErrNotFound
+// Has reports whether a resource has the identifier, to the letter. It looks at what is in memory, which whoever watches the resources keeps there.
+func (r *Resources) Has(identifier string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.list, func(one *idp.Resource) bool { return one.Identifier == identifier })
 }
 
 // Scopes lists the scopes of all resources, each once.

@@ -41,14 +41,15 @@ func (a *authorizeRequest) consentScopes() []string {
 	return idp.ConsentScopes(a.Scopes, a.ClaimScopes)
 }
 
-// checkResources reads the resource indicators (RFC 8707 §2, §2.1). Tokens are for what is registered for the client, and nothing else.
-func checkResources(a *authorizeRequest) error {
+// checkResources reads the resource indicators (RFC 8707 §2, §2.1). Tokens are for what is registered for the client, and nothing else; for a client
+// that registered itself these are the operator's protected resources.
+func (p *Provider) checkResources(a *authorizeRequest) error {
 	resources := a.Params["resource"]
 	if len(resources) > resourcesMost {
 		return a.fail("invalid_target", "The request names more than 10 resources.", "RFC 8707 §2")
 	}
 	for _, resource := range resources {
-		if !idp.ValidResource(resource) || !a.Client.MayTarget(resource) {
+		if !idp.ValidResource(resource) || !a.Client.MayTarget(resource) && !p.isPublishedFor(a.Client, resource) {
 			a.Trace.Fail(idp.Check{
 				Name: "resource is the client's", Expected: list(slices.Concat(a.Client.Audience, a.Client.Resources)), Received: printable(resource),
 				Mend: "`idp client update " + a.Client.ID + " --resource …`, or take it out of the application's request.", Clause: "RFC 8707 §2",
@@ -61,6 +62,11 @@ func checkResources(a *authorizeRequest) error {
 		a.Audience = slices.Compact(slices.Sorted(slices.Values(resources)))
 	}
 	return nil
+}
+
+// isPublishedFor reports whether a resource is one of the operator's protected resources, and the client one that no operator could have given it to.
+func (p *Provider) isPublishedFor(c *idp.Client, resource string) bool {
+	return p.Resources != nil && (c.Registered() || c.FromDocument()) && p.Resources.Has(resource)
 }
 
 // acrValues are the wishes about the way of signing in; those of the registration where the request has none (OpenID Connect Dynamic Client

@@ -12,7 +12,7 @@ import (
 // keptParams are the parameters that somebody reads after a page, and how long one may be. Everything else of the request, which any
 // stranger can make as long as a URL, is forgotten here (SEC-23). What is longer than its bound was refused before, or is a wish.
 var keptParams = map[string]int{
-	"client_id": 128, "redirect_uri": 2048, "response_type": 64, "response_mode": 64, "state": stateMost, "nonce": nonceMost,
+	"client_id": 512, "redirect_uri": 2048, "response_type": 64, "response_mode": 64, "state": stateMost, "nonce": nonceMost,
 	"code_challenge": 64, "code_challenge_method": 16, "dpop_jkt": 64, "id_token_hint": hintMost, "login_hint": 512, "ui_locales": 256, "acr_values": 512, "claims": 4096,
 }
 

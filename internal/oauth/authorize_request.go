@@ -114,7 +114,7 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 		return a, badRequest(paramErr.Error())
 	}
 	for _, check := range []func(*authorizeRequest) error{
-		checkBounds, p.checkPushed, checkSigned, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID, checkClaims, checkResources,
+		checkBounds, p.checkPushed, checkSigned, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID, checkClaims, p.checkResources,
 	} {
 		if err := check(a); err != nil {
 			return a, err

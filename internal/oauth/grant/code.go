@@ -51,9 +51,12 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 		})
 		return refuse(invalidGrant, "The code is not valid.")
 	}
-	// What the client may never have must not cost it the code; what was not granted does, as any other misfit.
-	if _, err := s.targetOfClient(form); err != nil {
-		return err
+	// What the client may never have must not cost it the code; what was not granted does, as any other misfit. What a client may have that
+	// registered itself stands in its grant alone.
+	if !s.Client.Registered() && !s.Client.FromDocument() {
+		if _, err := s.targetOfClient(form); err != nil {
+			return err
+		}
 	}
 	if err := s.once(ctx); err != nil {
 		return err
