@@ -3,12 +3,19 @@ package protocol
 // RFC 7591, dynamic client registration; OpenID Connect Dynamic Client Registration 1.0.
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"idp/e2e/server"
 )
@@ -256,5 +263,41 @@ func TestRegister_IsBounded(t *testing.T) { // by address, and in all
 		if a.header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
+	}
+}
+
+func TestRegister_SoftwareStatement(t *testing.T) { // RFC 7591 §2.3, §3.2.1, §3.2.2
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, _ := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1", Algorithm: "ES256"}}})
+	file := filepath.Join(t.TempDir(), "directory.jwks")
+	if err := os.WriteFile(file, set, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"), server.Set("IDP_CLIENT_REGISTRATION__STATEMENT_ISSUERS", "https://directory.example="+file),
+		server.Set("IDP_CLIENT_REGISTRATION__STATEMENT_REQUIRED", "true"))
+	statement := func(issuer string) string {
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, _ := json.Marshal(doc{"iss": issuer, "client_name": "Vouched", "software_id": "v-1"})
+		jws, err := signer.Sign(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := jws.CompactSerialize()
+		return text
+	}
+	s.refused(t, "invalid_software_statement", webApp())
+	s.refused(t, "invalid_software_statement", webApp().and(doc{"software_statement": "x.y.z"}))
+	s.refused(t, "unapproved_software_statement", webApp().and(doc{"software_statement": statement("https://other.example")}))
+	good := statement("https://directory.example")
+	a := s.register(t, webApp().and(doc{"software_statement": good}))
+	if a.str("client_name") != "Vouched" || a.str("software_id") != "v-1" || a.str("software_statement") != good {
+		t.Errorf("got %v, want what the statement says, and the statement as it was", a.json)
 	}
 }

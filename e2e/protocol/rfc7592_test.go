@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestManage_ReadHasWhatRegistrationAnswered(t *testing.T) { // RFC 7592 §2.1, §3; protocol.md §3.5: the 3rd-party plan
+func TestManage_ReadHasWhatRegistrationAnswered(t *testing.T) { // RFC 7592 §2.1, §3; protocol.md §3.5
 	t.Parallel()
 	s := shared(t)
 	made := s.register(t, webApp().and(doc{"initiate_login_uri": "https://notes.example/login"}))

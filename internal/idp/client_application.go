@@ -30,7 +30,7 @@ func localizedMembers() []string {
 
 // checkApplication checks what an application says of itself.
 func (c *Client) checkApplication(f *faults) {
-	// OpenID Connect Dynamic Client Registration 1.0 §2: initiate_login_uri uses the https scheme.
+	// OpenID Connect Core §4, OpenID Connect Dynamic Client Registration 1.0 §2: initiate_login_uri uses the https scheme.
 	if uri := c.InitiateLoginURI; uri != "" && (!strings.HasPrefix(uri, "https://") || !isWebAddress(uri)) {
 		f.add("initiate_login_uri", "%s is no https address. Write it in full, such as https://app.example/login.", quote(uri))
 	}

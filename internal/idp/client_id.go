@@ -28,7 +28,7 @@ func ValidClientID(id string) bool {
 }
 
 // IsClientURL reports whether an id is the address of a Client ID Metadata Document
-// (draft-ietf-oauth-client-id-metadata-document §3): https, with a path, without fragment, user information or dot
+// (draft-ietf-oauth-client-id-metadata-document, Client ID Metadata Document §3): https, with a path, without fragment, user information or dot
 // segments, in the one spelling that every reader reads alike. A query is refused too, which the draft leaves to us.
 func IsClientURL(id string) bool {
 	rest, found := strings.CutPrefix(id, "https://")

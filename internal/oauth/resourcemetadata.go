@@ -47,6 +47,7 @@ type resourceDocument struct {
 	BearerMethods []string `json:"bearer_methods_supported"`
 }
 
+// writeResource answers with the metadata (RFC 9728 §3.2).
 func (p *Provider) writeResource(w http.ResponseWriter, one *idp.Resource) {
 	body, err := json.Marshal(resourceDocument{Resource: one, Servers: []string{p.Issuer}, BearerMethods: []string{"header"}})
 	if err != nil {

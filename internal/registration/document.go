@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,7 +34,7 @@ const (
 )
 
 const (
-	maxClientDocument = 16 << 10 // bytes; the draft recommends 5 KB at least
+	maxClientDocument = 16 << 10 // bytes (Client ID Metadata Document §6.6: bounded; 5 KB are recommended)
 	maxRemembered     = 10_000   // documents; when it is reached the memory is emptied, which costs a look at each in use
 	fetches           = 16       // under way at once, whoever names them
 	fetchTimeout      = 6 * time.Second
@@ -150,7 +151,7 @@ func (d *Documents) look(ctx context.Context, id string, s *seen, at time.Time) 
 		return nil, idp.ErrNotFound
 	}
 	if row == nil || row.ManagedBy == idp.ManagedByDocument || row.ByHost {
-		// Before anything is read: nobody makes this server call a host that it would not take a client of.
+		// Client ID Metadata Document §6: before anything is read, so that nobody makes this server call a host that it would not take a client of.
 		if d.Trust == TrustHosts && !d.named(id) {
 			return nil, &idp.Error{Kind: idp.Forbidden, Code: CodeUntaken, Message: "Applications of this host are not taken here. Its operator can name the host in client_documents.hosts."}
 		}
@@ -213,7 +214,7 @@ func (d *Documents) read(ctx context.Context, id string, row *idp.Client) (*idp.
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
-	// Draft §5: redirects are not followed. The address is the client's name, and another one would be somebody else's.
+	// Client ID Metadata Document §5: redirects are not followed. The address is the client's name, and another one would be somebody else's.
 	// The look goes on when whoever asked goes away: else they could have the next one told that there is no document.
 	away, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
@@ -244,7 +245,7 @@ func (d *Documents) describe(ctx context.Context, id string, body []byte, row *i
 	if err != nil {
 		return nil, documentFault("The document cannot be read: "+err.Error()+".", nil)
 	}
-	// Draft §4: the document names the address that it lies at, to the letter, or anybody could serve somebody else's.
+	// Client ID Metadata Document §4: the document names the address that it lies at, to the letter, or anybody could serve somebody else's.
 	if text(members["client_id"]) != id {
 		return nil, documentFault("The client_id in the document is not the address of the document.", nil)
 	}
@@ -265,7 +266,7 @@ func (d *Documents) describe(ctx context.Context, id string, body []byte, row *i
 		return nil, documentFault(err.Error(), nil)
 	}
 	if method := c.AuthMethods[0]; method != idp.AuthNone && method != "private_key_jwt" {
-		// Draft §4.1: nothing that rests on a shared secret.
+		// Client ID Metadata Document §4.1: nothing that rests on a shared secret.
 		return nil, documentFault("The token_endpoint_auth_method of the document is neither none nor private_key_jwt.", nil)
 	}
 	c.GrantTypes = slices.DeleteFunc(c.GrantTypes, func(g string) bool { return g != idp.GrantAuthorizationCode && g != idp.GrantRefreshToken })
@@ -370,7 +371,7 @@ func (d *Documents) keep(ctx context.Context, row, next *idp.Client) (*idp.Clien
 	return won, err
 }
 
-// freshness returns how long an answer counts (RFC 9111 §4.2.1), within bounds of our own.
+// freshness returns how long an answer counts (Client ID Metadata Document §5.3, RFC 9111 §4.2.1), within bounds of our own.
 func freshness(h http.Header, at time.Time) time.Duration {
 	fresh := usuallyFresh
 	if expires, err := http.ParseTime(h.Get("Expires")); err == nil {
@@ -380,8 +381,8 @@ func freshness(h http.Header, at time.Time) time.Duration {
 		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
 		switch name {
 		case "max-age":
-			if seconds, err := time.ParseDuration(strings.Trim(value, `"`) + "s"); err == nil {
-				fresh = seconds
+			if seconds, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+				fresh = time.Duration(min(max(seconds, 0), int64(mostFresh/time.Second))) * time.Second
 			}
 		case "no-store", "no-cache":
 			return leastFresh

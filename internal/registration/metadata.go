@@ -88,6 +88,7 @@ func read(members map[string]json.RawMessage, c *idp.Client) error {
 	if _, said := members[memberScope]; said {
 		c.Scopes = slices.Compact(slices.Sorted(strings.FieldsSeq(scope)))
 	}
+	// RFC 7591 §2.2: names and links in other languages.
 	for member, raw := range members {
 		if name, language, tagged := strings.Cut(member, "#"); tagged && slices.Contains([]string{"client_name", "client_uri", "logo_uri", "tos_uri", "policy_uri"}, name) && language != "" {
 			var value string
@@ -175,7 +176,7 @@ func show(c *idp.Client) map[string]any {
 	return out
 }
 
-// Codes of RFC 7591 §3.2.2.
+// Codes of RFC 7591 §3.2.2, Client Registration §3.3.
 const (
 	CodeRedirectURI = "invalid_redirect_uri"
 	CodeMetadata    = "invalid_client_metadata"

@@ -70,7 +70,7 @@ type Registered struct {
 	Token  string // the registration access token
 }
 
-// Members returns the client information response (RFC 7591 §3.2.1, RFC 7592 §3). address is where the registration is managed.
+// Members returns the client information response (RFC 7591 §3.2.1, RFC 7592 §3, Client Registration §3.2). address is where the registration is managed.
 func (r *Registered) Members(address string) map[string]any {
 	out := show(r.Client)
 	out["client_id"] = r.Client.ID
@@ -84,7 +84,7 @@ func (r *Registered) Members(address string) map[string]any {
 	return out
 }
 
-// Register registers a client from a document. token is the initial access token that came with it, if one did.
+// Register registers a client from a document (RFC 7591 §3, §3.1, Client Registration §3.1). token is the initial access token that came with it, if one did.
 func (s *Service) Register(ctx context.Context, body []byte, token string) (*Registered, error) {
 	peer := idp.PeerOf(ctx)
 	initial, given := s.Keyring.ParseToken(secret.TokenInitial, token)
@@ -161,7 +161,7 @@ func (s *Service) check(ctx context.Context, old, next *idp.Client) error {
 	return refusal(err)
 }
 
-// insert writes the client and its event.
+// insert writes the client and its event. RFC 7591 §5: open registrations are bounded in number, and their clients in what they may.
 func (s *Service) insert(ctx context.Context, c *idp.Client) error {
 	var err error
 	if c.ManagedBy == idp.ManagedByOpen {
