@@ -332,7 +332,7 @@ func TestPages_ZoomedTo400PercentFit(t *testing.T) { // WCAG 1.4.10: 1280 by 102
 // shown are the pages whose pictures are kept in docs/screenshots.
 func shown() []string {
 	return []string{
-		"login", "consent", "logout", "signed-out", "continue", "error/redirect-uri",
+		"login", "consent", "device", "device/given", "device-confirm", "device-done", "approvals", "logout", "signed-out", "continue", "error/redirect-uri",
 		"home", "link", "upstream-failed", "loop", "setup",
 	}
 }

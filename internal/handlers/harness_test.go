@@ -59,6 +59,8 @@ type site struct {
 	accounts  *account.Service
 	sessions  *session.Manager
 	clients   *directory.Clients
+	people    *pages.Pages
+	across    *crossdevice.Service
 	providers *directory.Providers
 	keyring   *secret.Keyring
 	health    *handlers.Health
@@ -154,6 +156,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 		SetupDone: func(context.Context) { s.setUp++ },
 	})
 	must(t, err)
+	s.people, s.across = people, across
 	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})
 	protocol, err := oauth.New(oauth.Config{
 		CrossDevice: across, Subjects: names,
