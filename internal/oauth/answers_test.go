@@ -137,6 +137,19 @@ func TestAnswers_IDTokenOfTheFrontChannel(t *testing.T) {
 	}
 }
 
+// OpenID Connect Core §5.5: what the claims parameter asks of the ID token is in that of the front channel too.
+func TestAnswers_ClaimsParameterCountsInTheFrontChannel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, everyAnswer)
+	cookies := w.signIn(t)
+	for _, words := range []string{"id_token", "code id_token", "id_token token"} {
+		back, trips := w.asking(t, cookies, "response_type", words, "scope", "openid email", "claims", `{"id_token":{"email":null}}`)
+		if set := claimsOf(t, back.Get("id_token")); set["email"] != "ann@example.com" || trips > 2 {
+			t.Errorf("%s: got %v in %d trips, want the address", words, set, trips)
+		}
+	}
+}
+
 // What the front channel gave dies with the rest: by revocation, by a code that is used twice, with the user.
 func TestAnswers_FrontChannelTokenHangsOnItsAuthorization(t *testing.T) {
 	t.Parallel()

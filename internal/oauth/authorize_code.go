@@ -72,7 +72,7 @@ func (h issuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.Au
 	if a.Pushed != "" {
 		memory = max(memory, pushedMemory)
 	}
-	a.conditions.WithClaims = t == idp.ResponseType{IDToken: true} || t.IDToken && len(a.ClaimsInIDToken) > 0
+	a.conditions.WithClaims = t.IDToken // what the ID token says of the person, by scope or by the claims parameter || t.IDToken && len(a.ClaimsInIDToken) > 0
 	// RFC 7636 §4.4: the challenge is kept in the row, and the code says nothing of it.
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{
 		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
