@@ -83,6 +83,7 @@ func (s *site) seed() string {
 			"     grant_types: [authorization_code, refresh_token], scopes: [openid, profile, email, offline_access]}\n",
 			a.id(), a.library, auth, `"`+strings.Join(a.redirectURIs(), `", "`)+`"`, a.home)
 	}
+	b.WriteString(programsSeed())
 	b.WriteString("users:\n")
 	for n := range crowd {
 		u := member(n + 1)

@@ -1,0 +1,175 @@
+package clients
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// The clients that programs are registered as, beside those of the applications. The API is what the people's application gets tokens for.
+func programsSeed() string {
+	var private jose.JSONWebKey
+	if err := json.Unmarshal([]byte(strictKey()), &private); err != nil {
+		panic(err)
+	}
+	return `  - {client_id: television, client_name: Television, token_endpoint_auth_methods: [none],
+     grant_types: ["urn:ietf:params:oauth:grant-type:device_code", refresh_token], scopes: [openid, profile, email, offline_access]}
+  - {client_id: callcentre, client_name: Call Centre, secret_env: E2E_APP_SECRET,
+     grant_types: ["urn:openid:params:grant-type:ciba", refresh_token], scopes: [openid, profile, email, offline_access]}
+  - {client_id: pushes, client_name: Pushes, secret_env: E2E_APP_SECRET, require_pushed_authorization_requests: true, require_pkce: true,
+     redirect_uris: ["http://127.0.0.1/callback"], grant_types: [authorization_code], scopes: [openid, profile, email], audience: ["https://api.example"]}
+  - {client_id: api, client_name: API, secret_env: E2E_APP_SECRET, audience: ["https://api.example"],
+     grant_types: ["urn:ietf:params:oauth:grant-type:token-exchange"], scopes: [profile, email], token_exchange_audiences: ["https://inner.example"]}
+  - {client_id: job, client_name: Job, token_endpoint_auth_methods: [private_key_jwt], jwks: {keys: [` + jwkText(private.Public()) + `]},
+     grant_types: [client_credentials], scopes: [api.read, api.write]}
+  - {client_id: bound-job, client_name: Bound Job, secret_env: E2E_APP_SECRET, dpop_bound_access_tokens: true, require_dpop_nonce: true,
+     grant_types: [client_credentials], scopes: [api.read]}
+`
+}
+
+// flow starts a flow of node/flows.mjs as a client.
+func flow(t testing.TB, name, client, scope string) *program {
+	t.Helper()
+	settings := []string{"FLOW=" + name, "ISSUER=" + suite.site.Issuer, "CLIENT_ID=" + client, "SCOPE=" + scope}
+	switch client {
+	case "television":
+	case "job":
+		settings = append(settings, "CLIENT_KEY="+strictKey())
+	default:
+		settings = append(settings, "CLIENT_SECRET="+appSecret)
+	}
+	return launch(t, "flows.mjs", settings...)
+}
+
+func TestOAuth4WebAPI_Device(t *testing.T) { // RFC 8628
+	t.Parallel()
+	p := flow(t, "device", "television", "openid email offline_access")
+	device := p.hear()
+	if got := p.hear().text("pending"); got != "authorization_pending" {
+		t.Errorf("before anybody said yes: %q", got)
+	}
+	u := someone(t)
+	g := visitor(t).open(device.text("verification_uri")).submit("submit-code", "user_code", strings.ToLower(device.text("user_code"))).login(u).submit("allow")
+	if !g.is("device-connected") {
+		t.Fatalf("want the page that says that the device is connected, got %s", g.describe())
+	}
+	if got := p.end(); got.object("user").text("email") != u.Email || got.object("token").text("refresh_token") == "" {
+		t.Errorf("got %v, want %s and a refresh token\n%s", got, u.Email, p.log)
+	}
+}
+
+func TestOAuth4WebAPI_DeviceDenied(t *testing.T) { // RFC 8628 §3.5
+	t.Parallel()
+	p := flow(t, "device", "television", "openid")
+	visitor(t).open(p.hear().text("verification_uri_complete")).submit("submit-code").login(someone(t)).submit("deny")
+	if got := p.end().text("error"); got != "access_denied" {
+		t.Errorf("after a no: %q, want access_denied\n%s", got, p.log)
+	}
+}
+
+// approvals opens the page of what waits for a person who signs in, and returns the id of the one request on it.
+func approvals(t testing.TB, issuer, message string, open func(address string) *page) (g *page, id string) {
+	t.Helper()
+	g = open(issuer + "/approvals")
+	for n := range g.doc.Descendants() {
+		if found, ok := strings.CutPrefix(attribute(n, "id"), "request-"); ok {
+			id = found
+		}
+	}
+	if id == "" || !strings.Contains(g.text("message-"+id), message) {
+		t.Fatalf("want a request that says %q, got %s", message, g.describe())
+	}
+	return g, id
+}
+
+func TestOAuth4WebAPI_CIBA(t *testing.T) { // CIBA §7, §10.1, §11: poll
+	t.Parallel()
+	for _, answer := range []string{"allow", "deny"} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			p, u := flow(t, "ciba", "callcentre", "openid email"), someone(t)
+			p.tell(map[string]string{"login_hint": u.Email, "binding_message": "Call 4711"})
+			if p.hear().text("auth_req_id") == "" || p.hear().text("pending") != "authorization_pending" {
+				t.Fatalf("want a request that waits\n%s", p.log)
+			}
+			v := visitor(t)
+			g, id := approvals(t, suite.site.Issuer, "Call 4711", func(address string) *page { return v.open(address).login(u) })
+			g.submit(answer + "-" + id)
+			got := p.end()
+			if answer == "deny" && got.text("error") != "access_denied" || answer == "allow" && got.object("user").text("email") != u.Email {
+				t.Errorf("after %s: %v\n%s", answer, got, p.log)
+			}
+		})
+	}
+}
+
+// pushed signs somebody in to the application that pushes its requests, and returns what it knows.
+func pushed(t testing.TB, email string, through func(g *page) *page) said {
+	t.Helper()
+	p := flow(t, "pushed", "pushes", "openid email profile")
+	p.tell(map[string]string{"redirect_uri": landing(t)})
+	to := p.hear().text("to")
+	if query := parse(t, to).Query(); len(query) != 2 || !strings.HasPrefix(query.Get("request_uri"), "urn:ietf:params:oauth:request_uri:") {
+		t.Errorf("the browser carries %v, want client_id and request_uri alone", query)
+	}
+	g := through(visitor(t).open(to))
+	p.tell(map[string]string{"callback": g.url.String()})
+	got := p.end()
+	if email != "" && got.object("user").text("email") != email {
+		t.Fatalf("got %v, want %s\n%s", got, email, p.log)
+	}
+	return got
+}
+
+func TestOAuth4WebAPI_PushedRequest(t *testing.T) { // RFC 9126
+	t.Parallel()
+	u := someone(t)
+	pushed(t, u.Email, func(g *page) *page { return g.login(u).submit("allow") })
+	other := someone(t)
+	if got := pushed(t, "", func(g *page) *page { return g.login(other).submit("deny") }); got.text("error") != "access_denied" {
+		t.Errorf("after a no: %v", got)
+	}
+}
+
+func TestOAuth4WebAPI_TokenExchange(t *testing.T) { // RFC 8693
+	t.Parallel()
+	u := someone(t)
+	subject := pushed(t, u.Email, func(g *page) *page { return g.login(u).submit("allow") }).object("token").text("access_token")
+	trade := func(audience string) said {
+		p := flow(t, "exchange", "api", "")
+		p.tell(map[string]string{"subject_token": subject, "audience": audience, "scope": "email"})
+		return p.end()
+	}
+	got := trade("https://inner.example")
+	token, claims := got.object("token"), got.object("introspection")
+	if token.text("issued_token_type") != "urn:ietf:params:oauth:token-type:access_token" || token.text("refresh_token") != "" {
+		t.Errorf("got %v, want an access token alone", token)
+	}
+	if claims["active"] != true || !slices.Equal(claims.list("aud"), []string{"https://inner.example"}) || claims.text("scope") != "email" || claims.object("act").text("sub") != "api" {
+		t.Errorf("the token says %v, want that the API acts for somebody at https://inner.example", claims)
+	}
+	if got := trade("https://elsewhere.example"); got.text("error") != "invalid_target" {
+		t.Errorf("for another audience: %v, want invalid_target", got)
+	}
+}
+
+func TestOAuth4WebAPI_ClientCredentials(t *testing.T) { // RFC 6749 §4.4, RFC 7523 §2.2, RFC 9449
+	t.Parallel()
+	p := flow(t, "job", "job", "api.read")
+	got := p.end()
+	if claims := got.object("introspection"); !strings.EqualFold(got.object("token").text("token_type"), "Bearer") || claims["active"] != true || claims.text("scope") != "api.read" {
+		t.Errorf("with private_key_jwt: %v\n%s", got, p.log)
+	}
+	p = flow(t, "bound-job", "bound-job", "api.read")
+	got = p.end()
+	if cnf := got.object("introspection").object("cnf"); got["nonce"] != true || !strings.EqualFold(got.object("token").text("token_type"), "DPoP") || cnf.text("jkt") == "" {
+		t.Errorf("with DPoP: %v, want a token that is bound to the key, after a nonce was asked for\n%s", got, p.log)
+	}
+	p = flow(t, "job", "job", "api.read api.delete")
+	if got := p.end(); got.text("error") != "invalid_scope" {
+		t.Errorf("with a scope that it lacks: %v\n%s", got, p.log)
+	}
+}
