@@ -301,3 +301,35 @@ func TestRegister_SoftwareStatement(t *testing.T) { // RFC 7591 §2.3, §3.2.1, 
 		t.Errorf("got %v, want what the statement says, and the statement as it was", a.json)
 	}
 }
+
+func TestRegister_LinksAreShownAndHarmless(t *testing.T) { // protocol.md §3.5, ADR 8
+	t.Parallel()
+	s := shared(t)
+	a := s.register(t, webApp().and(doc{
+		"client_name": `Field "Notes" <b>`, "logo_uri": "https://notes.example/a;b,c.png?size=1", "client_uri": "https://notes.example/", "policy_uri": "https://notes.example/p?a=1&b=%22",
+		"tos_uri": "https://notes.example/t", "tos_uri#de": "https://notes.example/agb", "client_name#de": "Feldnotizen",
+	}))
+	c := a.application("https://notes.example/cb")
+	p := s.browser(t).az(c).wantLogin()
+	if got := p.text("client-name"); got != `Field "Notes" <b>` {
+		t.Errorf("name %q", got)
+	}
+	for id, want := range map[string]string{"client-policy": "https://notes.example/p?a=1&b=%22", "client-terms": "https://notes.example/t", "client-home": "https://notes.example/"} {
+		link := p.element(id)
+		if link == nil || attribute(link, "href") != want || !strings.Contains(attribute(link, "rel"), "noreferrer") {
+			t.Errorf("%s: not shown as a link to %s without a referrer", id, want)
+		}
+	}
+	policy := p.header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "img-src 'self' https://notes.example/a%3Bb%2Cc.png;") {
+		t.Errorf("Content-Security-Policy %q, want the one logo and no other image", policy)
+	}
+	other := s.browser(t).az(server.Web()).wantLogin().header.Get("Content-Security-Policy")
+	if !strings.Contains(other, "img-src 'self';") {
+		t.Errorf("Content-Security-Policy %q of a client without a logo", other)
+	}
+	german := s.browser(t).az(c, "ui_locales", "de-CH").wantLogin()
+	if german.text("client-name") != "Feldnotizen" || attribute(german.element("client-terms"), "href") != "https://notes.example/agb" {
+		t.Errorf("in German: %q, %s", german.text("client-name"), attribute(german.element("client-terms"), "href"))
+	}
+}

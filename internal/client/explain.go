@@ -80,6 +80,9 @@ func explain(c *idp.Client, now time.Time) []Finding {
 	if c.Trusted {
 		add("trusted", LevelNote, "trusted", "Nobody is asked for consent.", "Keep this for applications of your own.")
 	}
+	if c.Stranger() {
+		add("named_itself", LevelNote, "managed_by", "The client named itself, and nobody here has looked at it: the consent page says so, and it is deleted when nobody uses it.", "Approve it with `idp client approve`, or deny it with `idp client deny`.")
+	}
 	explainSecrets(c, now, add)
 	if slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode) {
 		explainCode(c, add)

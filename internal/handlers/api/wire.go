@@ -17,7 +17,7 @@ type Page[T any] struct {
 
 // PageInput is what every list takes.
 type PageInput struct {
-	After string `query:"after" maxLength:"128" doc:"The next of the page before"`
+	After string `query:"after" maxLength:"512" doc:"The next of the page before"`
 	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
