@@ -23,7 +23,7 @@ var floors = []floor{
 	{2, []string{
 		"internal/keys", "internal/audit", "internal/throttle", "internal/session", "internal/auth",
 		"internal/upstream", "internal/account", "internal/interaction", "internal/trace", "internal/directory",
-		"internal/client", "internal/registration", "internal/clientkeys", "internal/crossdevice", "internal/subject",
+		"internal/client", "internal/authdetail", "internal/registration", "internal/clientkeys", "internal/crossdevice", "internal/subject",
 	}, "F2 are the services: they know no protocol and no pages"},
 	{3, []string{"internal/oauth/...", "internal/jobs"}, "F3 is the protocol: it never knows a page"},
 	{4, []string{"internal/handlers/...", "internal/doctor", "internal/sampleapp"}, "F4 speaks to browsers and administrators"},
@@ -47,6 +47,7 @@ var sideways = []struct{ from, to, because string }{
 	{"internal/registration", "internal/audit", "an application that registers itself is an event"},
 	{"internal/registration", "internal/throttle", "anybody may try to register"},
 	{"internal/session", "internal/audit", "an ended session is an event"},
+	{"internal/authdetail", "internal/audit", "a changed type of authorization details is an event"},
 	{"internal/oauth/...", "internal/oauth/...", "the wall has rooms"},
 	{"internal/handlers/...", "internal/handlers/...", "the table of routes mounts pages and api; both render by ui"},
 }

@@ -74,6 +74,7 @@ func clientFields() []field {
 		{flag: "require-signed-request", member: "require_signed_request_object", kind: fieldSwitch, usage: "take only requests in a request object that it signed (RFC 9101)"},
 		{flag: "request-object-alg", member: "request_object_signing_alg", usage: "algorithm of its request objects", values: append(idp.SupportedSigningAlgs(), idp.RequestObjectUnsigned)},
 		{flag: "resource", member: "resources", kind: fieldList, usage: "`resource` that it may ask tokens for, beside its audience (RFC 8707); may be repeated"},
+		{flag: "authorization-type", member: "authorization_details_types", kind: fieldList, usage: "`type` of authorization details that it may ask for (RFC 9396); may be repeated"},
 		{flag: "request-uri", member: "request_uris", kind: fieldList, usage: "`address` where its request objects may be read; may be repeated"},
 		{flag: "claims-in-id-token", member: "contract.claims_in_id_token", kind: fieldSwitch, usage: "profile and address in the ID token too"},
 	}

@@ -27,6 +27,7 @@ func commands(a *app) []*cobra.Command {
 		newSessionCmd(a),
 		newProviderCmd(a),
 		newResourceCmd(a),
+		newAuthorizationTypeCmd(a),
 		newKeyCmd(a),
 		newAuditCmd(a),
 		newTraceCmd(a),

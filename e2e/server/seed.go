@@ -133,6 +133,11 @@ func Resources() Client {
 	return client("resources", "https://resources.example/cb", "")
 }
 
+// Payments is a client that may ask for the authorization details payment and urn:example:account, once those types are registered.
+func Payments() Client {
+	return client("payments", "https://payments.example/cb", "")
+}
+
 // BasicOnly is a client that registered client_secret_basic alone.
 func BasicOnly() Client {
 	return client("basiconly", "https://basiconly.example/cb", "")

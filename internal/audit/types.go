@@ -55,6 +55,9 @@ const (
 	RegistrationTokenCreated Type = "registration.token_created"
 	RegistrationTokenRevoked Type = "registration.token_revoked"
 
+	AuthorizationTypeApplied Type = "detailtype.applied"
+	AuthorizationTypeDeleted Type = "detailtype.deleted"
+
 	ResourceCreated Type = "resource.created"
 	ResourceUpdated Type = "resource.updated"
 	ResourceDeleted Type = "resource.deleted"

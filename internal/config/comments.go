@@ -89,6 +89,7 @@ func comments() map[string]string {
 		"Password.Parallelism":                 "Parallelism of Argon2id.",
 		"Password.Queue":                       "Queue is how many sign-ins may wait for a hash; the next one is answered 503 with Retry-After.",
 		"Requests.RequirePushed":               "RequirePushed takes from every application only requests that it pushed before it sent the browser (RFC 9126). Without it an application can be held to that by its own registration.",
+		"Requests.UserInfoMaxAge":              "UserInfoMaxAge is how old the sign-in behind an access token may be at UserInfo. An older one is told to come again with max_age (RFC 9470); 0 sets no bound.",
 		"Session.Idle":                         "Idle ends a session that nobody has used for this long; each use moves it. A day, so that who signs in every morning types a password once a week. NIST SP 800-63B-4 asks for at most 1h at AAL2: set that, and max to 24h, where it matters.",
 		"Session.Max":                          "Max ends a session this long after sign-in, used or not. Activity never moves it.",
 		"Session.Protection":                   "Protection says what happens when a session comes from another browser or network than it began in: \"off\" nothing, \"reauth\" asks for the password again, \"revoke\" ends the session. Phones change networks all day, hence off.",

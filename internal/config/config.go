@@ -194,6 +194,9 @@ type Requests struct {
 	// RequirePushed takes from every application only requests that it pushed before it sent the browser (RFC 9126). Without it an application can be held to that by
 	// its own registration.
 	RequirePushed bool `key:"require_pushed" default:"false"`
+	// UserInfoMaxAge is how old the sign-in behind an access token may be at UserInfo. An older one is told to come again with max_age
+	// (RFC 9470); 0 sets no bound.
+	UserInfoMaxAge time.Duration `key:"user_info_max_age" default:"0s" max:"400d"`
 }
 
 // Brand is what people see on the pages.

@@ -1,6 +1,9 @@
 package idp
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Authorization is one answer to one authorization request: the code that a client was given, and every token that followed
 // from it. It is the family that dies when a code or a refresh token is used twice, the row that UserInfo and
@@ -36,4 +39,6 @@ type CodeRequest struct {
 
 	ClaimsInIDToken  []string `json:"claims_id_token,omitempty"` // asked for by name (OpenID Connect Core §5.5)
 	ClaimsInUserInfo []string `json:"claims_userinfo,omitempty"`
+
+	Details json.RawMessage `json:"details,omitempty"` // authorization_details in one spelling (RFC 9396)
 }

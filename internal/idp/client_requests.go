@@ -16,6 +16,7 @@ type ClientRequests struct {
 	RequestObjectSigningAlg    string   `json:"request_object_signing_alg,omitempty" doc:"The algorithm of its request objects; none lets it send unsigned ones; without it any algorithm of its keys"`
 	RequestURIs                []string `json:"request_uris,omitempty" doc:"Where its request objects may be read, to the letter; behind # the SHA-256 of what is there"`
 	Resources                  []string `json:"resources,omitempty" doc:"What it may ask tokens for by the parameter resource (RFC 8707), beside its audience"`
+	AuthorizationDetailsTypes  []string `json:"authorization_details_types,omitempty" doc:"Types of authorization details that it may ask for (RFC 9396)"`
 }
 
 // checkRequests checks what a client says about its authorization requests.
@@ -41,6 +42,17 @@ func (c *Client) checkRequests(f *faults) {
 			f.add(at("resources", i), "%s is no absolute URI without a fragment (RFC 8707 §2).", quote(resource))
 		case slices.Contains(c.Resources[:i], resource):
 			f.add(at("resources", i), "%s is named twice.", quote(resource))
+		}
+	}
+	if len(c.AuthorizationDetailsTypes) > maxList {
+		f.add("authorization_details_types", "There are %d entries; %d is the most.", len(c.AuthorizationDetailsTypes), maxList)
+	}
+	for i, name := range c.AuthorizationDetailsTypes {
+		switch {
+		case !ValidAuthorizationType(name):
+			f.add(at("authorization_details_types", i), "%s is not one word of at most 128 ASCII characters.", quote(name))
+		case slices.Contains(c.AuthorizationDetailsTypes[:i], name):
+			f.add(at("authorization_details_types", i), "%s is named twice.", quote(name))
 		}
 	}
 	if len(c.RequestURIs) > maxList {

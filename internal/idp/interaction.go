@@ -34,6 +34,7 @@ type Steps struct {
 	SelectedUserID  string     `json:"selected_user,omitempty"`    // they chose this account
 	ConsentedScopes []string   `json:"consented,omitempty"`        // they allowed these scopes
 	ConsentUserID   string     `json:"consent_user,omitempty"`     // who allowed them
+	ConsentedDetail string     `json:"consented_detail,omitempty"` // and these authorization details, by their digest
 	Denied          bool       `json:"denied,omitempty"`           // they said no
 	Reason          string     `json:"reason,omitempty"`           // why the current step was asked for
 	PendingIdentity string     `json:"pending_identity,omitempty"` // an upstream identity waits for proof of the local account

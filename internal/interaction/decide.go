@@ -43,6 +43,7 @@ const (
 	ReasonPromptUnknown        = "prompt_unknown"
 	ReasonPromptNoneWithOthers = "prompt_none_with_others"
 	ReasonACR                  = "acr"
+	ReasonDetails              = "authorization_details"
 	ReasonMaxAgeNegative       = "max_age_negative"
 )
 
@@ -69,6 +70,7 @@ type Facts struct {
 	ACRValues []string
 	// RequiredACR is a demand (OpenID Connect Core §5.5.1.1): the sign-in is one of these, or the request fails.
 	RequiredACR []string
+	Details     string       // digest of the authorization details that are asked for; a person allows these and no others (RFC 9396 §3)
 	Session     *idp.Session // nil: nobody is signed in
 	User        *idp.User    // of the session
 	Granted     []string     // what the user allowed this client before
@@ -105,7 +107,7 @@ func (f Facts) next(now time.Time) Next {
 		return Next{Step: Login, Reason: reason}
 	}
 	if f.unmetACR() {
-		// OpenID Connect Core §5.5.1.1: an essential acr that the person cannot reach is a failed sign-in.
+		// OpenID Connect Core §5.5.1.1, RFC 9470 §5: an essential acr that the person cannot reach is a failed sign-in.
 		return Next{Step: Fail, Reason: ReasonACR, Error: ErrorUnmetAuthentication}
 	}
 	if slices.Contains(f.Prompts, PromptSelectAccount) && !f.selected() {
@@ -224,7 +226,7 @@ func (f Facts) selected() bool {
 // consentReason returns why the person must be asked, or "".
 func (f Facts) consentReason() string {
 	// What one account allowed says nothing about the next one that signs in here.
-	allowed := f.Steps.ConsentUserID == f.User.ID && covers(f.Steps.ConsentedScopes, f.Scopes)
+	allowed := f.Steps.ConsentUserID == f.User.ID && covers(f.Steps.ConsentedScopes, f.Scopes) && f.Steps.ConsentedDetail == f.Details
 	switch {
 	case allowed:
 		return ""
@@ -236,6 +238,9 @@ func (f Facts) consentReason() string {
 	case f.Unassured:
 		// RFC 8252 §8.6: what was allowed before may have been allowed to another application under the same client_id.
 		return ReasonUnassured
+	case f.Details != "":
+		// RFC 9396 §3: details are for this once; nothing that was allowed before covers them.
+		return ReasonDetails
 	case covers(f.Granted, f.Scopes):
 		return ""
 	}

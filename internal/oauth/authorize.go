@@ -83,7 +83,7 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 		return false // whose name it is can only be told when the session's user is known
 	}
 	oldest, ok := a.facts().MinAuthTime()
-	if !ok || len(a.Prompts) > 1 || len(a.RequiredACR) > 0 || !a.Client.Trusted && !a.assured() {
+	if !ok || len(a.Prompts) > 1 || len(a.RequiredACR) > 0 || len(a.Details) > 0 && !a.Client.Trusted || !a.Client.Trusted && !a.assured() {
 		return false
 	}
 	a.conditions = store.IssueConditions{

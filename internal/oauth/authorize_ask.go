@@ -1,9 +1,12 @@
 package oauth
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 
+	"idp/internal/authdetail"
 	"idp/internal/idp"
 	"idp/internal/oauth/claims"
 )
@@ -76,4 +79,22 @@ func (a *authorizeRequest) acrValues() []string {
 		return values
 	}
 	return a.Client.DefaultACRValues
+}
+
+// checkDetails reads authorization_details (RFC 9396 §2, §5). It costs a statement for each type that is asked for.
+func (p *Provider) checkDetails(ctx context.Context, a *authorizeRequest) error {
+	text := a.Params.Get("authorization_details")
+	if text == "" {
+		return nil
+	}
+	details, err := p.details.Check(ctx, a.Client, text)
+	if fault := (*authdetail.Fault)(nil); errors.As(err, &fault) {
+		a.Trace.Fail(idp.Check{
+			Name: "authorization_details", Expected: "details of types that are registered for the client: " + list(a.Client.AuthorizationDetailsTypes), Received: fault.Reason,
+			Mend: "Compare with `idp authorization-type list` and `idp client get " + a.Client.ID + "`.", Clause: "RFC 9396 §5",
+		})
+		return &redirectFault{"invalid_authorization_details", fault.Reason}
+	}
+	a.Details = details
+	return err
 }

@@ -36,6 +36,9 @@ func (a *authorizeRequest) kept() url.Values {
 	if len(a.ClaimScopes) > 0 {
 		kept.Set(idp.ParamClaimScopes, strings.Join(a.ClaimScopes, " "))
 	}
+	if len(a.Details) > 0 {
+		kept.Set("authorization_details", string(a.Details))
+	}
 	if resources := a.Params["resource"]; len(resources) > 0 {
 		kept["resource"] = resources
 	}

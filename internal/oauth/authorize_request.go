@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"idp/internal/authdetail"
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/store"
@@ -30,9 +32,10 @@ type authorizeRequest struct {
 
 	ClaimsInIDToken  []string // asked for by name, and allowed
 	ClaimsInUserInfo []string
-	ClaimScopes      []string // that release them
-	RequiredACR      []string // an essential acr; none is demanded if empty
-	Audience         []string // of the tokens
+	ClaimScopes      []string        // that release them
+	RequiredACR      []string        // an essential acr; none is demanded if empty
+	Audience         []string        // of the tokens
+	Details          json.RawMessage // authorization_details, in one spelling
 
 	CodeChallenge string
 	Nonce         string
@@ -119,6 +122,9 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 		if err := check(a); err != nil {
 			return a, err
 		}
+	}
+	if err := p.checkDetails(ctx, a); err != nil {
+		return a, err
 	}
 	a.Trace.Pass("client, redirect_uri and parameters")
 	return a, nil
@@ -296,6 +302,6 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 func (a *authorizeRequest) facts() interaction.Facts {
 	return interaction.Facts{
 		Client: a.Client, Scopes: a.consentScopes(), Prompts: a.Prompts, MaxAge: a.MaxAge, RequestedAt: a.RequestedAt,
-		HintUserID: a.HintUserID, ACRValues: a.acrValues(), RequiredACR: a.RequiredACR, Unassured: !a.assured(),
+		HintUserID: a.HintUserID, ACRValues: a.acrValues(), RequiredACR: a.RequiredACR, Details: authdetail.Digest(string(a.Details)), Unassured: !a.assured(),
 	}
 }

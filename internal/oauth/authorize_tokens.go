@@ -19,7 +19,7 @@ func (p *Provider) addTokens(ctx context.Context, a *authorizeRequest) error {
 	}
 	now := time.Now()
 	if t.Token {
-		access, life, err := p.minter.Access(ctx, mint.Order{Client: a.Client, Authorization: a.answer, Scopes: a.Scopes}, now)
+		access, life, err := p.minter.Access(ctx, mint.Order{Client: a.Client, Authorization: a.answer, Scopes: a.Scopes, Details: a.Details}, now)
 		if err != nil {
 			return err
 		}

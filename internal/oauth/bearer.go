@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type bearerError struct {
 	code        string
 	description string
 	scope       string
+	maxAge      int64 // with insufficient_user_authentication; 0 for none
 }
 
 // Error returns the description.
@@ -154,6 +156,9 @@ func (p *Provider) challenge(answer http.Header, b *bearerError) {
 		params = `, error="` + b.code + `", error_description="` + ascii(b.description) + `"`
 		if b.scope != "" {
 			params += `, scope="` + b.scope + `"`
+		}
+		if b.maxAge > 0 {
+			params += `, max_age="` + strconv.FormatInt(b.maxAge, 10) + `"`
 		}
 	}
 	if !b.dpop {

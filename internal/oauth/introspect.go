@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -29,11 +30,13 @@ type introspection struct {
 	Audience  []string `json:"aud,omitempty"`
 	Issuer    string   `json:"iss,omitempty"`
 	JTI       string   `json:"jti,omitempty"`
-	AuthTime  int64    `json:"auth_time,omitempty"`
+	AuthTime  int64    `json:"auth_time,omitempty"` // RFC 9470 §6.2
 	ACR       string   `json:"acr,omitempty"`
 	Roles     []string `json:"roles,omitempty"`
 
-	Actor        *mint.Actor        `json:"act,omitempty"` // RFC 8693 §4.1
+	Actor   *mint.Actor     `json:"act,omitempty"`                   // RFC 8693 §4.1
+	Details json.RawMessage `json:"authorization_details,omitempty"` // RFC 9396 §9.2
+
 	Confirmation *mint.Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2, RFC 8705 §3.2
 }
 
@@ -81,7 +84,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	answer := introspection{
 		Active: true, Scope: t.Scope, ClientID: t.ClientID, TokenType: "Bearer", Expires: t.Expires, IssuedAt: t.IssuedAt,
 		Subject: t.Subject, Audience: t.Audience, Issuer: t.Issuer, JTI: t.JTI, AuthTime: t.AuthTime, ACR: t.ACR,
-		Confirmation: t.Confirmation, Actor: t.Actor,
+		Confirmation: t.Confirmation, Actor: t.Actor, Details: t.Details,
 	}
 	if t.Confirmation != nil && t.Confirmation.JKT != "" { // RFC 9449 §6.2
 		answer.TokenType = "DPoP"

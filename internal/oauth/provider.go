@@ -14,6 +14,7 @@ import (
 	"github.com/ory/fosite"
 
 	"idp/internal/audit"
+	"idp/internal/authdetail"
 	"idp/internal/clientkeys"
 	"idp/internal/crossdevice"
 	"idp/internal/directory"
@@ -62,6 +63,8 @@ type Config struct {
 	LoopLimit int
 	// RequirePushed takes from every client only authorization requests that were pushed.
 	RequirePushed bool
+	// UserInfoMaxAge is how old the sign-in behind an access token may be at UserInfo (RFC 9470); 0 sets no bound.
+	UserInfoMaxAge time.Duration
 	// SignedOut writes the page after a session that has frames to show.
 	SignedOut func(w http.ResponseWriter, r *http.Request, s SignedOut)
 	// RequireDPoPNonce asks for a nonce of this server in every DPoP proof (RFC 9449 §8); clients can be registered for that too.
@@ -109,6 +112,7 @@ type Provider struct {
 	minter  *mint.Minter
 	auth    *clientauth.Authenticator
 	objects *requestobject.Reader
+	details *authdetail.Types
 	grants  []grantEntry
 	loops   *loopGuard
 	meta    atomic.Pointer[document]
@@ -132,6 +136,7 @@ func New(c Config) (*Provider, error) {
 	p := &Provider{
 		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
 		auth: newAuthenticator(c, u), loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
+		details: &authdetail.Types{Store: c.Store, Audit: c.Audit},
 		objects: &requestobject.Reader{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound},
 	}
 	if p.metrics == nil {
@@ -140,7 +145,7 @@ func New(c Config) (*Provider, error) {
 	p.grants = []grantEntry{
 		{idp.GrantAuthorizationCode, fosite.TokenEndpointHandlers{&grant.Code{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit, Logger: c.Logger}}},
 		{idp.GrantRefreshToken, fosite.TokenEndpointHandlers{&grant.Refresh{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit}}},
-		{idp.GrantClientCredentials, fosite.TokenEndpointHandlers{&grant.ClientCredentials{Minter: p.minter}}},
+		{idp.GrantClientCredentials, fosite.TokenEndpointHandlers{&grant.ClientCredentials{Minter: p.minter, Details: p.details}}},
 		{idp.GrantTokenExchange, fosite.TokenEndpointHandlers{&grant.Exchange{Store: c.Store, Minter: p.minter}}},
 		{idp.GrantDeviceCode, fosite.TokenEndpointHandlers{&grant.Pending{
 			Grant: idp.GrantDeviceCode, Kind: idp.PendingDevice, Token: secret.TokenDevice, Parameter: "device_code", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"time"
@@ -20,6 +21,8 @@ type tokenAnswer struct {
 	Scope        string `json:"scope,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
 	IssuedType   string `json:"issued_token_type,omitempty"` // RFC 8693 §2.2.1
+
+	Details json.RawMessage `json:"authorization_details,omitempty"` // RFC 9396 §7
 }
 
 // Token is the token endpoint (RFC 6749 §3.2).
@@ -77,6 +80,7 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 	a.Scope, _ = response.GetExtra("scope").(string)
 	a.IDToken, _ = response.GetExtra("id_token").(string)
 	a.IssuedType, _ = response.GetExtra("issued_token_type").(string)
+	a.Details = s.Details
 	writeJSON(w, http.StatusOK, a)
 }
 

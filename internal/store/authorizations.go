@@ -181,7 +181,7 @@ func (s *Store) AuthorizationNow(ctx context.Context, id, jti string) (v *Author
 		return nil, false, err
 	}
 	a.Scopes, a.Audience, v.UserState = split(scopes), split(audience), idp.UserState(state)
-	if strings.Contains(request, lasting) { // most requests say nothing that is asked about later
+	if strings.Contains(request, lasting) || strings.Contains(request, `"details":`) { // most requests say nothing that is asked about later
 		if err := fromJSON(request, &a.Request); err != nil {
 			return nil, false, err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"idp/internal/account"
 	"idp/internal/audit"
+	"idp/internal/authdetail"
 	"idp/internal/client"
 	"idp/internal/idp"
 	"idp/internal/keys"
@@ -49,8 +50,9 @@ type Dependencies struct {
 
 type server struct {
 	Dependencies
-	mux *http.ServeMux
-	api huma.API
+	mux     *http.ServeMux
+	api     huma.API
+	details *authdetail.Types
 }
 
 // New returns the handler of everything below the issuer's path + Path.
@@ -109,11 +111,13 @@ func newServer(d Dependencies, prefix string) *server {
 		Transformers:                 []huma.Transformer{s.repair},
 	}
 	s.api = humago.NewWithPrefix(s.mux, prefix, config)
+	s.details = &authdetail.Types{Store: s.Store, Audit: s.Audit}
 	s.whoami()
 	s.clients()
 	s.clientFiles()
 	s.strangers()
 	s.resources()
+	s.authorizationTypes()
 	s.users()
 	s.userAccess()
 	s.sessions()

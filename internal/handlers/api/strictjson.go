@@ -87,7 +87,7 @@ func cleanText(s string) bool { return utf8.ValidString(s) && !strings.ContainsR
 
 // checkJSON refuses what Go's decoder lets through and two readers may understand differently: members that stand there twice, or in another
 // case; broken UTF-8; NUL, which PostgreSQL does not store; a second document. The names inside "custom" are the operator's own, those inside
-// "jwks" RFC 7517's.
+// "jwks" RFC 7517's, and those inside "schema" a JSON Schema's.
 func checkJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return errors.New("it is not UTF-8")
@@ -135,7 +135,7 @@ func checkValue(decoder *json.Decoder, depth int, free bool) error {
 					return fmt.Errorf("there is no member %.64q: every member is in lower case", key)
 				}
 				seen[key] = true
-				inner = free || key == "custom" || key == "localized" || key == "jwks" // names of the operator's own; client_name#de-CH; x5t#S256
+				inner = free || key == "custom" || key == "localized" || key == "jwks" || key == "schema" // names of the operator's own; client_name#de-CH; x5t#S256
 			}
 			if err := checkValue(decoder, depth+1, inner); err != nil {
 				return err

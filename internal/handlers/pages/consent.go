@@ -41,6 +41,10 @@ func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) error {
 	for _, s := range scopes(v) {
 		view.Scopes = append(view.Scopes, ui.Scope{Name: s, Allowed: slices.Contains(granted, s)})
 	}
+	if view.Details, err = p.details(r.Context(), v); err != nil {
+		return err
+	}
+	view.DetailDigest = detailDigest(v)
 	p.show(w, v, view, http.StatusOK)
 	return nil
 }
@@ -72,7 +76,7 @@ func (p *Pages) consent(w http.ResponseWriter, r *http.Request) error {
 		if c == nil { // it ended meanwhile: the authorization endpoint asks for a sign-in first
 			return p.leave(w, r, v)
 		}
-		if f := r.PostForm; f.Get("account") != c.User.ID || f.Get("scopes") != strings.Join(scopes(v), " ") {
+		if f := r.PostForm; f.Get("account") != c.User.ID || f.Get("scopes") != strings.Join(scopes(v), " ") || f.Get("details") != detailDigest(v) {
 			// While the page was open somebody else signed in in another tab, or an operator changed what the application asks for:
 			// nobody allows what somebody else has read, or what nobody has.
 			p.redirect(w, p.Interactions.PageURL(interaction.Consent, v.interaction.ID))
@@ -97,7 +101,9 @@ func (p *Pages) allow(ctx context.Context, v *visit, c *session.Current) error {
 		if err := p.Store.PutGrant(ctx, c.User.ID, v.client.ID, asked, time.Now().UTC()); err != nil {
 			return err
 		}
-		err := p.Interactions.Record(ctx, v.interaction, func(s *idp.Steps) { s.ConsentedScopes, s.ConsentUserID = asked, c.User.ID })
+		err := p.Interactions.Record(ctx, v.interaction, func(s *idp.Steps) {
+			s.ConsentedScopes, s.ConsentUserID, s.ConsentedDetail = asked, c.User.ID, detailDigest(v)
+		})
 		if err != nil {
 			return err
 		}

@@ -10,8 +10,10 @@ type Consent struct {
 	Account      Account
 	UserID       string // of the account; comes back with the answer, which counts for nobody else
 	Scopes       []Scope
-	Unverified   bool // registered by itself: nobody here has looked at it
-	Loopback     bool // the answer goes to a program on this computer, whichever that is
+	Details      []Detail // what it asks for beyond scopes (RFC 9396)
+	DetailDigest string   // comes back with the answer, which counts for these details and no others
+	Unverified   bool     // registered by itself: nobody here has looked at it
+	Loopback     bool     // the answer goes to a program on this computer, whichever that is
 }
 
 // PageName names the template.
@@ -53,3 +55,12 @@ func scopeWords(name string) (title, detail string, ok bool) {
 	}
 	return "", "", false
 }
+
+// Detail is one authorization detail: the operator's words for its type, and what it says.
+type Detail struct {
+	Title  string
+	Fields []DetailField
+}
+
+// DetailField is one member of a detail, by its path, as text.
+type DetailField struct{ Name, Value string }

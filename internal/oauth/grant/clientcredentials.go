@@ -7,12 +7,16 @@ import (
 
 	"github.com/ory/fosite"
 
+	"idp/internal/authdetail"
 	"idp/internal/idp"
 	"idp/internal/oauth/mint"
 )
 
 // ClientCredentials is the grant for a client's own access (RFC 6749 §4.4). It touches no table.
-type ClientCredentials struct{ Minter *mint.Minter }
+type ClientCredentials struct {
+	Minter  *mint.Minter
+	Details *authdetail.Types
+}
 
 var _ fosite.TokenEndpointHandler = (*ClientCredentials)(nil)
 
@@ -30,7 +34,7 @@ func (*ClientCredentials) CanSkipClientAuth(context.Context, fosite.AccessReques
 }
 
 // HandleTokenEndpointRequest checks that the client is confidential and may have the scopes.
-func (g *ClientCredentials) HandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) error {
+func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
 	s := sessionOf(r)
 	// RFC 6749 §4.4: confidential clients only.
 	if s.Client.Public() {
@@ -49,6 +53,11 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(_ context.Context, r fosi
 	resources, err := s.targetOfClient(r.GetRequestForm())
 	if err != nil {
 		return err
+	}
+	if text := r.GetRequestForm().Get("authorization_details"); text != "" { // RFC 9396 §5
+		if s.Details, err = g.Details.Check(ctx, s.Client, text); err != nil {
+			return s.detailsFault(err)
+		}
 	}
 	s.Resources, s.Scopes = resources, asked
 	if len(asked) == 0 { // RFC 6749 §3.3: the default is what the client may have

@@ -76,7 +76,7 @@ func issueAccess(ctx context.Context, m *mint.Minter, s *Session, resp fosite.Ac
 	if err := s.once(ctx); err != nil {
 		return "", err
 	}
-	order := mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Resources: s.Resources, Confirmation: s.Proof.confirmation()}
+	order := mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Resources: s.Resources, Details: s.Details, Confirmation: s.Proof.confirmation()}
 	if e := s.exchange; e != nil {
 		order.Audience, order.Actor, order.Until = e.audience, e.actor, e.until
 	}

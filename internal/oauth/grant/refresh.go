@@ -64,7 +64,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	// A scope that was never granted must not cost the client its refresh token, so it is judged before anything is spent (D4, RFC
 	// 6749 §6). Only who asks for a scope pays the read; what was granted does not change.
 	asked := scopesOf(form)
-	if len(asked) > 0 || form.Has("resource") {
+	if len(asked) > 0 || form.Has("resource") || form.Has("authorization_details") {
 		was, _, err := g.Store.AuthorizationNow(ctx, old.ID, "")
 		if err != nil && !errors.Is(err, idp.ErrNotFound) {
 			return err
@@ -75,6 +75,9 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 				return g.wider(s, asked[bad])
 			}
 			if s.Resources, err = s.targetOfGrant(form, was.Audience); err != nil {
+				return err
+			}
+			if s.Details, err = s.detailsOf(form, was.Request.Details); err != nil {
 				return err
 			}
 		}
@@ -99,6 +102,9 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	s.Authorization, s.Scopes = v.AuthorizationUser, stillAllowed(v.Scopes, s.Client)
 	if len(asked) > 0 {
 		s.Scopes = asked
+	}
+	if s.Details == nil {
+		s.Details = v.Request.Details
 	}
 	s.Trace.Pass("refresh token")
 	return nil

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/ory/fosite"
@@ -20,6 +21,7 @@ type Session struct {
 
 	Authorization *store.AuthorizationUser // nil for a client's own token
 	Scopes        []string                 // of the access token
+	Details       json.RawMessage          // authorization details of the tokens; nil for none
 	Resources     []string                 // that the access token is for; nil for all that was granted
 	RefreshToken  string                   // to be handed out, empty if none
 	Nonce         string                   // for the ID token

@@ -73,6 +73,8 @@ type AccessToken struct {
 	ACR      string   `json:"acr,omitempty"`
 	AMR      []string `json:"amr,omitempty"`
 
+	Details json.RawMessage `json:"authorization_details,omitempty"` // RFC 9396 §9.1
+
 	Confirmation *Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.1, RFC 8705 §3.1; nil: a bearer token
 
 	Actor  *Actor `json:"act,omitempty"`     // RFC 8693 §4.1: who acts for the subject
@@ -97,6 +99,7 @@ type Order struct {
 	Authorization *store.AuthorizationUser // whose user the client acts for; nil for a client's own token
 	Scopes        []string                 // those of this token, which may be fewer than the authorization's (RFC 9068 §2.2.3)
 	Resources     []string                 // that it is for, of those that were granted (RFC 8707 §2.2); nil for all
+	Details       json.RawMessage          // authorization details of this token; nil for none
 	Confirmation  *Confirmation            // what its holder has to prove; nil for a bearer token
 
 	// Of a token that was exchanged for another:
@@ -129,10 +132,11 @@ func (m *Minter) Access(ctx context.Context, o Order, now time.Time) (string, in
 		Issuer: m.Issuer, Subject: c.ID, ClientID: c.ID, Scope: strings.Join(scopes, " "), JTI: rand.Text(),
 		IssuedAt: now.Unix(), Expires: now.Unix() + life, Audience: c.Audience, Confirmation: o.Confirmation,
 	}
-	if a != nil { // RFC 9068 §2.2.1: when and how the person signed in, as the ID token says it
+	if a != nil { // RFC 9068 §2.2.1, RFC 9470 §6.1: when and how the person signed in, as the ID token says it
 		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = m.Subjects.Of(c, a.UserID), a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
 		t.Audience = a.Audience
 	}
+	t.Details = o.Details
 	if len(o.Resources) > 0 {
 		t.Audience = o.Resources
 	}

@@ -181,6 +181,15 @@ CREATE TABLE interactions (
 CREATE INDEX interactions_browser ON interactions (browser_digest, id);
 CREATE INDEX interactions_expires ON interactions (expires_at);
 
+-- Types of authorization details (RFC 9396), each with its JSON schema.
+CREATE TABLE authorization_types (
+  name TEXT PRIMARY KEY,
+  title TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL
+);
+
 -- Authorization requests that clients pushed (RFC 9126). The authorization that follows from one has its id, so that one request gives one code.
 CREATE TABLE pushed_requests (
   id TEXT PRIMARY KEY,

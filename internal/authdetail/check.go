@@ -1,0 +1,189 @@
+package authdetail
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	jose "github.com/go-jose/go-jose/v4/json" // refuses a member that stands there twice
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"idp/internal/idp"
+)
+
+const (
+	// Most is how long the parameter authorization_details may be.
+	Most        = 8 << 10
+	detailsMost = 16 // of one request
+	depthMost   = 12
+)
+
+// Fault says why details are refused, for the client.
+type Fault struct{ Reason string }
+
+// Error is the sentence for the client.
+func (f *Fault) Error() string { return f.Reason }
+
+func refuse(format string, args ...any) error { return &Fault{fmt.Sprintf(format, args...)} }
+
+// Check judges the details that a client asks for (RFC 9396 §5): an array of objects, each of a type that is registered here and for the client, and
+// fitting its schema. It returns them in one spelling. A *Fault says what is wrong. Each type costs one statement.
+func (s *Types) Check(ctx context.Context, c *idp.Client, text string) (json.RawMessage, error) {
+	list, err := read(text)
+	if err != nil {
+		return nil, err
+	}
+	schemas := map[string]*jsonschema.Schema{}
+	for i, detail := range list {
+		name, _ := detail["type"].(string)
+		if name == "" {
+			return nil, refuse("The authorization detail %d has no type.", i+1)
+		}
+		// RFC 9396 §10: the types that the client is registered for.
+		if !slices.Contains(c.AuthorizationDetailsTypes, name) {
+			return nil, refuse("The client may not ask for authorization details of the type %.80s.", name)
+		}
+		if schemas[name] == nil {
+			if schemas[name], err = s.schema(ctx, name); err != nil {
+				return nil, err
+			}
+		}
+		if err := schemas[name].Validate(map[string]any(detail)); err != nil {
+			return nil, refuse("The authorization detail %d does not fit the schema of %.80s%s.", i+1, name, where(err))
+		}
+	}
+	return spell(list)
+}
+
+func (s *Types) schema(ctx context.Context, name string) (*jsonschema.Schema, error) {
+	t, err := s.Store.AuthorizationType(ctx, name)
+	if errors.Is(err, idp.ErrNotFound) {
+		return nil, refuse("The authorization details type %.80s is not known here.", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	schema, err := compile(t.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("schema of authorization type %s: %w", name, err)
+	}
+	return schema, nil
+}
+
+// where names the place of the first misfit.
+func where(err error) string {
+	var v *jsonschema.ValidationError
+	if !errors.As(err, &v) {
+		return ""
+	}
+	for len(v.Causes) > 0 {
+		v = v.Causes[0]
+	}
+	place := ""
+	for _, name := range v.InstanceLocation {
+		place += "/" + name
+	}
+	if place == "" {
+		return ""
+	}
+	return fmt.Sprintf(" at %.120s", place)
+}
+
+// read reads details within bounds.
+func read(text string) ([]map[string]any, error) {
+	if len(text) > Most {
+		return nil, refuse("The authorization details are longer than %d bytes.", Most)
+	}
+	if tooDeep(text) {
+		return nil, refuse("The authorization details are nested too deeply.")
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader([]byte(text)))
+	if err != nil || hasTwice(text) {
+		return nil, refuse("The authorization details are no JSON, or have a member twice.")
+	}
+	items, ok := doc.([]any)
+	if !ok || len(items) == 0 || len(items) > detailsMost {
+		return nil, refuse("The authorization details are no JSON array of 1 to %d objects.", detailsMost)
+	}
+	list := make([]map[string]any, len(items))
+	for i, item := range items {
+		if list[i], ok = item.(map[string]any); !ok {
+			return nil, refuse("The authorization detail %d is no JSON object.", i+1)
+		}
+	}
+	return list, nil
+}
+
+// spell writes details in one spelling: members sorted, no space, numbers as they came.
+func spell(list []map[string]any) (json.RawMessage, error) {
+	text, err := json.Marshal(list) // as they will be written again inside a row and a token
+	if err != nil {
+		return nil, fmt.Errorf("encode authorization details: %w", err)
+	}
+	return text, nil
+}
+
+// Narrow returns those of the granted details that a token request names, in one spelling (RFC 9396 §6). Each must be one that was granted.
+func Narrow(granted json.RawMessage, asked string) (json.RawMessage, error) {
+	want, err := read(asked)
+	if err != nil {
+		return nil, err
+	}
+	var have []json.RawMessage
+	if len(granted) > 0 {
+		if err := json.Unmarshal(granted, &have); err != nil {
+			return nil, fmt.Errorf("granted authorization details: %w", err)
+		}
+	}
+	for i, detail := range want {
+		one, err := spell([]map[string]any{detail})
+		if err != nil {
+			return nil, err
+		}
+		one = one[1 : len(one)-1]
+		if !slices.ContainsFunc(have, func(h json.RawMessage) bool { return bytes.Equal(h, one) }) {
+			return nil, refuse("The authorization detail %d is none that was granted.", i+1)
+		}
+	}
+	return spell(want)
+}
+
+// Digest names details in their one spelling: what a person allowed is this text and no other.
+func Digest(details string) string {
+	if details == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(details))
+	return hex.EncodeToString(sum[:])
+}
+
+func tooDeep(text string) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > depthMost {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// hasTwice reports whether an object has a member twice: two readers of one text would read two things.
+func hasTwice(text string) bool {
+	var v any
+	return jose.Unmarshal([]byte(text), &v) != nil
+}

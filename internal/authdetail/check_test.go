@@ -1,0 +1,71 @@
+package authdetail
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// What comes back in another spelling is the same detail; what is different is not (RFC 9396 §6).
+func TestNarrow_OnlyWhatWasGranted(t *testing.T) {
+	t.Parallel()
+	list, err := read(`[{"b":1.50,"type":"x","a":"<&>"},{"type":"y"}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	granted, err := spell(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(map[string]json.RawMessage{"d": granted}) // as a row keeps it
+	if err != nil || !strings.Contains(string(again), string(granted)) {
+		t.Errorf("kept as %s, %v, want %s inside", again, err, granted)
+	}
+	if got, err := Narrow(granted, ` [ {"type":"x", "a":"\u003c&>", "b":1.50} ]`); err != nil || string(got) != `[{"a":"\u003c\u0026\u003e","b":1.50,"type":"x"}]` {
+		t.Errorf("got %s, %v, want the first", got, err)
+	}
+	for _, asked := range []string{`[{"type":"x","a":"<&>","b":1.5}]`, `[{"type":"y","z":1}]`, `[{"type":"z"}]`, `[]`, `{}`, `[1]`, `[{"type":"y","type":"y"}]`, `[{"type":"y"}`} {
+		var fault *Fault
+		if got, err := Narrow(granted, asked); !errors.As(err, &fault) {
+			t.Errorf("%s: got %s, %v, want it refused", asked, got, err)
+		}
+	}
+}
+
+func TestCompile_ReadsNothingElse(t *testing.T) {
+	t.Parallel()
+	for _, schema := range []string{`{"$ref":"file:///etc/passwd"}`, `{"$ref":"https://example.com/schema"}`, `{"type":"nonsense"}`, `[]`, `true`, `{`, `{"pattern":"("}`} {
+		if _, err := compile(json.RawMessage(schema)); err == nil {
+			t.Errorf("%s: want it refused", schema)
+		}
+	}
+	if _, err := compile(json.RawMessage(`{"$defs":{"a":{"type":"string"}},"properties":{"x":{"$ref":"#/$defs/a"}}}`)); err != nil {
+		t.Errorf("a reference within: %v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(`[{"type":"x","a":[{"b":1e400}]}]`)
+	f.Add(`[{"type":"\ud800"}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := read(text)
+		if err != nil {
+			return
+		}
+		first, err := spell(list)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		again, err := read(string(first))
+		if err != nil {
+			if len(first) > Most {
+				return
+			}
+			t.Fatalf("%q is spelled %s, which cannot be read: %v", text, first, err)
+		}
+		if second, err := spell(again); err != nil || string(first) != string(second) {
+			t.Fatalf("%q is spelled %s, then %s", text, first, second)
+		}
+	})
+}
