@@ -1,0 +1,324 @@
+package clients
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"maps"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"go.yaml.in/yaml/v3"
+)
+
+// The settings that someone needs to run the OpenID Foundation's conformance suite against this server, under docs/conformance: a plan file
+// for each profile, and the clients that the plans name. One table makes both, so that they cannot differ.
+
+var updateConformance = flag.Bool("update-conformance", false, "write docs/conformance anew; its keys are kept")
+
+const (
+	conformanceFolder = "../../docs/conformance"
+	// Where a suite runs that somebody started at home, and where the server is that it tests. The guide says how to change both.
+	suiteURL    = "https://localhost.emobix.co.uk:8443"
+	testedURL   = "https://idp.test"
+	suiteAlias  = "idp"
+	testAddress = "conny@example.com"
+)
+
+type object = map[string]any
+
+// conformanceKeys are for the suite alone, and public: never register them anywhere else.
+type conformanceKeys struct {
+	Secrets      map[string]string          `json:"secrets"`      // by client
+	Keys         map[string]jose.JSONWebKey `json:"keys"`         // private, by client
+	Certificates map[string]string          `json:"certificates"` // PEM, by client
+}
+
+// plan is one certification profile.
+type plan struct {
+	file, name string
+	variant    object
+	clients    []string // of conformanceClients; the first is "client", the second "client2", a third "client_secret_post"
+	dynamic    bool     // the suite registers its clients itself
+	fapi       bool
+}
+
+func conformancePlans() []plan {
+	static := object{"server_metadata": "discovery", "client_registration": "static_client"}
+	logout := object{"client_registration": "static_client", "response_type": "code"}
+	basic := []string{"conformance-1", "conformance-2", "conformance-post"}
+	list := []plan{
+		{file: "oidcc-config", name: "oidcc-config-certification-test-plan"},
+		{file: "oidcc-dynamic", name: "oidcc-dynamic-certification-test-plan", variant: object{"response_type": "code"}, dynamic: true},
+		{file: "oidcc-3rdparty-login", name: "oidcc-3rdparty-init-login-certification-test-plan", variant: object{"response_type": "code"}, dynamic: true},
+	}
+	for _, p := range []struct{ file, name string }{
+		{"oidcc-basic", "oidcc-basic-certification-test-plan"},
+		{"oidcc-implicit", "oidcc-implicit-certification-test-plan"},
+		{"oidcc-hybrid", "oidcc-hybrid-certification-test-plan"},
+		{"oidcc-formpost-basic", "oidcc-formpost-basic-certification-test-plan"},
+		{"oidcc-formpost-implicit", "oidcc-formpost-implicit-certification-test-plan"},
+		{"oidcc-formpost-hybrid", "oidcc-formpost-hybrid-certification-test-plan"},
+	} {
+		list = append(list, plan{file: p.file, name: p.name, variant: static, clients: basic})
+	}
+	for _, p := range []struct{ file, name string }{
+		{"oidcc-rp-initiated-logout", "oidcc-rp-initiated-logout-certification-test-plan"},
+		{"oidcc-session-management", "oidcc-session-management-certification-test-plan"},
+		{"oidcc-frontchannel-logout", "oidcc-frontchannel-rp-initiated-logout-certification-test-plan"},
+		{"oidcc-backchannel-logout", "oidcc-backchannel-rp-initiated-logout-certification-test-plan"},
+	} {
+		list = append(list, plan{file: p.file, name: p.name, variant: logout, clients: basic[:2]})
+	}
+	for _, auth := range []string{"private_key_jwt", "mtls"} {
+		for _, bound := range []string{"dpop", "mtls"} {
+			short := map[string]string{"private_key_jwt": "jwt", "mtls": "mtls"}[auth] + "-" + bound
+			variant := object{"client_auth_type": auth, "sender_constrain": bound, "fapi_profile": "plain_fapi", "openid": "openid_connect", "authorization_request_type": "simple"}
+			signing := maps.Clone(variant)
+			signing["fapi_request_method"], signing["fapi_response_mode"] = "signed_non_repudiation", "jarm"
+			list = append(list,
+				plan{file: "fapi2-security-" + short, name: "fapi2-security-profile-final-test-plan", variant: variant, fapi: true,
+					clients: []string{"fapi2-" + short + "-1", "fapi2-" + short + "-2"}},
+				plan{file: "fapi2-signing-" + short, name: "fapi2-message-signing-final-test-plan", variant: signing, fapi: true,
+					clients: []string{"fapi2-signing-" + short + "-1", "fapi2-signing-" + short + "-2"}})
+		}
+	}
+	return list
+}
+
+// conformanceClients returns the clients that the plans name, as `idp client apply` reads them.
+func conformanceClients(k *conformanceKeys) []object {
+	callback := suiteURL + "/test/a/" + suiteAlias + "/callback"
+	every := []string{"openid", "profile", "email", "address", "phone", "offline_access"}
+	clients := map[string]object{}
+	for _, id := range []string{"conformance-1", "conformance-2", "conformance-post"} {
+		clients[id] = object{
+			"client_id": id, "client_name": "Conformance suite", "secret_file": "secrets/" + id, "scopes": every,
+			"redirect_uris": []string{callback, callback + "?dummy1=lorem&dummy2=ipsum"}, "post_logout_redirect_uris": []string{suiteURL + "/test/a/" + suiteAlias + "/post_logout_redirect"},
+			"grant_types":            []string{"authorization_code", "refresh_token", "implicit"},
+			"response_types":         []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"},
+			"backchannel_logout_uri": suiteURL + "/test/a/" + suiteAlias + "/backchannel_logout", "frontchannel_logout_uri": suiteURL + "/test/a/" + suiteAlias + "/frontchannel_logout",
+			"contract": object{"claims_in_id_token": false},
+		}
+	}
+	for _, p := range conformancePlans() {
+		if !p.fapi {
+			continue
+		}
+		for _, id := range p.clients {
+			c := object{
+				"client_id": id, "client_name": "Conformance suite", "profile": "fapi2", "scopes": every, "redirect_uris": []string{callback, callback + "?dummy1=lorem&dummy2=ipsum"},
+				"grant_types": []string{"authorization_code", "refresh_token"}, "token_endpoint_auth_methods": []string{"private_key_jwt"},
+				"jwks": object{"keys": []jose.JSONWebKey{k.public(id)}},
+			}
+			if p.variant["client_auth_type"] == "mtls" {
+				c["token_endpoint_auth_methods"] = []string{"self_signed_tls_client_auth"}
+			}
+			if p.variant["sender_constrain"] == "mtls" {
+				c["tls_client_certificate_bound_access_tokens"] = true
+			}
+			if p.variant["client_auth_type"] == "mtls" || p.variant["sender_constrain"] == "mtls" {
+				c["jwks"] = object{"keys": []jose.JSONWebKey{k.certified(id)}}
+			}
+			if p.variant["fapi_request_method"] != nil {
+				c["require_signed_request_object"], c["response_modes"] = true, []string{"jwt"}
+			}
+			clients[id] = c
+		}
+	}
+	var list []object
+	for _, id := range slices.Sorted(maps.Keys(clients)) {
+		list = append(list, clients[id])
+	}
+	return list
+}
+
+// config is a plan file: what the suite's page "Create a new test plan" takes as JSON, and its command line as a file.
+func (p plan) config(k *conformanceKeys) object {
+	c := object{
+		"alias": suiteAlias, "description": "idp: " + p.file, "server": object{"discoveryUrl": testedURL + "/.well-known/openid-configuration", "login_hint": testAddress},
+		"browser": browserScript(),
+	}
+	if p.fapi {
+		c["resource"] = object{"resourceUrl": testedURL + "/oauth2/userinfo"}
+	}
+	if p.dynamic {
+		c["client"], c["client2"] = object{"client_name": "Conformance suite"}, object{"client_name": "Conformance suite, second client"}
+	}
+	for i, id := range p.clients {
+		client := object{"client_id": id, "scope": "openid"}
+		if p.fapi {
+			client["scope"] = "openid offline_access"
+			client["jwks"] = object{"keys": []jose.JSONWebKey{k.key(id)}}
+			if p.variant["client_auth_type"] == "mtls" || p.variant["sender_constrain"] == "mtls" {
+				certificate, key := k.pair(id)
+				c[[]string{"mtls", "mtls2"}[i]] = object{"cert": certificate, "key": key}
+			}
+		} else {
+			client["client_secret"] = k.secret(id)
+		}
+		c[[]string{"client", "client2", "client_secret_post"}[i]] = client
+	}
+	return object{"plan": p.name, "variant": p.variant, "config": c}
+}
+
+// browserScript is how the suite's browser, which runs no script of ours, goes through the pages: by the ids of their elements.
+func browserScript() []object {
+	optional := func(task, match string, commands ...[]any) object {
+		return object{"task": task, "optional": true, "match": testedURL + match, "commands": commands}
+	}
+	login := optional("sign in", "/login*", []any{"text", "id", "identifier", testAddress}, []any{"text", "id", "password", "the suite is welcome here 42"}, []any{"click", "id", "submit-login"})
+	consent := optional("allow", "/consent*", []any{"click", "id", "allow"})
+	verify := object{"task": "back at the suite", "match": "*/test/*/callback*", "commands": [][]any{{"wait", "id", "submission_complete", 10}}}
+	return []object{
+		{"match": testedURL + "/oauth2/authorize*", "tasks": []object{login, consent, verify}},
+		{"match": testedURL + "/oauth2/logout*", "tasks": []object{
+			optional("sign out", "/logout*", []any{"click", "id", "confirm-logout"}),
+			object{"task": "back at the suite", "optional": true, "match": "*/test/*/post_logout_redirect*"},
+		}},
+	}
+}
+
+func (k *conformanceKeys) secret(id string) string {
+	if k.Secrets[id] == "" {
+		k.Secrets[id] = rand.Text() + rand.Text()
+	}
+	return k.Secrets[id]
+}
+
+// key returns a client's private key.
+func (k *conformanceKeys) key(id string) jose.JSONWebKey {
+	if _, ok := k.Keys[id]; !ok {
+		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			panic(err)
+		}
+		k.Keys[id] = jose.JSONWebKey{Key: private, KeyID: id, Algorithm: "ES256", Use: "sig"}
+	}
+	return k.Keys[id]
+}
+
+func (k *conformanceKeys) public(id string) jose.JSONWebKey {
+	private := k.key(id)
+	return private.Public()
+}
+
+// pair returns a client's certificate and its private key, in PEM.
+func (k *conformanceKeys) pair(id string) (certificate, key string) {
+	jwk := k.key(id)
+	private := jwk.Key.(*ecdsa.PrivateKey)
+	if k.Certificates[id] == "" {
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: id}, NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC),
+			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), crypto.Signer(private))
+		if err != nil {
+			panic(err)
+		}
+		k.Certificates[id] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		panic(err)
+	}
+	return k.Certificates[id], string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// certified returns a client's public key with its certificate.
+func (k *conformanceKeys) certified(id string) jose.JSONWebKey {
+	text, _ := k.pair(id)
+	block, _ := pem.Decode([]byte(text))
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		panic(err)
+	}
+	public := k.public(id)
+	public.Certificates = []*x509.Certificate{certificate}
+	return public
+}
+
+// conformanceFiles returns what docs/conformance holds, by path, but for what is written by hand.
+func conformanceFiles(t testing.TB, k *conformanceKeys) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, p := range conformancePlans() {
+		files["plans/"+p.file+".json"] = indented(t, p.config(k))
+	}
+	var clients []string
+	for _, c := range conformanceClients(k) {
+		if name, ok := c["secret_file"].(string); ok {
+			files[name] = k.secret(c["client_id"].(string)) + "\n"
+		}
+		var members any // as JSON has them: keys and lists have their own ways to be written
+		if err := json.Unmarshal([]byte(indented(t, c)), &members); err != nil {
+			t.Fatal(err)
+		}
+		plain, err := yaml.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, string(plain))
+	}
+	files["clients.yaml"] = "# Written by the tests, which say how: go test ./e2e/clients -run Conformance -update-conformance\n" + strings.Join(clients, "---\n")
+	files["keys.json"] = indented(t, k)
+	return files
+}
+
+func indented(t testing.TB, v any) string {
+	t.Helper()
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text) + "\n"
+}
+
+func readConformanceKeys(t testing.TB) *conformanceKeys {
+	t.Helper()
+	k := &conformanceKeys{Secrets: map[string]string{}, Keys: map[string]jose.JSONWebKey{}, Certificates: map[string]string{}}
+	text, err := os.ReadFile(filepath.Join(conformanceFolder, "keys.json"))
+	if os.IsNotExist(err) && *updateConformance {
+		return k
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, k); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// The files of docs/conformance are what the table says.
+func TestConformance_FilesAreFresh(t *testing.T) {
+	k := readConformanceKeys(t)
+	for name, want := range conformanceFiles(t, k) {
+		path := filepath.Join(conformanceFolder, name)
+		if *updateConformance {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != want {
+			t.Errorf("%s is not what the table says (%v). Run: go test ./e2e/clients -run Conformance -update-conformance", path, err)
+		}
+	}
+}
