@@ -273,7 +273,7 @@ func conformanceFiles(t testing.TB, k *conformanceKeys) map[string]string {
 		clients = append(clients, string(plain))
 	}
 	files["clients.yaml"] = "# Written by the tests, which say how: go test ./e2e/clients -run Conformance -update-conformance\n" + strings.Join(clients, "---\n")
-	files["keys.json"] = indented(t, k)
+	files["private.json"] = indented(t, k)
 	return files
 }
 
@@ -289,7 +289,7 @@ func indented(t testing.TB, v any) string {
 func readConformanceKeys(t testing.TB) *conformanceKeys {
 	t.Helper()
 	k := &conformanceKeys{Secrets: map[string]string{}, Keys: map[string]jose.JSONWebKey{}, Certificates: map[string]string{}}
-	text, err := os.ReadFile(filepath.Join(conformanceFolder, "keys.json"))
+	text, err := os.ReadFile(filepath.Join(conformanceFolder, "private.json"))
 	if os.IsNotExist(err) && *updateConformance {
 		return k
 	}
