@@ -45,8 +45,13 @@ func (s *server) documents() *registration.Documents {
 	if registration.Trust(c.Trust) == registration.TrustNone {
 		return nil
 	}
+	profile := ""
+	if s.config.MCP {
+		profile = idp.ProfileMCP
+	}
 	return registration.NewDocuments(registration.DocumentsConfig{
-		Store: s.store, Audit: s.audit, Throttle: s.throttle, Outbound: s.outbound, Logger: s.logger, Known: s.clientDir.Get,
+		Profile: profile,
+		Store:   s.store, Audit: s.audit, Throttle: s.throttle, Outbound: s.outbound, Logger: s.logger, Known: s.clientDir.Get,
 		Trust: registration.Trust(c.Trust), Hosts: c.Hosts, Scopes: c.Scopes, Most: c.Quota, PerHour: c.PerHour, Outside: s.clients.Outside, MoreScopes: s.resources.Scopes,
 	})
 }

@@ -65,6 +65,7 @@ type DocumentsConfig struct {
 	Known func(ctx context.Context, id string) (*idp.Client, error)
 
 	Trust   Trust
+	Profile string   // that such a client is held to; empty for none
 	Hosts   []string // ".example" stands for every host below it
 	Scopes  []string // that such a client may ask for
 	Most    int      // such clients that nobody here has approved
@@ -276,6 +277,7 @@ func (d *Documents) describe(ctx context.Context, id string, body []byte, row *i
 		return nil, err
 	}
 	d.origin(c)
+	c.Profile = d.Profile
 	c.ApplyDefaults()
 	if row != nil {
 		c.RequirePKCE = c.RequirePKCE || row.RequirePKCE
