@@ -29,7 +29,7 @@ func (s *server) registration() (*registration.Service, error) {
 	return registration.New(registration.Config{
 		Store: s.store, Keyring: s.keyring, Audit: s.audit, Throttle: s.throttle, Issuer: s.config.Issuer, Logger: s.logger,
 		Mode: registration.Mode(c.Mode), Scopes: c.Scopes, Grants: c.GrantTypes, Most: c.Quota, PerHour: c.PerHour,
-		Statements: statements, NeedStatement: c.StatementRequired, Outside: s.clients.Outside,
+		Statements: statements, NeedStatement: c.StatementRequired, Outside: s.clients.Outside, MoreScopes: s.resources.Scopes,
 	})
 }
 

@@ -25,7 +25,7 @@ func comments() map[string]string {
 		"ClientRegistration.Mode":              "Mode is who may register an application at /oauth2/register: nobody (\"off\"), who has a token of `idp client registration-token create` (\"token\"), or everybody (\"open\"). An application that registered itself never administers and always asks people for consent.",
 		"ClientRegistration.PerHour":           "PerHour is how many registrations one address (IPv6: its /64) may try in an hour.",
 		"ClientRegistration.Quota":             "Quota is how many applications that registered themselves openly are kept.",
-		"ClientRegistration.Scopes":            "Scopes are what such an application may ask for, where its token does not say otherwise.",
+		"ClientRegistration.Scopes":            "Scopes are what such an application may ask for, beside those of the protected resources (`idp resource list`), where its token does not say otherwise.",
 		"ClientRegistration.StatementIssuers":  "StatementIssuers are who may vouch for an application in a signed software statement: each an issuer, an equals sign, and the address or the file of its JWK Set.",
 		"ClientRegistration.StatementRequired": "StatementRequired refuses registrations without such a statement.",
 		"ClientRegistration.UnusedAfter":       "UnusedAfter is how long an application that named itself is kept without anybody having allowed it anything. Those that an administrator approved, or that came with a token, stay.",

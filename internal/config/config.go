@@ -242,7 +242,8 @@ type ClientRegistration struct {
 	// Mode is who may register an application at /oauth2/register: nobody ("off"), who has a token of `idp client registration-token create` ("token"),
 	// or everybody ("open"). An application that registered itself never administers and always asks people for consent.
 	Mode string `key:"mode" default:"off" enum:"off,token,open"`
-	// Scopes are what such an application may ask for, where its token does not say otherwise.
+	// Scopes are what such an application may ask for, beside those of the protected resources (`idp resource list`), where its token does not say
+	// otherwise.
 	Scopes []string `key:"scopes" default:"openid, profile, email, offline_access"`
 	// GrantTypes are those that such an application may be registered for, where its token does not say otherwise. "implicit" lets tokens pass through
 	// browsers' addresses.

@@ -294,16 +294,10 @@ func (d *Documents) describe(ctx context.Context, id string, body []byte, row *i
 
 // scopes bounds what the client may ask for: what the settings say, and what the operator's protected resources have.
 func (d *Documents) scopes(ctx context.Context, c *idp.Client) error {
-	allowed := slices.Clone(d.Scopes)
-	if d.MoreScopes != nil {
-		more, err := d.MoreScopes(ctx)
-		if err != nil {
-			return err
-		}
-		allowed = append(allowed, more...)
+	allowed, err := allowed(ctx, d.Scopes, d.MoreScopes)
+	if err != nil {
+		return err
 	}
-	slices.Sort(allowed)
-	allowed = slices.Compact(allowed)
 	if c.Scopes == nil {
 		c.Scopes = allowed
 	} else {

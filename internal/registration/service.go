@@ -42,6 +42,8 @@ type Config struct {
 	Mode    Mode
 	Scopes  []string // that a client may ask for where no token says otherwise
 	Grants  []string // likewise
+	// MoreScopes are those of the operator's protected resources, which a client may ask for as well as for Scopes; may be nil.
+	MoreScopes func(ctx context.Context) ([]string, error)
 	Most    int      // open registrations that nobody here has looked at
 	PerHour int      // registrations of one address
 	// Statements verifies software statements; nil where no issuer of them is trusted.
@@ -104,7 +106,10 @@ func (s *Service) Register(ctx context.Context, body []byte, token string) (*Reg
 	c := &idp.Client{ID: idp.NewID(), Contract: idp.DefaultContract(), CreatedAt: now()}
 	c.UpdatedAt, c.RegisteredAt = c.CreatedAt, c.CreatedAt
 	c.SoftwareStatement = text(members[memberStatement])
-	c.ManagedBy, c.AllowedScopes, c.AllowedGrants = idp.ManagedByOpen, s.Scopes, s.Grants
+	c.ManagedBy, c.AllowedGrants = idp.ManagedByOpen, s.Grants
+	if c.AllowedScopes, err = allowed(ctx, s.Scopes, s.MoreScopes); err != nil {
+		return nil, err
+	}
 	if given {
 		if err := s.allow(ctx, c, initial); err != nil {
 			return nil, err
@@ -131,6 +136,20 @@ func (s *Service) Register(ctx context.Context, body []byte, token string) (*Reg
 		return nil, fmt.Errorf("register client: %w", err)
 	}
 	return made, nil
+}
+
+// allowed returns the scopes and those that more knows, sorted, each once.
+func allowed(ctx context.Context, scopes []string, more func(ctx context.Context) ([]string, error)) ([]string, error) {
+	all := slices.Clone(scopes)
+	if more != nil {
+		found, err := more(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // allow gives the client what its initial access token lets it ask for.
