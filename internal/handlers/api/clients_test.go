@@ -174,7 +174,8 @@ func TestGet_GivesNoSecret(t *testing.T) {
 	}
 	w.want(t, http.StatusCreated, "POST", "/resources", `{"id":"tools","resource":"https://tools.example/mcp"}`)
 	secrets = append(secrets, w.want(t, http.StatusCreated, "POST", "/registration-tokens", `{"name":"partner"}`).json(t)["token"].(string))
-	paths := strings.NewReplacer("{resource_id}", "tools", "{user_id}", userID, "{client_id}", "app", "{provider_id}", "corp", "{session_id}", sessionID, "{trace_id}", "trace")
+	w.want(t, http.StatusOK, "PUT", "/authorization-types/payment", `{"schema":{"type":"object"}}`)
+	paths := strings.NewReplacer("{name}", "payment", "{resource_id}", "tools", "{user_id}", userID, "{client_id}", "app", "{provider_id}", "corp", "{session_id}", sessionID, "{trace_id}", "trace")
 	n := 0
 	for path, item := range w.spec.Paths {
 		if item.Get == nil {

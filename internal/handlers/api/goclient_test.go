@@ -111,6 +111,15 @@ func TestGoClient_EveryOperation(t *testing.T) {
 	}
 	ok("DeleteClient", c.DeleteClient(ctx, stranger, apiclient.Change{Force: true}))
 
+	kind, err := c.ApplyAuthorizationType(ctx, "payment", api.AuthorizationTypeData{Title: "Pay", Schema: []byte(`{"additionalProperties":false}`)})
+	ok("ApplyAuthorizationType", err)
+	kinds, err := c.AuthorizationTypes(ctx)
+	ok("AuthorizationTypes", err)
+	if len(kinds.Items) != 1 || kinds.Items[0].Name != kind.Name || kinds.Items[0].Title != "Pay" {
+		t.Errorf("authorization types: made %+v, read %+v", kind, kinds)
+	}
+	ok("DeleteAuthorizationType", c.DeleteAuthorizationType(ctx, "payment"))
+
 	resource, err := c.CreateResource(ctx, api.NewResource{ID: "tools", ResourceData: api.ResourceData{Identifier: "https://tools.example/mcp", Scopes: []string{"tools.read"}}})
 	ok("CreateResource", err)
 	if _, err := c.CreateResource(ctx, api.NewResource{ID: "other", ResourceData: api.ResourceData{Identifier: "https://tools.example/mcp"}}); idp.KindOf(err) != idp.Conflict {

@@ -141,6 +141,9 @@ func consentFixtures() []Fixture {
 		{Name: "notes:write", Description: "Write notes in your name"},
 		{Name: "notes:read"},
 	}
+	detailed := plain
+	detailed.DetailDigest = "5e884898"
+	detailed.Details = []Detail{{Title: "Start a payment", Fields: []DetailField{{"amount › currency", "EUR"}, {"amount › value", "123.50"}, {"to", "Merchant <b>A</b>"}}}, {Title: "urn:example:account"}}
 	bad := plain
 	bad.Client, bad.RedirectHost, bad.Unverified = hostile(), "notes.example.com.evil-and-long.subdomain.example.net", true
 	bad.Account = Account{Name: "عائشة", Identifier: "aisha@example.com"}
@@ -155,6 +158,7 @@ func consentFixtures() []Fixture {
 		in(language.German, show("consent", plain)),
 		in(language.French, show("consent", plain)),
 		show("consent/own-scopes", own),
+		show("consent/details", detailed),
 		show("consent/hostile-application", bad),
 	}
 }
