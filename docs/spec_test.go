@@ -106,7 +106,7 @@ func named(cell string) []string {
 
 var (
 	wrapped   = regexp.MustCompile(`\n\s*//\s?`)
-	citation  = regexp.MustCompile(`(RFC \d+|OpenID Connect Core|OpenID Connect Discovery|RP-Initiated Logout|Back-Channel Logout|Front-Channel Logout|Session Management|Multiple Response Types|Form Post|Client Registration|Client ID Metadata Document|JARM|FAPI 2\.0 Message Signing|CIBA)((?:(?:,| and|)\s*§[\d.]*\d)+)`)
+	citation  = regexp.MustCompile(`(RFC \d+|OpenID Connect Core|OpenID Connect Discovery|RP-Initiated Logout|Back-Channel Logout|Front-Channel Logout|Session Management|Multiple Response Types|Form Post|Client Registration|Client ID Metadata Document|JARM|FAPI 2\.0 (?:Message Signing|Security Profile)|CIBA)((?:(?:,| and|)\s*§[\d.]*\d)+)`)
 	section   = regexp.MustCompile(`§[\d.]*\d`)
 	spellings = strings.NewReplacer("OIDC Core", "OpenID Connect Core", "OIDC Discovery", "OpenID Connect Discovery", "Connect Core 1.0", "Connect Core",
 		"Connect Discovery 1.0", "Connect Discovery", "Initiated Logout 1.0", "Initiated Logout",

@@ -76,7 +76,7 @@ func (k *Keys) all(ctx context.Context, c *idp.Client, newer bool) ([]jose.JSONW
 	return keys, nil
 }
 
-// find returns the keys of a client that fit, and asks its jwks_uri again before it says that there are none.
+// find returns the keys of a client that fit, and asks its jwks_uri again before it says that there are none (OpenID Connect Core §10.1.1).
 func (k *Keys) find(ctx context.Context, c *idp.Client, fits func(*jose.JSONWebKey) bool) ([]jose.JSONWebKey, error) {
 	for _, newer := range []bool{false, true} {
 		keys, err := k.all(ctx, c, newer)

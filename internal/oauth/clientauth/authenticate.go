@@ -74,7 +74,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 	if cred.method == idp.AuthNone { // RFC 8705 §2: the certificate is the proof, and the registration says of which kind
 		cred.method = certificateMethod(client)
 	}
-	// OpenID Connect Core §9, RFC 9700 §2.5: the methods that the client is registered for, and no others.
+	// RFC 6749 §2.3.2, OpenID Connect Core §9, RFC 9700 §2.5: the methods that the client is registered for, and no others.
 	if !slices.Contains(client.AuthMethods, cred.method) {
 		t.Fail(idp.Check{
 			Name: "client authentication method", Expected: strings.Join(client.AuthMethods, " or "), Received: cred.method,

@@ -61,7 +61,7 @@ func read(r *http.Request, form url.Values) (credentials, *Failure) {
 
 // readAssertion finds out who the assertion says it is from. Nothing of it is believed yet.
 func readAssertion(c credentials, form url.Values) (credentials, *Failure) {
-	// RFC 7521 §4.2: both parameters, and a type that is known; §4.2.1: else invalid_client.
+	// RFC 7521 §4.2: both parameters, and a type that is known; RFC 7521 §4.2.1: else invalid_client.
 	if form.Get("client_assertion_type") != assertionType {
 		return c, &Failure{"invalid_client", "The client_assertion_type is not " + assertionType + "."}
 	}
