@@ -39,13 +39,13 @@ type Config struct {
 	Issuer   string
 	Logger   *slog.Logger
 
-	Mode    Mode
-	Scopes  []string // that a client may ask for where no token says otherwise
-	Grants  []string // likewise
+	Mode   Mode
+	Scopes []string // that a client may ask for where no token says otherwise
+	Grants []string // likewise
 	// MoreScopes are those of the operator's protected resources, which a client may ask for as well as for Scopes; may be nil.
 	MoreScopes func(ctx context.Context) ([]string, error)
-	Most    int      // open registrations that nobody here has looked at
-	PerHour int      // registrations of one address
+	Most       int // open registrations that nobody here has looked at
+	PerHour    int // registrations of one address
 	// Statements verifies software statements; nil where no issuer of them is trusted.
 	Statements *Statements
 	// NeedStatement refuses registrations without one.
