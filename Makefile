@@ -25,7 +25,7 @@ test: prerequisites ## everything: SQLite, PostgreSQL, headless Chromium, the ot
 	scripts/with-postgres go run ./scripts/testall -count-file=.cache/count
 
 .PHONY: prerequisites
-prerequisites: ## find PostgreSQL, Chromium, Node.js and the Python libraries; install them as root on Debian
+prerequisites: ## find PostgreSQL, Chromium, Node.js, curl and the Python libraries; install them as root on Debian
 	@mkdir -p .cache
 	@scripts/prerequisites
 

@@ -6,8 +6,9 @@
 // told once and runs for every library; the browser in it follows redirects and forms from host to host as a person's does.
 //
 // What has no browser of its own is a program that talks with its test instead (node/flows.mjs, program_test.go): oauth4webapi with device
-// authorization, CIBA, token exchange, client credentials and pushed requests.
+// authorization, CIBA, token exchange, client credentials and pushed requests; and the client of the Model Context Protocol's SDK (node/tools.mjs). curl has
+// the applications that prove themselves by a certificate.
 //
-// It needs Node.js 20 with npm, and Debian's python3-authlib, python3-flask-dance and python3-social-auth-core for /usr/bin/python3
+// It needs Node.js 20 with npm, curl, and Debian's python3-authlib, python3-flask-dance and python3-social-auth-core for /usr/bin/python3
 // (or IDP_TEST_PYTHON). What is missing is a failure that says what to install.
 package clients

@@ -72,6 +72,16 @@ var nodeWithPackages = sync.OnceValues(func() (path, why string) {
 	return path, ""
 })
 
+// curlPath returns curl.
+func curlPath(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("curl")
+	if err != nil {
+		t.Fatalf("there is no curl (Debian: curl): %s", mend)
+	}
+	return path
+}
+
 // installed reports whether node_modules is what the lock file wants.
 func installed() bool {
 	want, err := os.Stat(filepath.Join("node", "package-lock.json"))

@@ -48,7 +48,7 @@ type Option func(*Server)
 // Issuer sets the issuer; PORT in it stands for the public port. The default is http://localhost:PORT.
 func Issuer(url string) Option { return func(s *Server) { s.Issuer = url } }
 
-// Set gives a setting by its environment variable.
+// Set gives a setting by its environment variable; :PORT in it stands for the public port.
 func Set(name, value string) Option { return func(s *Server) { s.set[name] = value } }
 
 // Seed replaces the text of seed.yaml.
@@ -138,6 +138,9 @@ func prepare(t testing.TB, options ...Option) *Server {
 
 	port, ops := freePort(t), freePort(t)
 	s.Issuer = strings.ReplaceAll(s.Issuer, "PORT", strconv.Itoa(port))
+	for name, value := range s.set {
+		s.set[name] = strings.ReplaceAll(value, ":PORT", ":"+strconv.Itoa(port))
+	}
 	s.Address = net.JoinHostPort("localhost", strconv.Itoa(port))
 	s.OpsURL = "http://" + net.JoinHostPort("localhost", strconv.Itoa(ops))
 	for name, value := range map[string]string{
