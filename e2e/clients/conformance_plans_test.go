@@ -89,10 +89,14 @@ func conformancePlans() []plan {
 			signing := maps.Clone(variant)
 			signing["fapi_request_method"], signing["fapi_response_mode"] = "signed_non_repudiation", "jarm"
 			list = append(list,
-				plan{file: "fapi2-security-" + short, name: "fapi2-security-profile-final-test-plan", variant: variant, fapi: true,
-					clients: []string{"fapi2-" + short + "-1", "fapi2-" + short + "-2"}},
-				plan{file: "fapi2-signing-" + short, name: "fapi2-message-signing-final-test-plan", variant: signing, fapi: true,
-					clients: []string{"fapi2-signing-" + short + "-1", "fapi2-signing-" + short + "-2"}})
+				plan{
+					file: "fapi2-security-" + short, name: "fapi2-security-profile-final-test-plan", variant: variant, fapi: true,
+					clients: []string{"fapi2-" + short + "-1", "fapi2-" + short + "-2"},
+				},
+				plan{
+					file: "fapi2-signing-" + short, name: "fapi2-message-signing-final-test-plan", variant: signing, fapi: true,
+					clients: []string{"fapi2-signing-" + short + "-1", "fapi2-signing-" + short + "-2"},
+				})
 		}
 	}
 	return list
@@ -186,7 +190,7 @@ func browserScript() []object {
 		{"match": testedURL + "/oauth2/authorize*", "tasks": []object{login, consent, verify}},
 		{"match": testedURL + "/oauth2/logout*", "tasks": []object{
 			optional("sign out", "/logout*", []any{"click", "id", "confirm-logout"}),
-			object{"task": "back at the suite", "optional": true, "match": "*/test/*/post_logout_redirect*"},
+			{"task": "back at the suite", "optional": true, "match": "*/test/*/post_logout_redirect*"},
 		}},
 	}
 }

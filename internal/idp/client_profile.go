@@ -55,19 +55,31 @@ var (
 // profileRules is the one table of what the profiles set and refuse: ApplyDefaults, Validate and `idp client check` go by it.
 func profileRules() []profileRule {
 	return []profileRule{
-		{"response_types", everyStrict, nil, func(c *Client) bool { return only(c.ResponseTypes, ResponseTypeCode) },
-			"the response type code alone: tokens do not travel through the browser (OAuth 2.1 §10.1, FAPI 2.0 §5.3.2.2)"},
-		{"grant_types", everyStrict, nil, func(c *Client) bool { return !slices.Contains(c.GrantTypes, GrantImplicit) },
-			"no implicit grant (OAuth 2.1 §10.1)"},
-		{"require_pkce", everyStrict, func(c *Client) { c.RequirePKCE = c.RequirePKCE || c.usesCode() }, func(c *Client) bool { return c.RequirePKCE || !c.usesCode() },
-			"PKCE in every request (OAuth 2.1 §4.1.1, FAPI 2.0 §5.3.2.2)"},
+		{
+			"response_types", everyStrict, nil, func(c *Client) bool { return only(c.ResponseTypes, ResponseTypeCode) },
+			"the response type code alone: tokens do not travel through the browser (OAuth 2.1 §10.1, FAPI 2.0 §5.3.2.2)",
+		},
+		{
+			"grant_types", everyStrict, nil, func(c *Client) bool { return !slices.Contains(c.GrantTypes, GrantImplicit) },
+			"no implicit grant (OAuth 2.1 §10.1)",
+		},
+		{
+			"require_pkce", everyStrict, func(c *Client) { c.RequirePKCE = c.RequirePKCE || c.usesCode() }, func(c *Client) bool { return c.RequirePKCE || !c.usesCode() },
+			"PKCE in every request (OAuth 2.1 §4.1.1, FAPI 2.0 §5.3.2.2)",
+		},
 		{"contract.refresh_mode", []string{ProfileOAuth21, ProfileMCP}, nil, func(c *Client) bool {
 			return !c.Public() || c.Contract.RefreshMode == RefreshRotate || c.DPoPBound || c.CertificateBound
 		}, "refresh tokens of a client without a credential that rotate or are bound to a key (OAuth 2.1 §4.3.1)"},
-		{"redirect_uris", []string{ProfileFAPI2}, nil, func(c *Client) bool { return allURIs(c.RedirectURIs, isHTTPS) },
-			"redirect URIs with https (FAPI 2.0 §5.3.2.2)"},
-		{"redirect_uris", onlyMCP, nil, func(c *Client) bool { return allURIs(c.RedirectURIs, isHTTPSOrLoopback) },
-			"redirect URIs with https, or on the loopback interface (MCP authorization, communication security)"},
+		{
+			"redirect_uris",
+			[]string{ProfileFAPI2},
+			nil, func(c *Client) bool { return allURIs(c.RedirectURIs, isHTTPS) },
+			"redirect URIs with https (FAPI 2.0 §5.3.2.2)",
+		},
+		{
+			"redirect_uris", onlyMCP, nil, func(c *Client) bool { return allURIs(c.RedirectURIs, isHTTPSOrLoopback) },
+			"redirect URIs with https, or on the loopback interface (MCP authorization, communication security)",
+		},
 
 		{"token_endpoint_auth_methods", onlyFAPI, func(c *Client) {
 			if c.AuthMethods == nil {
@@ -76,17 +88,23 @@ func profileRules() []profileRule {
 		}, func(c *Client) bool {
 			return len(c.AuthMethods) > 0 && only(c.AuthMethods, AuthPrivateKeyJWT, AuthTLSClient, AuthSelfSignedTLSClient)
 		}, "authentication by private_key_jwt, tls_client_auth or self_signed_tls_client_auth (FAPI 2.0 §5.3.2.1)"},
-		{"require_pushed_authorization_requests", onlyFAPI, func(c *Client) { c.RequirePushedRequests = true }, func(c *Client) bool { return c.RequirePushedRequests },
-			"pushed authorization requests (FAPI 2.0 §5.3.2.2)"},
-		{"dpop_bound_access_tokens", onlyFAPI, func(c *Client) { c.DPoPBound = c.DPoPBound || !c.CertificateBound }, func(c *Client) bool { return c.DPoPBound || c.CertificateBound },
-			"access tokens bound to a DPoP key or a certificate (FAPI 2.0 §5.3.2.1)"},
+		{
+			"require_pushed_authorization_requests", onlyFAPI, func(c *Client) { c.RequirePushedRequests = true }, func(c *Client) bool { return c.RequirePushedRequests },
+			"pushed authorization requests (FAPI 2.0 §5.3.2.2)",
+		},
+		{
+			"dpop_bound_access_tokens", onlyFAPI, func(c *Client) { c.DPoPBound = c.DPoPBound || !c.CertificateBound }, func(c *Client) bool { return c.DPoPBound || c.CertificateBound },
+			"access tokens bound to a DPoP key or a certificate (FAPI 2.0 §5.3.2.1)",
+		},
 		{"dpop_signing_algs", onlyFAPI, func(c *Client) {
 			if c.DPoPAlgs == nil {
 				c.DPoPAlgs = FAPIAlgs()
 			}
 		}, func(c *Client) bool { return len(c.DPoPAlgs) > 0 && only(c.DPoPAlgs, FAPIAlgs()...) }, fapiAlgs("DPoP proofs")},
-		{"client_assertion_audience", onlyFAPI, func(c *Client) { c.AssertionAudience = AudienceIssuer }, func(c *Client) bool { return c.AssertionAudience == AudienceIssuer },
-			"client assertions whose aud is the issuer, as a text (FAPI 2.0 §5.3.2.1)"},
+		{
+			"client_assertion_audience", onlyFAPI, func(c *Client) { c.AssertionAudience = AudienceIssuer }, func(c *Client) bool { return c.AssertionAudience == AudienceIssuer },
+			"client assertions whose aud is the issuer, as a text (FAPI 2.0 §5.3.2.1)",
+		},
 		{"token_endpoint_auth_signing_alg", onlyFAPI, nil, func(c *Client) bool { return fapiOrNone(c.AuthSigningAlg) }, fapiAlgs("client assertions")},
 		{"contract.id_token_alg", onlyFAPI, func(c *Client) { c.Contract.IDTokenAlg = fapiInsteadOf(c.Contract.IDTokenAlg) }, func(c *Client) bool { return fapiAlg(c.Contract.IDTokenAlg) }, fapiAlgs("ID tokens")},
 		{"contract.access_token_alg", onlyFAPI, func(c *Client) { c.Contract.AccessTokenAlg = fapiInsteadOf(c.Contract.AccessTokenAlg) }, func(c *Client) bool { return fapiAlg(c.Contract.AccessTokenAlg) }, fapiAlgs("access tokens")},
@@ -94,8 +112,10 @@ func profileRules() []profileRule {
 		{"introspection_signed_response_alg", onlyFAPI, func(c *Client) { c.IntrospectionSignedAlg = fapiInsteadOf(c.IntrospectionSignedAlg) }, func(c *Client) bool { return fapiAlg(c.IntrospectionSignedAlg) }, fapiAlgs("introspection answers")},
 		{"userinfo_signed_response_alg", onlyFAPI, nil, func(c *Client) bool { return fapiOrNone(c.UserInfoSignedAlg) }, fapiAlgs("UserInfo")},
 		{"request_object_signing_alg", onlyFAPI, nil, func(c *Client) bool { return fapiOrNone(c.RequestObjectSigningAlg) }, fapiAlgs("request objects")},
-		{"contract.refresh_mode", onlyFAPI, func(c *Client) { c.Contract.RefreshMode = RefreshStatic }, func(c *Client) bool { return c.Contract.RefreshMode == RefreshStatic },
-			"refresh tokens that do not rotate: they are bound to the client's key (FAPI 2.0 §5.3.2.1)"},
+		{
+			"contract.refresh_mode", onlyFAPI, func(c *Client) { c.Contract.RefreshMode = RefreshStatic }, func(c *Client) bool { return c.Contract.RefreshMode == RefreshStatic },
+			"refresh tokens that do not rotate: they are bound to the client's key (FAPI 2.0 §5.3.2.1)",
+		},
 		{"contract.code_ttl", onlyFAPI, nil, func(c *Client) bool { return c.Contract.CodeTTL <= 60 }, "codes that live a minute at most (FAPI 2.0 §5.3.2.1)"},
 
 		{"trusted", onlyMCP, nil, func(c *Client) bool { return !c.Trusted }, "consent: the application is nobody's own"},
