@@ -116,7 +116,7 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, address st
 	req.Header.Set("User-Agent", "idp")
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, withoutAddress(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.ContentLength > most {
@@ -130,6 +130,27 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, address st
 		return nil, fmt.Errorf("read %s: %w", req.URL.Host, ErrTooLarge)
 	}
 	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: read}, nil
+}
+
+// withoutAddress takes out of an error what the network around this server looks like: the address that a host's name means here, and who said so. Callers
+// tell errors to those who named the host.
+func withoutAddress(err error) error {
+	var of *url.Error
+	if !errors.As(err, &of) {
+		return err
+	}
+	told := *of
+	var dial *net.OpError
+	var lookup *net.DNSError
+	switch {
+	case errors.As(err, &lookup): // first: it stands in an OpError
+		plain := *lookup
+		plain.Server = ""
+		told.Err = &plain
+	case errors.As(err, &dial):
+		told.Err = dial.Err
+	}
+	return &told
 }
 
 // Check returns why an address may not be called, as far as its text says. Which machine its name leads to is seen when connecting.

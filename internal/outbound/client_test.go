@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -62,6 +63,24 @@ func TestGet_AddressesInsideAreRefusedUnlessTheyAreNamed(t *testing.T) { // SSRF
 		if !c.ok && calls.Load() != before {
 			t.Errorf("%v, %s: it was called", c.allow, c.address)
 		}
+	}
+}
+
+func TestGet_ErrorsDoNotSayWhatANameMeansInside(t *testing.T) { // the caller may tell them to whoever named the host
+	t.Parallel()
+	server := serve(t, func(http.ResponseWriter, *http.Request) {})
+	address := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	_, refused := open(t, server).Get(t.Context(), address, 100)
+	server.Close()
+	_, closed := open(t, server, "localhost").Get(t.Context(), address, 100)
+	_, unknown := open(t, server).Get(t.Context(), "https://nowhere.invalid/", 100)
+	for _, err := range []error{refused, closed, unknown} {
+		if text := fmt.Sprint(err); err == nil || strings.Contains(text, "127.0.0.1") || strings.Contains(text, "[::1]") || strings.Contains(text, ":53") {
+			t.Errorf("got %v, want it told without an address", err)
+		}
+	}
+	if !errors.Is(refused, ErrRefused) || errors.Is(closed, ErrRefused) {
+		t.Errorf("got %v and %v, want the first one refused", refused, closed)
 	}
 }
 
