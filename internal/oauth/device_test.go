@@ -214,3 +214,15 @@ func TestDevice_ParallelPollsGiveTokensOnce(t *testing.T) {
 		t.Errorf("got %d answers with tokens, want 1", won.Load())
 	}
 }
+
+// What was approved and not fetched ends with everything else of a person who signs out everywhere: the device may be a thief's, who only has to wait.
+func TestDevice_WhatWasApprovedEndsWithAllSessions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, television)
+	_, _, d := w.device(t, "scope", "openid offline_access")
+	w.decide(t, d["user_code"], true)
+	_, err := w.store.EndSessionsOf(t.Context(), w.user.ID, "", time.Now())
+	must(t, err)
+	status, _, a := w.poll(t, d["device_code"])
+	wantPoll(t, "after all sessions ended", status, a, "invalid_grant")
+}
