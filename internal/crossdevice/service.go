@@ -140,11 +140,11 @@ type Decision struct {
 	Digest  []byte // of the session's cookie
 }
 
-// Approve records that the person said yes, in one transaction with the consent itself and the event.
+// Approve records that the person said yes to p's scopes, which may be fewer than were asked for, in one transaction with the consent itself and the event.
 func (s *Service) Approve(ctx context.Context, p *idp.PendingAuthorization, by Decision) error {
 	now := time.Now().UTC()
 	err := s.Store.InTx(ctx, func(ctx context.Context) error {
-		if err := s.Store.ApprovePending(ctx, p.ID, by.Session, by.Digest, now); err != nil {
+		if err := s.Store.ApprovePending(ctx, p.ID, p.Scopes, by.Session, by.Digest, now); err != nil {
 			return err
 		}
 		// What people allowed is listed, and can be taken back, in one place.

@@ -73,15 +73,15 @@ func (s *Store) PendingByUserCode(ctx context.Context, userCode string, now time
 	return scanPending(s.db.QueryRow(ctx, `SELECT `+pendingCols+` FROM pending_authorizations WHERE user_code = $1 AND state = 'pending' AND expires_at > $2`, userCode, now))
 }
 
-// ApprovePending records that a person said yes, if they are still signed in, may sign in, and are the one who is asked, and nobody has
+// ApprovePending records that a person said yes to scopes, if they are still signed in, may sign in, and are the one who is asked, and nobody has
 // decided yet. idp.ErrNotFound if something does not hold.
-func (s *Store) ApprovePending(ctx context.Context, id string, by *idp.Session, digest []byte, now time.Time) error {
-	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', user_id = $2, session_id = $3, auth_time = $5, amr = $6, acr = $7,
+func (s *Store) ApprovePending(ctx context.Context, id string, scopes []string, by *idp.Session, digest []byte, now time.Time) error {
+	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', scopes = $9, user_id = $2, session_id = $3, auth_time = $5, amr = $6, acr = $7,
 			ping_at = CASE WHEN notify <> '' THEN $8 ELSE ping_at END
 		WHERE id = $1 AND state = 'pending' AND expires_at > $8 AND (user_id IS NULL OR user_id = $2)
 			AND EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $3 AND s.digest = $4 AND s.user_id = $2
 				AND s.idle_expires_at > $8 AND s.expires_at > $8 AND u.state = 'active')`,
-		id, by.UserID, by.ID, digest, by.AuthTime, words(by.AMR), by.ACR, now)
+		id, by.UserID, by.ID, digest, by.AuthTime, words(by.AMR), by.ACR, now, words(scopes))
 	return changedOne(n, err, idp.ErrNotFound)
 }
 

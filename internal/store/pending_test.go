@@ -101,21 +101,21 @@ func TestPending_IsDecidedOnceByWhoIsSignedIn(t *testing.T) {
 	p := w.pend(t, "code")
 	stranger := *w.session
 	stranger.ID = idp.NewID()
-	wantKind(t, "no such session", w.ApprovePending(ctx, p.ID, &stranger, []byte("cookie"), w.now), idp.NotFound)
-	wantKind(t, "another cookie", w.ApprovePending(ctx, p.ID, w.session, []byte("guess"), w.now), idp.NotFound)
-	wantKind(t, "session over", w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.session.IdleExpiresAt), idp.NotFound)
-	wantKind(t, "expired", w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), p.ExpiresAt), idp.NotFound)
+	wantKind(t, "no such session", w.ApprovePending(ctx, p.ID, p.Scopes, &stranger, []byte("cookie"), w.now), idp.NotFound)
+	wantKind(t, "another cookie", w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("guess"), w.now), idp.NotFound)
+	wantKind(t, "session over", w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), w.session.IdleExpiresAt), idp.NotFound)
+	wantKind(t, "expired", w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), p.ExpiresAt), idp.NotFound)
 	_, err := w.RedeemPending(ctx, w.redemption(p), w.now)
 	wantKind(t, "redeemed before anybody said yes", err, idp.NotFound)
-	must(t, w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now))
-	wantKind(t, "a second yes", w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now), idp.NotFound)
+	must(t, w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), w.now))
+	wantKind(t, "a second yes", w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), w.now), idp.NotFound)
 	wantKind(t, "a no after the yes", w.DenyPending(ctx, p.ID, w.user.ID, w.now), idp.NotFound)
 	_, err = w.Pending(ctx, p.ID, w.now)
 	wantKind(t, "decided", err, idp.NotFound)
 
 	no := w.pend(t, "other")
 	must(t, w.DenyPending(ctx, no.ID, w.user.ID, w.now))
-	wantKind(t, "a yes after the no", w.ApprovePending(ctx, no.ID, w.session, []byte("cookie"), w.now), idp.NotFound)
+	wantKind(t, "a yes after the no", w.ApprovePending(ctx, no.ID, no.Scopes, w.session, []byte("cookie"), w.now), idp.NotFound)
 	if got, err := w.PollPending(ctx, no.Kind, no.ID, []byte("device"), "tv", w.now); err != nil || got.State != idp.PendingDenied {
 		t.Errorf("poll after the no: got %+v, %v", got, err)
 	}
@@ -123,8 +123,20 @@ func TestPending_IsDecidedOnceByWhoIsSignedIn(t *testing.T) {
 	// Only who is asked may answer.
 	asked := &idp.PendingAuthorization{ID: idp.NewID(), Kind: idp.PendingBackchannel, ClientID: "bank", UserID: w.other(t).ID, CreatedAt: w.now, ExpiresAt: w.now.Add(time.Minute)}
 	must(t, w.CreatePending(ctx, asked, store.PendingKeys{Digest: []byte("d")}, store.PendingBounds{}))
-	wantKind(t, "somebody else's yes", w.ApprovePending(ctx, asked.ID, w.session, []byte("cookie"), w.now), idp.NotFound)
+	wantKind(t, "somebody else's yes", w.ApprovePending(ctx, asked.ID, asked.Scopes, w.session, []byte("cookie"), w.now), idp.NotFound)
 	wantKind(t, "somebody else's no", w.DenyPending(ctx, asked.ID, w.user.ID, w.now), idp.NotFound)
+}
+
+// The tokens are for what the person read, whatever the client may ask for by the time that it fetches them.
+func TestPending_GivesTheScopesThatWereAllowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.pend(t, "code")
+	must(t, w.ApprovePending(t.Context(), p.ID, p.Scopes[:1], w.session, []byte("cookie"), w.now))
+	got, err := w.RedeemPending(t.Context(), w.redemption(p), w.now)
+	if len(p.Scopes) < 2 || err != nil || len(got.Scopes) != 1 || got.Scopes[0] != p.Scopes[0] {
+		t.Errorf("got %+v, %v, want %v alone of %v", got, err, p.Scopes[:1], p.Scopes)
+	}
 }
 
 // other makes a second user.
@@ -140,7 +152,7 @@ func TestPending_RedeemedGivesTheAuthorization(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	p := w.pend(t, "code")
-	must(t, w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now))
+	must(t, w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), w.now))
 	for name, change := range map[string]func(*store.PendingRedemption){
 		"another client": func(r *store.PendingRedemption) { r.ClientID = "other" },
 		"another code":   func(r *store.PendingRedemption) { r.Digest = []byte("guess") },
@@ -184,7 +196,7 @@ func TestPending_AuthorizationOutlivesIt(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	p := w.pend(t, "code")
-	must(t, w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now))
+	must(t, w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), w.now))
 	r := w.redemption(p)
 	r.Refreshable, r.RefreshDigest, r.Expires = false, nil, w.now.Add(time.Second)
 	v, err := w.RedeemPending(ctx, r, w.now)
@@ -211,7 +223,7 @@ func TestPending_EndsWithGrantClientAndUser(t *testing.T) {
 		"client": func() error { return w.RevokeClient(ctx, "tv", w.now) },
 	} {
 		p := w.pend(t, name)
-		must(t, w.ApprovePending(ctx, p.ID, w.session, []byte("cookie"), w.now))
+		must(t, w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), w.now))
 		must(t, end())
 		_, err := w.RedeemPending(ctx, w.redemption(p), w.now)
 		wantKind(t, name, err, idp.NotFound)
@@ -247,7 +259,7 @@ func TestPending_TenThousandRedemptionsOneWins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := w.pend(t, "code")
-	must(t, w.ApprovePending(t.Context(), p.ID, w.session, []byte("cookie"), w.now))
+	must(t, w.ApprovePending(t.Context(), p.ID, p.Scopes, w.session, []byte("cookie"), w.now))
 	var won, lost atomic.Int64
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 64)
@@ -290,9 +302,9 @@ func TestPings_AreClaimedByOneAndEnd(t *testing.T) {
 	if list, err := w.ClaimPings(ctx, 10, w.now.Add(time.Minute), w.now); err != nil || len(list) != 0 {
 		t.Errorf("before anybody decided: got %v, %v, want none", list, err)
 	}
-	must(t, w.ApprovePending(ctx, yes.ID, w.session, []byte("cookie"), w.now))
+	must(t, w.ApprovePending(ctx, yes.ID, yes.Scopes, w.session, []byte("cookie"), w.now))
 	must(t, w.DenyPending(ctx, no.ID, w.user.ID, w.now))
-	must(t, w.ApprovePending(ctx, silent.ID, w.session, []byte("cookie"), w.now))
+	must(t, w.ApprovePending(ctx, silent.ID, silent.Scopes, w.session, []byte("cookie"), w.now))
 	var claimed atomic.Int64
 	var wg sync.WaitGroup
 	for range 8 {

@@ -134,7 +134,7 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_, _ = s.Pending(ctx, "p77", now.Add(-time.Second))
 	_, _ = s.PendingByUserCode(ctx, "uc77", now.Add(-time.Second))
 	_, _ = s.PollPending(ctx, idp.PendingDevice, "p77", d, "app77", now)
-	_ = s.ApprovePending(ctx, "p77", session, d, now.Add(-time.Second))
+	_ = s.ApprovePending(ctx, "p77", []string{"openid"}, session, d, now.Add(-time.Second))
 	_ = s.DenyPending(ctx, "p78", "u77", now.Add(-time.Second))
 	_, _ = s.RedeemPending(ctx, store.PendingRedemption{ID: "p77", Kind: idp.PendingDevice, Digest: d, ClientID: "app77", Expires: later}, now.Add(-time.Second))
 	_, _ = s.WhyNotRedeemed(ctx, "p77")

@@ -102,6 +102,7 @@ func (p *Pages) approvals(w http.ResponseWriter, r *http.Request) error {
 		if reason := tooOld(client, q, c); reason != "" {
 			return p.askToSignIn(w, r, v, client.ID, reason)
 		}
+		q.Scopes = pendingScopes(client, q) // no more than was read, whatever the client may ask for a moment later
 		err = p.decide(r.Context(), q, c, action)
 	}
 	switch {

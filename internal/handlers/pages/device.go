@@ -230,6 +230,7 @@ func (p *Pages) deviceConfirm(w http.ResponseWriter, r *http.Request) error {
 		p.redirect(w, p.deviceURL(d.visit))
 		return nil
 	}
+	d.request.Scopes = pendingScopes(d.client, d.request) // no more than was read, whatever the client may ask for a moment later
 	by := crossdevice.Decision{Session: d.signedIn.Session, Digest: d.signedIn.Digest}
 	err = p.Store.InTx(r.Context(), func(ctx context.Context) error {
 		if err := p.Interactions.Consume(ctx, d.interaction.ID); err != nil {
