@@ -125,6 +125,10 @@ func TestExchange_EachConditionAloneRefuses(t *testing.T) {
 	stranger := exchanging(t, func(api *idp.Client) { api.Audience = []string{"https://another.example"} })
 	stranger.trade(t, "", stranger.tokens(t)["access_token"].(string)).want(t, "a token for another API", 400, "invalid_request")
 	w.prove(t, "", "grant_type", idp.GrantTokenExchange, "subject_token", subject, "subject_token_type", grant.TypeAccessToken).want(t, "a client without the grant", 400, "unauthorized_client")
+	w.change(t, func(c *idp.Client) { c.Disabled = true })
+	w.trade(t, "", subject).want(t, "a token of a client that is switched off", 400, "invalid_request")
+	w.change(t, func(c *idp.Client) { c.Disabled = false })
+	w.trade(t, "", subject).want(t, "and on again", 200, "")
 	must(t, w.store.SetUserState(t.Context(), w.user.ID, idp.UserDisabled, time.Now()))
 	w.trade(t, "", subject).want(t, "a disabled person", 400, "invalid_request")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"idp/internal/directory"
 	"idp/internal/idp"
 	"idp/internal/oauth/mint"
 	"idp/internal/store"
@@ -26,8 +27,9 @@ const actorsMost = 5 // of a chain
 // it says less than what it was made of: fewer scopes, no longer life, audiences that the client's policy names. It belongs to
 // the same authorization, and ends with it.
 type Exchange struct {
-	Store  *store.Store
-	Minter *mint.Minter
+	Store   *store.Store
+	Minter  *mint.Minter
+	Clients *directory.Clients
 }
 
 var _ fosite.TokenEndpointHandler = (*Exchange)(nil)
@@ -104,6 +106,12 @@ func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string
 	meant := slices.ContainsFunc(append([]string{s.Client.ID}, s.Client.Audience...), func(aud string) bool { return aud != g.Minter.Issuer && t.HasAudience(aud) })
 	if !meant && t.ClientID != s.Client.ID {
 		return nil, nil, fault("a token whose aud names the client, or one of its audiences", "`idp client update "+s.Client.ID+" --audience …` with what the token's aud says, if the API is this client.")
+	}
+	// As at UserInfo and introspection: the tokens of a client that is switched off are no longer good.
+	if _, err := g.Clients.Get(ctx, t.ClientID); errors.Is(err, idp.ErrNotFound) {
+		return nil, nil, fault("a token of a client that is registered and not switched off", "")
+	} else if err != nil {
+		return nil, nil, err
 	}
 	id := t.AuthorizationID()
 	if id == "" {
