@@ -3,6 +3,7 @@ package protocol
 // RFC 8705 §2 and §5, RFC 9440: clients with certificates, on TLS that this server ends and through a proxy's header. And TLS itself.
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -107,8 +108,10 @@ func (s *site) over(t *testing.T, a *authority, cert *tls.Certificate) *site {
 	if cert != nil {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
 	}
-	dial := func(n, address string) (net.Conn, error) { return net.Dial(n, s.Address) } // every name is this machine
-	transport := &http.Transport{Dial: dial, TLSClientConfig: config, ForceAttemptHTTP2: true}
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) { // every name is this machine
+		return new(net.Dialer).DialContext(ctx, network, s.Address)
+	}
+	transport := &http.Transport{DialContext: dial, TLSClientConfig: config, ForceAttemptHTTP2: true}
 	return newSite(t, s.Server, transport)
 }
 
@@ -133,7 +136,7 @@ func secured(t *testing.T, a *authority, folder string, options ...server.Option
 	return (&site{Server: s}).over(t, a, nil)
 }
 
-func TestMTLS_BothMethodsOnOurOwnTLS(t *testing.T) { // protocol.md §3.4; RFC 8705 §2.1, §2.2
+func TestMTLS_BothMethodsOnOurOwnTLS(t *testing.T) { // protocol.md §3.4; RFC 8705 §2.1, §2.2; protocol.md §3.7
 	t.Parallel()
 	a, folder := newAuthority(t), t.TempDir()
 	subject := pkix.Name{CommonName: "app, one", Organization: []string{"Example"}, Country: []string{"DE"}}
@@ -243,7 +246,7 @@ func TestMTLS_HeaderCountsFromTrustedProxiesOnly(t *testing.T) { // RFC 9440 §2
 	off.mine(t, as(sequence(self))).wantError(http.StatusUnauthorized, "invalid_client")
 }
 
-func TestTLS_VersionsAndSuites(t *testing.T) { // RFC 9325 §3.1.1, §4.2; FAPI 2.0 Security Profile §5.2.1
+func TestTLS_VersionsAndSuites(t *testing.T) { // RFC 9325 §3.1.1, §4.2; FAPI 2.0 Security Profile §5.2.1; protocol.md §3.7
 	t.Parallel()
 	a, folder := newAuthority(t), t.TempDir()
 	s := secured(t, a, folder)
