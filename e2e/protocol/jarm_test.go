@@ -37,7 +37,7 @@ func (p *page) unsigned(carrier, alg string) url.Values {
 	return inner
 }
 
-func TestJARM_EachModeCarriesAJWT(t *testing.T) { // JARM §2.1, §2.2, §2.3: jwt is query.jwt for a code and fragment.jwt for tokens
+func TestJARM_EachModeCarriesAJWT(t *testing.T) { // JARM §2.1, §2.2, §2.3: jwt is query.jwt for a code and fragment.jwt for tokens; protocol.md §3.8
 	t.Parallel()
 	s := shared(t)
 	b := s.frontBrowser(t)
@@ -64,7 +64,7 @@ func TestJARM_EachModeCarriesAJWT(t *testing.T) { // JARM §2.1, §2.2, §2.3: j
 	}
 }
 
-func TestJARM_ErrorsAreSignedToo(t *testing.T) { // JARM §2.1: an error is an answer
+func TestJARM_ErrorsAreSignedToo(t *testing.T) { // JARM §2.1: an error is an answer; protocol.md §3.8
 	t.Parallel()
 	s := shared(t)
 	b := s.frontBrowser(t)
@@ -84,7 +84,7 @@ func TestJARM_ErrorsAreSignedToo(t *testing.T) { // JARM §2.1: an error is an a
 	}
 }
 
-func TestJARM_ClientMayTakeNothingElse(t *testing.T) { // JARM §3; response_modes of the registration
+func TestJARM_ClientMayTakeNothingElse(t *testing.T) { // JARM §3; response_modes of the registration; protocol.md §3.8
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)

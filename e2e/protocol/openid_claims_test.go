@@ -9,7 +9,7 @@ import (
 	"idp/e2e/server"
 )
 
-func TestClaimsParameter_ReleasesWhatIsNamed(t *testing.T) { // OpenID Connect Core §5.5
+func TestClaimsParameter_ReleasesWhatIsNamed(t *testing.T) { // OpenID Connect Core §5.5; protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
 	in := s.signInAs(t, server.Person("alice"), server.Trusted())
@@ -42,7 +42,7 @@ func TestClaimsParameter_ReleasesWhatIsNamed(t *testing.T) { // OpenID Connect C
 	}
 }
 
-func TestClaimsParameter_NeedsConsent(t *testing.T) { // OpenID Connect Core §5.5: asked one by one, they need the consent that their scope needs
+func TestClaimsParameter_NeedsConsent(t *testing.T) { // OpenID Connect Core §5.5: asked one by one, they need the consent that their scope needs; protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
@@ -66,7 +66,7 @@ func TestClaimsParameter_NeedsConsent(t *testing.T) { // OpenID Connect Core §5
 	}
 }
 
-func TestClaimsParameter_SubIsThePersonOrNobody(t *testing.T) { // OpenID Connect Core §5.5.1
+func TestClaimsParameter_SubIsThePersonOrNobody(t *testing.T) { // OpenID Connect Core §5.5.1; protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
@@ -89,7 +89,7 @@ func TestClaimsParameter_EssentialACR(t *testing.T) { // OpenID Connect Core §5
 	s.browser(t).az(server.Trusted(), "claims", `{"id_token":{"acr":{"essential":true,"value":"urn:example:gold"}}}`).login(u).wantErr("unmet_authentication_requirements")
 }
 
-func TestClaimsParameter_HostileOnesAreRefused(t *testing.T) { // OpenID Connect Core §5.5; bounded before anything is parsed
+func TestClaimsParameter_HostileOnesAreRefused(t *testing.T) { // OpenID Connect Core §5.5; bounded before anything is parsed; protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
 	for name, text := range map[string]string{

@@ -141,7 +141,7 @@ func TestClientAssertion_SignsAtEveryEndpoint(t *testing.T) { // protocol.md §3
 	}
 }
 
-func TestClientAssertion_Forgeries(t *testing.T) { // SEC-17; RFC 7523 §3; RFC 8725 §3
+func TestClientAssertion_Forgeries(t *testing.T) { // SEC-17; RFC 7523 §3; RFC 8725 §3; protocol.md §3.7
 	t.Parallel()
 	key, other := newSigner(t, "k"), newSigner(t, "k")
 	s := start(t, server.Seed("clients:\n"+machine("keyed", "private_key_jwt", "jwks: "+jwks(t, key))+machine("other", "private_key_jwt", "jwks: "+jwks(t, other))+
@@ -237,7 +237,7 @@ func TestClientAssertion_Forgeries(t *testing.T) { // SEC-17; RFC 7523 §3; RFC 
 	s.mine(t, asserted(string(key.sign(t, s.claims("keyed"))))).want(http.StatusOK)
 }
 
-func TestClientAssertion_IsUsedOnceAcrossReplicas(t *testing.T) { // RFC 7523 §3 (7), OpenID Connect Core §9: replay
+func TestClientAssertion_IsUsedOnceAcrossReplicas(t *testing.T) { // RFC 7523 §3 (7), OpenID Connect Core §9: replay; protocol.md §3.7
 	t.Parallel()
 	key := newSigner(t, "")
 	all := server.Replicas(t, 2, server.Seed("clients:\n"+machine("keyed", "private_key_jwt", "jwks: "+jwks(t, key))+machine("other", "private_key_jwt", "jwks: "+jwks(t, key))))
@@ -266,7 +266,7 @@ func TestClientAssertion_IsUsedOnceAcrossReplicas(t *testing.T) { // RFC 7523 §
 	s.mine(t, asserted(key.sign(t, s.claims("other", "jti", "one")))).want(http.StatusOK)                                  // each client has its own
 }
 
-func TestClientAssertion_IssuerAloneWhereTheClientSaysSo(t *testing.T) { // FAPI 2.0 Security Profile §5.3.2.1
+func TestClientAssertion_IssuerAloneWhereTheClientSaysSo(t *testing.T) { // FAPI 2.0 Security Profile §5.3.2.1; protocol.md §3.7
 	t.Parallel()
 	key := newSigner(t, "")
 	s := start(t, server.Seed("clients:\n"+machine("strict", "private_key_jwt", "client_assertion_audience: issuer", "jwks: "+jwks(t, key))))

@@ -243,7 +243,7 @@ func TestRequestObject_IsRefusedForOneFaultAtATime(t *testing.T) { // RFC 9101 �
 	in.b.byValue(c, es256(t, in.b.object(c, members{"aud": []string{"https://other.example", s.Issuer}}))).wantCode()
 }
 
-func TestRequestObject_OnlyOfClientsThatAreRegisteredForIt(t *testing.T) { // OpenID Connect Core §6.1, RFC 9101 §10.1
+func TestRequestObject_OnlyOfClientsThatAreRegisteredForIt(t *testing.T) { // OpenID Connect Core §6.1, RFC 9101 §10.1; protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())

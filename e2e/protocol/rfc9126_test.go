@@ -45,7 +45,7 @@ func (p *page) wantDead() {
 	}
 }
 
-func TestPAR_PushThenSignIn(t *testing.T) { // RFC 9126 §2.2, §4
+func TestPAR_PushThenSignIn(t *testing.T) { // RFC 9126 §2.2, §4; protocol.md §3.7
 	t.Parallel()
 	s := shared(t)
 	for _, c := range []server.Client{server.Pushed(), server.PKCE(), server.Native(), server.Web()} {
@@ -69,7 +69,7 @@ func TestPAR_PushThenSignIn(t *testing.T) { // RFC 9126 §2.2, §4
 	}
 }
 
-func TestPAR_NothingBesideTheRequestURICounts(t *testing.T) { // RFC 9126 §4, RFC 9101 §5, fosite D6
+func TestPAR_NothingBesideTheRequestURICounts(t *testing.T) { // RFC 9126 §4, RFC 9101 §5, fosite D6; protocol.md §3.7
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)
@@ -85,7 +85,7 @@ func TestPAR_NothingBesideTheRequestURICounts(t *testing.T) { // RFC 9126 §4, R
 	}
 }
 
-func TestPAR_RequestURIMayBeOpenedAgainUntilItIsAnswered(t *testing.T) { // RFC 9126 §7.3, protocol.md §3.8
+func TestPAR_RequestURIMayBeOpenedAgainUntilItIsAnswered(t *testing.T) { // RFC 9126 §7.3, protocol.md §3.8; protocol.md §3.7
 	t.Parallel()
 	s := shared(t)
 	b := s.browser(t)
@@ -97,7 +97,7 @@ func TestPAR_RequestURIMayBeOpenedAgainUntilItIsAnswered(t *testing.T) { // RFC 
 	s.browser(t).open(at).wantDead()
 }
 
-func TestPAR_RequestURIIsSingleUse(t *testing.T) { // RFC 9126 §7.3
+func TestPAR_RequestURIIsSingleUse(t *testing.T) { // RFC 9126 §7.3; protocol.md §3.7
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
@@ -128,7 +128,7 @@ func TestPAR_RequestURIIsSingleUse(t *testing.T) { // RFC 9126 §7.3
 	}
 }
 
-func TestPAR_RequestURIBelongsToItsClient(t *testing.T) { // RFC 9126 §2.2, §7.3
+func TestPAR_RequestURIBelongsToItsClient(t *testing.T) { // RFC 9126 §2.2, §7.3; protocol.md §3.7
 	t.Parallel()
 	s := shared(t)
 	b := s.browser(t)
@@ -220,7 +220,7 @@ func TestPAR_ChecksWhatTheAuthorizationEndpointChecks(t *testing.T) { // RFC 912
 	})
 }
 
-func TestPAR_MayBeRequired(t *testing.T) { // RFC 9126 §5, §6
+func TestPAR_MayBeRequired(t *testing.T) { // RFC 9126 §5, §6; protocol.md §3.7
 	t.Parallel()
 	s := shared(t)
 	s.browser(t).az(server.Pushed()).wantErr("invalid_request")

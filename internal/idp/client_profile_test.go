@@ -9,7 +9,7 @@ import (
 )
 
 // A client of a profile that says no more than it must is a good registration: the profile sets the rest.
-func TestClientProfile_SetsWhatItCan(t *testing.T) { // FAPI 2.0 Security Profile §5.3.2, OAuth 2.1 §10
+func TestClientProfile_SetsWhatItCan(t *testing.T) { // FAPI 2.0 Security Profile §5.3.2, OAuth 2.1 §10; protocol.md §3.7
 	t.Parallel()
 	keys := json.RawMessage(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"k","alg":"ES256"}]}`)
 	for _, profile := range SupportedProfiles() {
