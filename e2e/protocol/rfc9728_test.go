@@ -15,7 +15,7 @@ import (
 func TestResource_MetadataIsPublished(t *testing.T) { // RFC 9728 §2, §3, §4
 	t.Parallel()
 	h := newHomepage(t)
-	s := start(t, h.options("open")...)
+	s := start(t, h.options("open", server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"))...)
 	own := s.Issuer + "/tools/mcp"
 	s.Run(t, "resource", "create", "calendar", "--identifier", "https://calendar.example/mcp", "--name", "Calendar", "--scope", "calendar.read,calendar.write")
 	s.Run(t, "resource", "create", "tools", "--identifier", own)
@@ -60,6 +60,9 @@ func TestResource_MetadataIsPublished(t *testing.T) { // RFC 9728 §2, §3, §4
 	}
 	s.browser(t).az(c, append(pairs, "scope", "calendar.read", "resource", "https://other.example/mcp")...).wantErr("invalid_target")
 	s.browser(t).az(server.Client{ID: c.ID, Redirect: c.Redirect}, append(pairs, "scope", "calendar.delete")...).wantErr("invalid_scope")
+	if got := s.register(t, webApp().and(doc{"scope": "calendar.read calendar.delete"})).str("scope"); got != "calendar.read" {
+		t.Errorf("an application that registers itself gets the scope %q, want calendar.read", got)
+	}
 	s.Run(t, "resource", "delete", "calendar", "--yes")
 	eventually(t, 5*time.Second, "a removed one is gone", func() bool {
 		return s.get(t, s.Issuer+"/.well-known/oauth-protected-resource/calendar").status == http.StatusNotFound
