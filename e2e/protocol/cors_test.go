@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"idp/e2e/server"
 )
@@ -46,13 +47,49 @@ func TestCORS_Preflight(t *testing.T) { // FL-20
 			}
 		}
 	}
-	for _, at := range []string{s.Issuer + "/.well-known/openid-configuration", s.endpoint(t, "jwks_uri")} {
-		req := newRequest(t, http.MethodGet, at, nil)
-		req.Header.Set("Origin", "https://spa.example")
-		if got := s.call(t, req).header.Get("Access-Control-Allow-Origin"); got != "*" && got != "https://spa.example" {
-			t.Errorf("%s: Access-Control-Allow-Origin %q, want the registered origin let in", at, got)
+}
+
+// Who is not registered yet must be able to find out how to register, from a page in a browser: nothing of this knows a cookie.
+func TestCORS_DiscoveryAndRegistrationAreForEverybody(t *testing.T) {
+	t.Parallel()
+	s := start(t, server.Set("IDP_MCP", "true"), server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"))
+	s.Run(t, "resource", "create", "tools", "--identifier", "https://tools.example/mcp")
+	metadata := s.Issuer + "/.well-known/oauth-protected-resource/tools"
+	eventually(t, 5*time.Second, "the resource has metadata", func() bool { return s.get(t, metadata).status == http.StatusOK })
+	for at, method := range map[string]string{
+		s.Issuer + "/.well-known/openid-configuration": "GET", s.Issuer + "/.well-known/oauth-authorization-server": "GET",
+		s.endpoint(t, "jwks_uri"): "GET", metadata: "GET", s.endpoint(t, "registration_endpoint"): "POST",
+	} {
+		for _, origin := range []string{"https://stranger.example", "null", ""} {
+			a := preflight(t, s, at, origin, method)
+			for name, want := range map[string]string{"Origin": "*", "Methods": method, "Headers": "MCP-Protocol-Version"} {
+				if got := a.header.Get("Access-Control-Allow-" + name); a.status != http.StatusNoContent || !strings.Contains(got, want) {
+					t.Errorf("preflight of %s from %q: %d, Access-Control-Allow-%s %q, want %s in it", at, origin, a.status, name, got, want)
+				}
+			}
+			req := newRequest(t, method, at, nil)
+			if method == http.MethodPost { // an error can be read as well
+				req.Header.Set("Content-Type", "application/json")
+			}
+			if origin != "" {
+				req.Header.Set("Origin", origin)
+			}
+			// Without an Origin too: a cache may hand that answer to a script.
+			a = s.call(t, req)
+			if got := a.header.Get("Access-Control-Allow-Origin"); got != "*" || a.header.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%s %s from %q: Access-Control-Allow-Origin %q, want everybody without cookies", method, at, origin, got)
+			}
 		}
 	}
+	if got := preflight(t, s, s.endpoint(t, "token_endpoint"), "https://stranger.example", "POST").header.Get("Access-Control-Allow-Origin"); got != "" {
+		t.Errorf("token endpoint: Access-Control-Allow-Origin %q, want none for a stranger", got)
+	}
+	// A registration brings the origin of its redirect URI along, and the tokens with it.
+	a := s.register(t, doc{"redirect_uris": []string{"https://stranger.example/cb"}, "token_endpoint_auth_method": "none"})
+	a.want(http.StatusCreated)
+	eventually(t, 5*time.Second, "the token endpoint lets the origin in", func() bool {
+		return preflight(t, s, s.endpoint(t, "token_endpoint"), "https://stranger.example", "POST").header.Get("Access-Control-Allow-Origin") == "https://stranger.example"
+	})
 }
 
 func TestCORS_NeverWithCookiesNorOnPages(t *testing.T) { // FL-20, SEC-2

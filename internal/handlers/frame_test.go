@@ -153,7 +153,7 @@ func TestFrame_ProgramsGetNoCookies(t *testing.T) { // FL-19
 func TestCORS_ForOriginsOfRegisteredClients(t *testing.T) { // FL-20
 	t.Parallel()
 	s := newSite(t)
-	for _, path := range []string{"/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/.well-known/openid-configuration", "/.well-known/jwks.json"} {
+	for _, path := range []string{"/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke"} {
 		for origin, want := range map[string]string{"https://app.example": "https://app.example", "https://evil.example": "", "null": "", "https://app.example.evil.example": ""} {
 			b := s.browser()
 			b.header.Set("Origin", origin)

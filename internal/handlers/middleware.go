@@ -17,7 +17,7 @@ import (
 // ServeHTTP is what every request goes through: who sends it, a deadline, its handler, one line in the log.
 func (f *frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	if p, ok := f.prepared[r.URL.Path]; ok && r.Method == http.MethodGet && r.Header["Origin"] == nil {
+	if p, ok := f.prepared[r.URL.Path]; ok && r.Method == http.MethodGet {
 		f.servePrepared(w, r, p, started)
 		return
 	}
@@ -95,7 +95,7 @@ func (f *frame) around(m mounted) http.Handler {
 				return
 			}
 		case programs:
-			if m.cors && f.preflight(w, r) {
+			if m.public && open(w, r) || m.cors && f.preflight(w, r) {
 				return
 			}
 		}

@@ -24,6 +24,7 @@ type mounted struct {
 	pattern string
 	to      audience
 	cors    bool
+	public  bool
 	handler http.Handler
 }
 
@@ -34,7 +35,7 @@ func (f *frame) table() []mounted {
 		table = append(table, mounted{pattern: pattern, to: to, handler: h})
 	}
 	for _, r := range f.Protocol {
-		table = append(table, mounted{pattern: r.Pattern, to: programs, cors: r.CORS, handler: r.Handler})
+		table = append(table, mounted{pattern: r.Pattern, to: programs, cors: r.CORS, public: r.Public, handler: r.Handler})
 	}
 	for pattern, h := range f.pages() {
 		add(people, pattern, h)

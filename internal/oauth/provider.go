@@ -196,6 +196,7 @@ type Route struct {
 	Pattern string // of http.ServeMux, without method: wrong methods are answered here
 	Handler http.HandlerFunc
 	CORS    bool // browser applications of registered clients call it (FL-20); never the authorization endpoint (RFC 9700 §2.6)
+	Public  bool // those of everybody do: to discover this server (RFC 8414 §3, RFC 9728 §3) and to register (RFC 7591 §3)
 	// Prepared answers everybody with the same bytes, and touches nothing: relying parties ask for them all day.
 	Prepared bool
 }
@@ -214,18 +215,18 @@ func (p *Provider) Routes() []Route {
 		{Pattern: p.base + pathIntrospect, Handler: p.Introspect},
 		{Pattern: p.base + pathRevoke, Handler: p.Revoke, CORS: true},
 		{Pattern: p.base + pathLogout, Handler: p.Logout},
-		{Pattern: p.base + pathJWKS, Handler: p.JWKS, CORS: true, Prepared: true},
+		{Pattern: p.base + pathJWKS, Handler: p.JWKS, Public: true, Prepared: true},
 	}
 	if p.Registration != nil {
 		routes = append(
 			routes,
-			Route{Pattern: p.base + pathRegister, Handler: p.Register, CORS: true},
+			Route{Pattern: p.base + pathRegister, Handler: p.Register, Public: true},
 			Route{Pattern: p.base + pathRegister + "/{client_id}", Handler: p.ManageRegistration, CORS: true},
 		)
 	}
 	if p.Resources != nil {
 		for _, base := range slices.Compact([]string{"", p.base}) {
-			routes = append(routes, Route{Pattern: base + idp.WellKnownResource + "/", Handler: p.ResourceMetadata, CORS: true})
+			routes = append(routes, Route{Pattern: base + idp.WellKnownResource + "/", Handler: p.ResourceMetadata, Public: true})
 		}
 	}
 	wellKnown := []string{p.base + "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server" + p.base}
@@ -234,7 +235,7 @@ func (p *Provider) Routes() []Route {
 		wellKnown = append(wellKnown, p.base+"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"+p.base)
 	}
 	for _, pattern := range wellKnown {
-		routes = append(routes, Route{Pattern: pattern, Handler: p.Discovery, CORS: true, Prepared: true})
+		routes = append(routes, Route{Pattern: pattern, Handler: p.Discovery, Public: true, Prepared: true})
 	}
 	return routes
 }
