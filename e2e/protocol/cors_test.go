@@ -50,7 +50,7 @@ func TestCORS_Preflight(t *testing.T) { // FL-20
 }
 
 // Who is not registered yet must be able to find out how to register, from a page in a browser: nothing of this knows a cookie.
-func TestCORS_DiscoveryAndRegistrationAreForEverybody(t *testing.T) {
+func TestCORS_DiscoveryAndRegistrationAreForEverybody(t *testing.T) { // FL-20; RFC 8414 §3, RFC 9728 §3, RFC 7591 §3
 	t.Parallel()
 	s := start(t, server.Set("IDP_MCP", "true"), server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"))
 	s.Run(t, "resource", "create", "tools", "--identifier", "https://tools.example/mcp")
