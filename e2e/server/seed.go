@@ -20,7 +20,7 @@ var secretFiles embed.FS
 const Password = "correct horse battery staple 42"
 
 // CrowdSize is the number of interchangeable users in seed.yaml.
-const CrowdSize = 250
+const CrowdSize = 480
 
 // User is a person in seed.yaml.
 type User struct{ Username, Email, Password string }
