@@ -58,6 +58,7 @@ type frame struct {
 	cross   *http.CrossOriginProtection
 	headers headers
 	mux     *http.ServeMux
+	stray   http.Handler  // answers what the mux would redirect
 	unknown *routeMetrics // of requests that no route takes
 
 	prepared map[string]prepared // by path; empty where every request is to be logged

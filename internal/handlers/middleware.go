@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"idp/internal/handlers/pages"
@@ -66,7 +68,22 @@ func (f *frame) guarded(rec *recorder, r *http.Request) {
 		rec.WriteHeader(http.StatusInternalServerError)
 		_, _ = rec.Write([]byte(`{"error":"server_error"}`)) // nobody left to tell
 	}()
+	if f.strays(r.URL.Path) {
+		f.stray.ServeHTTP(rec, r)
+		return
+	}
 	f.mux.ServeHTTP(rec, r)
+}
+
+// strays reports whether the mux would redirect a path, to a cleaner one or to one with a slash at the end. It does so with 307, which sends a
+// form's password on (RFC 9700 §4.12), so such a path is nowhere.
+func (f *frame) strays(p string) bool {
+	clean := path.Clean(p)
+	if clean != p && clean+"/" != p {
+		return true
+	}
+	rest, ours := strings.CutPrefix(p, f.base)
+	return ours && (rest == pathAPI || rest == pathStatic)
 }
 
 // around wraps a route with what its audience needs.

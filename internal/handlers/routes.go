@@ -28,6 +28,12 @@ type mounted struct {
 	handler http.Handler
 }
 
+// What is below these belongs to one handler; they themselves are nothing.
+const (
+	pathAPI    = "/api/v1"
+	pathStatic = "/static"
+)
+
 // table lists every route of the public side.
 func (f *frame) table() []mounted {
 	var table []mounted
@@ -41,9 +47,9 @@ func (f *frame) table() []mounted {
 		add(people, pattern, h)
 	}
 	if f.API != nil {
-		add(admins, f.base+"/api/v1/", f.API)
+		add(admins, f.base+pathAPI+"/", f.API)
 	}
-	add(assets, f.base+"/static/", f.UI.Static())
+	add(assets, f.base+pathStatic+"/", f.UI.Static())
 	for _, base := range slices.Compact([]string{"", f.base}) { // a load balancer knows no issuer
 		add(assets, base+"/healthz", http.HandlerFunc(f.Health.Live))
 		add(assets, base+"/health/live", http.HandlerFunc(f.Health.Live))
@@ -113,6 +119,7 @@ func (f *frame) mount() (err error) {
 	for _, m := range f.table() {
 		f.mux.Handle(m.pattern, f.around(m))
 	}
+	f.stray = f.around(mounted{pattern: "/", to: people, handler: http.HandlerFunc(f.notFound)})
 	return nil
 }
 

@@ -114,7 +114,7 @@ func TestPAR_ForgedRequestURIsCostNoQuery(t *testing.T) {
 	w := newWorld(t)
 	uri := w.pushed(t)
 	for name, forged := range map[string]string{
-		"another letter":   uri[:len(uri)-1] + "A",
+		"another letter":   uri[:len(uri)-9] + strings.Map(func(r rune) rune { return 'A' + (r-'A'+1)%26 }, uri[len(uri)-9:len(uri)-8]) + uri[len(uri)-8:],
 		"a code's prefix":  strings.Replace(uri, "idp_pr_", "idp_ac_", 1),
 		"of another ring":  newWorld(t).pushed(t),
 		"nothing behind":   "urn:ietf:params:oauth:request_uri:",

@@ -16,6 +16,7 @@ import (
 	"idp/internal/client"
 	"idp/internal/clientkeys"
 	"idp/internal/idp"
+	"idp/internal/oauth/untrusted"
 	"idp/internal/trace"
 )
 
@@ -30,6 +31,9 @@ const (
 
 	replayKind = "client_assertion"
 )
+
+// bounds of the header of an assertion, and of its claims.
+var bounds = untrusted.Bounds{Bytes: maxAssertion, Depth: 8}
 
 // assertionClaims are the claims of RFC 7523 §3.
 type assertionClaims struct {
@@ -75,7 +79,7 @@ func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *
 	fault := checkType(header)
 	var claims assertionClaims
 	if fault == "" {
-		if err := strictjson.Unmarshal(payload, &claims); err != nil {
+		if err := untrusted.Decode(payload, bounds, &claims); err != nil {
 			fault = "a claim is of the wrong type, or stands there twice"
 		} else if fault = claims.fault(c, now); fault == "" {
 			fault = a.audienceFault(r, c, claims.Audience)

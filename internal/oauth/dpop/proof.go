@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/json"
+
+	"idp/internal/oauth/untrusted"
 )
 
 const (
 	proofMost = 8 << 10 // bytes, before anything is decoded: an RSA key of 4096 bits and its signature take 2 KiB
+	maxDepth  = 8
 	jtiMost   = 256
 	rsaLeast  = 2048 // bits (RFC 7518 §3.3, RFC 8725 §3.5)
 	rsaMost   = 4096 // what a stranger may make us compute with
@@ -85,7 +87,7 @@ func Verify(headers []string, e Expected, nonces Nonces, now time.Time) (*Proof,
 			"Sign the proof with the private key that belongs to jwk.")
 	}
 	c := claims{}
-	if json.Unmarshal(payload, &c) != nil {
+	if untrusted.Decode(payload, untrusted.Bounds{Bytes: proofMost, Depth: maxDepth}, &c) != nil {
 		return nil, faulty("The content of the DPoP proof is no JSON object with the claims of RFC 9449.", "DPoP proof can be read", "a JSON object with jti, htm, htu and iat", "something else", "")
 	}
 	if err := c.fit(e); err != nil {

@@ -2,6 +2,7 @@ package requestobject
 
 import (
 	"encoding/json"
+	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -40,7 +41,9 @@ func read(payload []byte) (*object, *Fault) {
 		case "sub":
 			err = json.Unmarshal(raw, &o.Subject)
 		case "aud":
-			o.Audience, err = texts(raw)
+			if o.Audience, err = texts(raw); err == nil && len(o.Audience) == 0 { // meant for nobody, which is not the same as for anybody
+				err = errors.New("an empty list")
+			}
 		case "exp":
 			err = json.Unmarshal(raw, &o.Expires)
 		case "nbf":
@@ -84,6 +87,11 @@ func (o *object) put(name string, raw json.RawMessage) error {
 		o.params.Set(name, text)
 	}
 	return nil
+}
+
+// asksForAuthorization reports whether the object says anything that belongs to an authorization request and to no other JWT that a client signs.
+func (o *object) asksForAuthorization() bool {
+	return o.params.Has("client_id") || o.params.Has("response_type") || o.params.Has("redirect_uri")
 }
 
 // texts reads a text or a list of texts.

@@ -100,6 +100,10 @@ func (r *Reader) Open(ctx context.Context, c *idp.Client, text string, now time.
 	if fault != nil {
 		return nil, fault
 	}
+	// RFC 9101 §10.8, RFC 8725 §3.12: a back-channel request, or a hint token, is signed with the same key for the same server, and may have no typ.
+	if signed && !claims.asksForAuthorization() {
+		return nil, bad("its members", "client_id, response_type or redirect_uri among them", "none of these, as in a JWT for another endpoint")
+	}
 	if fault := r.judge(c, claims, now); fault != nil {
 		return nil, fault
 	}
