@@ -27,7 +27,6 @@ import (
 )
 
 const (
-	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 	accessType    = "urn:ietf:params:oauth:token-type:access_token"
 )
