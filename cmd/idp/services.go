@@ -18,6 +18,7 @@ import (
 	"idp/internal/keys"
 	"idp/internal/logctx"
 	"idp/internal/outbound"
+	"idp/internal/registration"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -135,6 +136,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	}
 	s.watcher = directory.NewWatcher(s.store, o.logger)
 	s.clientDir = directory.NewClients(s.store, s.watcher)
+	s.clientDir.Refused = registration.Refused(registration.Trust(s.config.ClientDocuments.Trust), s.config.ClientDocuments.Hosts)
 	s.resources = directory.NewResources(s.store, s.watcher)
 	s.providers = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
 	s.upstream = upstream.New(upstream.Config{Logger: o.logger})

@@ -15,6 +15,9 @@ const most = 20_000
 
 // Clients answers look-ups of clients from memory. Safe for concurrent use.
 type Clients struct {
+	// Refused reports whether the settings have no room for a client that the database holds; nil for none. Set before the first use.
+	Refused func(*idp.Client) bool
+
 	store *store.Store
 
 	mu      sync.RWMutex
@@ -32,7 +35,12 @@ func NewClients(s *store.Store, w *Watcher) *Clients {
 	return c
 }
 
-// Get returns a client that may be used: idp.ErrNotFound if there is none, it is disabled, or it waits for approval.
+// usable reports whether anybody may use a client.
+func (c *Clients) usable(client *idp.Client) bool {
+	return client != nil && !client.Disabled && !client.Pending && (c.Refused == nil || !c.Refused(client))
+}
+
+// Get returns a client that may be used: idp.ErrNotFound if there is none, it is disabled, it waits for approval, or the settings refuse it.
 func (c *Clients) Get(ctx context.Context, id string) (*idp.Client, error) {
 	if !idp.ValidClientID(id) { // what cannot be one reaches neither the database, which takes no zero byte for text, nor the memory
 		return nil, idp.ErrNotFound
@@ -52,7 +60,7 @@ func (c *Clients) Get(ctx context.Context, id string) (*idp.Client, error) {
 		}
 		c.keep(id, client, epoch)
 	}
-	if client == nil || client.Disabled || client.Pending {
+	if !c.usable(client) {
 		return nil, idp.ErrNotFound
 	}
 	return client, nil
@@ -117,7 +125,7 @@ func (c *Clients) readOrigins(ctx context.Context) (map[string]struct{}, error) 
 			return nil, fmt.Errorf("read the origins of clients: %w", err)
 		}
 		for _, client := range list {
-			if client.Disabled || client.Pending {
+			if !c.usable(client) {
 				continue
 			}
 			for _, origin := range client.Origins() {

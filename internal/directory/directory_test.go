@@ -129,6 +129,21 @@ func TestClients_OriginsAreOfEnabledClients(t *testing.T) { // FL-20
 	}
 }
 
+// A row may be there that the settings have no room for any more: such a client is like none, and so is its origin.
+func TestClients_WhatTheSettingsRefuseIsNotThere(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	must(t, s.CreateClient(t.Context(), newClient("on")))
+	clients := directory.NewClients(s, directory.NewWatcher(s, quiet))
+	clients.Refused = func(c *idp.Client) bool { return c.ID == "on" }
+	if _, err := clients.Get(t.Context(), "on"); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("got %v, want it not found", err)
+	}
+	if allowed, err := clients.AllowsOrigin(t.Context(), "https://on.example"); allowed || err != nil {
+		t.Errorf("its origin: got %v, %v", allowed, err)
+	}
+}
+
 func TestProviders_OneBrokenLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)

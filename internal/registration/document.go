@@ -54,6 +54,21 @@ const (
 	CodeUntaken  = "client_not_allowed"
 )
 
+// Refused returns what reports whether a client is one that a document describes and that the trust rule does not take, or not any more: its
+// row stays, and says nothing about what an operator has decided since.
+func Refused(trust Trust, hosts []string) func(*idp.Client) bool {
+	d := &Documents{DocumentsConfig: DocumentsConfig{Hosts: hosts}}
+	return func(c *idp.Client) bool {
+		switch {
+		case !c.FromDocument() || trust == TrustAll:
+			return false
+		case trust == TrustNone:
+			return true
+		}
+		return (c.ManagedBy == idp.ManagedByDocument || c.ByHost) && !d.named(c.ID)
+	}
+}
+
 // DocumentsConfig is what Documents needs.
 type DocumentsConfig struct {
 	Store    *store.Store

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,6 +172,34 @@ func TestFreshness_IsTheAnswersWithinBounds(t *testing.T) { // RFC 9111 §4.2.1
 	expires := http.Header{"Expires": {at.Add(30 * time.Minute).UTC().Format(http.TimeFormat)}}
 	if got := freshness(expires, at); got < 29*time.Minute || got > 30*time.Minute {
 		t.Errorf("Expires: got %s, want half an hour", got)
+	}
+}
+
+// What the settings say today counts for rows of yesterday too, at every endpoint.
+func TestRefused_IsWhatTheTrustRuleNoLongerTakes(t *testing.T) {
+	t.Parallel()
+	stranger := &idp.Client{ID: "https://a.example/c", ManagedBy: idp.ManagedByDocument}
+	byHost := &idp.Client{ID: "https://a.example/c", ManagedBy: idp.ManagedByDocumentApproved, ClientOrigin: idp.ClientOrigin{ByHost: true}}
+	approved := &idp.Client{ID: "https://a.example/c", ManagedBy: idp.ManagedByDocumentApproved}
+	registered := &idp.Client{ID: "a", ManagedBy: idp.ManagedByOpen}
+	for _, c := range []struct {
+		trust   Trust
+		hosts   []string
+		refused []*idp.Client
+	}{
+		{TrustNone, []string{"a.example"}, []*idp.Client{stranger, byHost, approved}},
+		{"", nil, []*idp.Client{stranger, byHost}},
+		{TrustHosts, nil, []*idp.Client{stranger, byHost}},
+		{TrustHosts, []string{"a.example"}, nil},
+		{TrustApproval, nil, []*idp.Client{stranger, byHost}},
+		{TrustAll, nil, nil},
+	} {
+		refused := Refused(c.trust, c.hosts)
+		for _, client := range []*idp.Client{stranger, byHost, approved, registered} {
+			if want := slices.Contains(c.refused, client); refused(client) != want {
+				t.Errorf("%s %v: %s by host %v is refused %v, want %v", c.trust, c.hosts, client.ManagedBy, client.ByHost, !want, want)
+			}
+		}
 	}
 }
 
