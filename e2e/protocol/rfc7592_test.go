@@ -81,6 +81,25 @@ func TestManage_ReplaceTakesTheWholeDocument(t *testing.T) { // RFC 7592 §2.2
 	s.browser(t).az(made.application("https://notes.example/cb2")).wantLogin()
 }
 
+// An administrator approved what the application said of itself then. When it calls itself something else, people are warned again.
+func TestManage_AnApprovalIsForWhatWasApproved(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	made := s.register(t, webApp())
+	uri, token := made.str("registration_client_uri"), made.str("registration_access_token")
+	warned := func() bool {
+		return s.browser(t).az(made.application("https://notes.example/cb"), "scope", "openid", "prompt", "consent").login(s.user(t)).wantConsent().is("notice")
+	}
+	s.Run(t, "client", "approve", made.str("client_id"))
+	eventually(t, 5*time.Second, "nobody is warned of what was approved", func() bool { return !warned() })
+	same := s.registrationCall(t, http.MethodPut, uri, token, webApp().and(doc{"client_id": made.str("client_id")})).want(http.StatusOK)
+	if time.Sleep(time.Second); warned() {
+		t.Error("people are warned of the same application, as it was approved")
+	}
+	s.registrationCall(t, http.MethodPut, uri, same.str("registration_access_token"), webApp().and(doc{"client_id": made.str("client_id"), "client_name": "Your Bank"})).want(http.StatusOK)
+	eventually(t, 5*time.Second, "people are warned of what it became", warned)
+}
+
 func TestManage_ReplaceOnceAtATime(t *testing.T) { // of many with one token, one wins
 	t.Parallel()
 	s := shared(t)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ const (
 	Token Mode = "token" // who has an initial access token of an operator's
 	Open  Mode = "open"  // everybody
 )
+
+// changesPerRegistration is how many changes an address may make for each registration that it may try.
+const changesPerRegistration = 10
 
 // Config is what a Service needs.
 type Config struct {
@@ -272,6 +276,10 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 	if given := text(members["client_secret"]); given != "" && !s.hasSecret(old, given) {
 		return nil, wrong("client_secret", "The member client_secret is not the client's secret, and no client chooses its own (RFC 7592 §2.2). Leave it out.")
 	}
+	// Each change makes every replica read its clients anew, and may have this server read an address of the client's choice.
+	if err := s.Throttle.Spend(ctx, "changes of registrations", idp.PeerOf(ctx).Address, s.PerHour*changesPerRegistration, time.Hour); err != nil {
+		return nil, err
+	}
 	next := *old
 	next.SoftwareStatement = text(members[memberStatement])
 	if old.SoftwareStatement != "" && next.SoftwareStatement == "" {
@@ -279,6 +287,9 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 	}
 	if err := s.fill(&next, members); err != nil {
 		return nil, err
+	}
+	if old.ManagedBy == idp.ManagedByOpenApproved && !looksLike(old, &next) {
+		next.ManagedBy = idp.ManagedByOpen // an administrator looked at something else
 	}
 	made := &Registered{Client: &next, Secret: s.credentials(&next), Token: s.newToken(&next)}
 	if err := s.check(ctx, old, &next); err != nil {
@@ -298,6 +309,12 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 		return nil, fmt.Errorf("replace registration of client %s: %w", id, err)
 	}
 	return made, nil
+}
+
+// looksLike reports whether a client shows itself to people as before, and has its answers sent where it had them sent before.
+func looksLike(a, b *idp.Client) bool {
+	return a.Name == b.Name && a.ClientURI == b.ClientURI && a.LogoURI == b.LogoURI && a.TosURI == b.TosURI && a.PolicyURI == b.PolicyURI &&
+		maps.Equal(a.Localized, b.Localized) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
 }
 
 // Delete removes a client, and revokes all it was given, for who holds its registration access token (RFC 7592 §2.3).
