@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	jose "github.com/go-jose/go-jose/v4/json" // refuses a member that stands there twice
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -21,6 +23,9 @@ const (
 	Most        = 8 << 10
 	detailsMost = 16 // of one request
 	depthMost   = 12
+
+	numberMost   = 64  // characters of a number
+	exponentMost = 308 // what a double holds
 )
 
 // Fault says why details are refused, for the client.
@@ -106,6 +111,9 @@ func read(text string) ([]map[string]any, error) {
 	if err != nil || hasTwice(text) {
 		return nil, refuse("The authorization details are no JSON, or have a member twice.")
 	}
+	if oddNumber(doc) {
+		return nil, refuse("The authorization details have a number of more than %d characters, or beyond 1e±%d.", numberMost, exponentMost)
+	}
 	items, ok := doc.([]any)
 	if !ok || len(items) == 0 || len(items) > detailsMost {
 		return nil, refuse("The authorization details are no JSON array of 1 to %d objects.", detailsMost)
@@ -178,6 +186,26 @@ func tooDeep(text string) bool {
 		case c == '}' || c == ']':
 			depth--
 		}
+	}
+	return false
+}
+
+// oddNumber reports whether a value has a number that nobody means: a schema compares numbers as they are written, and 1e999999 has a million digits.
+func oddNumber(value any) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, one := range v {
+			if oddNumber(one) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, oddNumber)
+	case json.Number:
+		text := strings.ToLower(v.String())
+		_, exponent, found := strings.Cut(text, "e")
+		n, err := strconv.Atoi(exponent)
+		return len(text) > numberMost || found && (err != nil || n > exponentMost || n < -exponentMost)
 	}
 	return false
 }

@@ -69,3 +69,17 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A schema compares numbers as they are written: a few bytes of exponent would cost minutes.
+func TestRead_NumbersAreThoseOfADouble(t *testing.T) {
+	t.Parallel()
+	for number, ok := range map[string]bool{
+		"0": true, "-12.50": true, "1e308": true, "1E-308": true, "1e+3": true,
+		"1e309": false, "1e-309": false, "1e-999999": false, "1E+999999": false, "1e99999999999999999999": false, strings.Repeat("9", 65): false,
+	} {
+		var fault *Fault
+		if _, err := read(`[{"type":"x","a":[{"b":` + number + `}]}]`); (err == nil) != ok || err != nil && !errors.As(err, &fault) {
+			t.Errorf("%.40s: got %v, want it taken %v", number, err, ok)
+		}
+	}
+}
