@@ -5,6 +5,7 @@ package protocol
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -93,8 +94,8 @@ func TestManage_AnApprovalIsForWhatWasApproved(t *testing.T) {
 	s.Run(t, "client", "approve", made.str("client_id"))
 	eventually(t, 5*time.Second, "nobody is warned of what was approved", func() bool { return !warned() })
 	same := s.registrationCall(t, http.MethodPut, uri, token, webApp().and(doc{"client_id": made.str("client_id")})).want(http.StatusOK)
-	if time.Sleep(time.Second); warned() {
-		t.Error("people are warned of the same application, as it was approved")
+	if shown := s.Run(t, "client", "get", made.str("client_id"), "-o", "json"); !strings.Contains(shown, "registration:approved") {
+		t.Errorf("the same application is approved no more:\n%s", shown)
 	}
 	s.registrationCall(t, http.MethodPut, uri, same.str("registration_access_token"), webApp().and(doc{"client_id": made.str("client_id"), "client_name": "Your Bank"})).want(http.StatusOK)
 	eventually(t, 5*time.Second, "people are warned of what it became", warned)
