@@ -16,7 +16,7 @@ func (p *Provider) aliases(m *metadata) map[string]string {
 	for name, address := range map[string]string{
 		"token_endpoint": m.TokenEndpoint, "revocation_endpoint": m.RevocationEndpoint, "introspection_endpoint": m.IntrospectionEndpoint,
 		"userinfo_endpoint": m.UserInfoEndpoint, "pushed_authorization_request_endpoint": m.PushedEndpoint,
-		"device_authorization_endpoint": m.DeviceEndpoint,
+		"device_authorization_endpoint": m.DeviceEndpoint, "backchannel_authentication_endpoint": m.CIBAEndpoint,
 	} {
 		out[name] = p.MTLS.Origin + p.base + strings.TrimPrefix(address, p.Issuer)
 	}
