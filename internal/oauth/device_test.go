@@ -224,5 +224,5 @@ func TestDevice_WhatWasApprovedEndsWithAllSessions(t *testing.T) {
 	_, err := w.store.EndSessionsOf(t.Context(), w.user.ID, "", time.Now())
 	must(t, err)
 	status, _, a := w.poll(t, d["device_code"])
-	wantPoll(t, "after all sessions ended", status, a, "invalid_grant")
+	wantPoll(t, "after all sessions ended", status, a, "access_denied")
 }

@@ -133,7 +133,7 @@ func (s *Store) EndSessionsOf(ctx context.Context, userID, keep string, now time
 			return err
 		}
 		// What they approved for another device must not be fetched any more: perhaps it was a thief who approved, or asked.
-		if _, err := s.db.Exec(ctx, `DELETE FROM pending_authorizations WHERE user_id = $1 AND session_id <> $2 AND state = 'approved'`, userID, keep); err != nil {
+		if _, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'denied' WHERE user_id = $1 AND session_id <> $2 AND state = 'approved'`, userID, keep); err != nil {
 			return err
 		}
 		_, err = s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE user_id = $1 AND session_id <> $2 AND revoked_at IS NULL`,
