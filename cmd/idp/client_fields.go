@@ -41,6 +41,8 @@ func clientFields() []field {
 		{flag: "always-reauthenticate", member: "always_reauthenticate", kind: fieldSwitch, usage: "ask for the password at every request"},
 		{flag: "exchange-audience", member: "token_exchange_audiences", kind: fieldList, usage: "`audience` for which it may exchange a person's token that was meant for it; may be repeated"},
 		{flag: "exchange-impersonation", member: "token_exchange_impersonation", kind: fieldSwitch, usage: "what it gets by exchange does not say that it acts for the person"},
+		{flag: "exchange-id-tokens", member: "token_exchange_id_tokens", kind: fieldSwitch, usage: "it may exchange the ID tokens that it got itself too"},
+		{flag: "assertion-issuer", member: "assertion_issuers", kind: fieldList, usage: "`issuer` of the setting assertions.issuers whose assertions about people it may trade for tokens (RFC 7523); may be repeated"},
 		{flag: "dpop-bound", member: "dpop_bound_access_tokens", kind: fieldSwitch, usage: "its tokens are bound to the key of its DPoP proofs, which every token request must have"},
 		{flag: "require-dpop-nonce", member: "require_dpop_nonce", kind: fieldSwitch, usage: "its DPoP proofs must hold a nonce of this server"},
 		{flag: "dpop-alg", member: "dpop_signing_algs", kind: fieldWords, usage: "`algorithms` that its DPoP proofs may be signed with (default: all)", values: idp.DPoPAlgorithms()},

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"idp/internal/idp"
+	"idp/internal/oauth/grant"
 	"idp/internal/registration"
 )
 
@@ -31,6 +34,19 @@ func (s *server) registration() (*registration.Service, error) {
 		Mode: registration.Mode(c.Mode), Scopes: c.Scopes, Grants: c.GrantTypes, Most: c.Quota, PerHour: c.PerHour,
 		Statements: statements, NeedStatement: c.StatementRequired, Outside: s.clients.Outside, MoreScopes: s.resources.Scopes,
 	})
+}
+
+// assertions returns whose word about people is taken.
+func (s *server) assertions() (map[string]grant.TrustedIssuer, error) {
+	c, trusted := s.config.Assertions, map[string]grant.TrustedIssuer{}
+	for _, setting := range c.Issuers {
+		issuer, keys, err := registration.ParseIssuer(setting, os.ReadFile)
+		if err != nil {
+			return nil, fmt.Errorf("assertions.issuers: %w", err)
+		}
+		trusted[issuer] = grant.TrustedIssuer{Keys: keys, UserIDs: slices.Contains(c.UserIDIssuers, issuer)}
+	}
+	return trusted, nil
 }
 
 // sweepClients deletes applications that named themselves and that nobody uses.

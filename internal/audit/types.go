@@ -29,6 +29,9 @@ const (
 	BackchannelApproved Type = "backchannel.approved" // a person said yes to what a client asked behind the scenes (CIBA)
 	BackchannelDenied   Type = "backchannel.denied"
 
+	AssertionAccepted Type = "assertion.accepted" // a client got a token for a person by somebody else's word (RFC 7523)
+	AssertionReuse    Type = "assertion.reuse"
+
 	UserCreated  Type = "user.created"
 	UserUpdated  Type = "user.updated"
 	UserEnabled  Type = "user.enabled"

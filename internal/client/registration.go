@@ -45,6 +45,7 @@ type Topics struct {
 	idp.ClientRequests
 	idp.ClientSender
 	idp.ClientExchange
+	idp.ClientAssertion
 	idp.ClientApplication
 	idp.ClientKeys
 	idp.ClientAuthentication
@@ -127,6 +128,7 @@ func topicsOf(c *idp.Client) Topics {
 		ClientRequests:       c.ClientRequests,
 		ClientSender:         c.ClientSender,
 		ClientExchange:       c.ClientExchange,
+		ClientAssertion:      c.ClientAssertion,
 		ClientApplication:    c.ClientApplication,
 		ClientKeys:           c.ClientKeys,
 		ClientAuthentication: c.ClientAuthentication,
@@ -152,6 +154,7 @@ func (r Registration) On(c *idp.Client) {
 	c.ClientProfile = r.ClientProfile
 	c.ClientSender = r.ClientSender
 	c.ClientExchange = r.ClientExchange
+	c.ClientAssertion = r.ClientAssertion
 	c.ClientApplication = r.ClientApplication
 	c.ClientKeys = r.ClientKeys
 	c.ClientAuthentication = r.ClientAuthentication

@@ -5,6 +5,8 @@ package config
 // comments returns the comment of each setting.
 func comments() map[string]string {
 	return map[string]string{
+		"Assertions.Issuers":                   "Issuers are who may vouch for people in a signed JWT: each an issuer, an equals sign, and the address or the file of its JWK Set. Its sub is the issuer's own name for the person, whose account here must be linked to it, as it is after a sign-in through an upstream provider of this issuer.",
+		"Assertions.UserIDIssuers":             "UserIDIssuers are those of them whose sub is the id of a user of this server. Such an issuer can name everybody here.",
 		"Audit.Retention":                      "Retention of audit events. 400 days cover a year and the month in which one looks back at it.",
 		"Bootstrap.AdminEmail":                 "AdminEmail is the address of the administrator that is created if there is none.",
 		"Bootstrap.AdminPassword":              "AdminPassword of that administrator: the password, or its hash in PHC form. Without it the server writes a one-time token to a file in data_dir and logs the path.",
@@ -29,6 +31,7 @@ func comments() map[string]string {
 		"ClientRegistration.StatementIssuers":  "StatementIssuers are who may vouch for an application in a signed software statement: each an issuer, an equals sign, and the address or the file of its JWK Set.",
 		"ClientRegistration.StatementRequired": "StatementRequired refuses registrations without such a statement.",
 		"ClientRegistration.UnusedAfter":       "UnusedAfter is how long an application that named itself is kept without anybody having allowed it anything. Those that an administrator approved, or that came with a token, stay.",
+		"Config.Assertions":                    "Assertions says whose word about people applications may trade for tokens (RFC 7523).",
 		"Config.Audit":                         "Audit says how long the record of people's and operators' acts is kept.",
 		"Config.Bootstrap":                     "Bootstrap fills an empty server without a person.",
 		"Config.Brand":                         "Brand is what people see on the pages.",

@@ -54,6 +54,8 @@ type Config struct {
 	ClientRegistration ClientRegistration `key:"client_registration"`
 	// ClientDocuments says whether an application may be known by the https address of a document that describes it (Client ID Metadata Documents).
 	ClientDocuments ClientDocuments `key:"client_documents"`
+	// Assertions says whose word about people applications may trade for tokens (RFC 7523).
+	Assertions Assertions `key:"assertions"`
 	// MCP is the one switch for tool servers of the Model Context Protocol: applications that nobody registered are known by the document at their
 	// client id, each after an administrator's approval (client_documents.trust says otherwise). What else that protocol asks for is always on.
 	MCP bool `key:"mcp" default:"false"`
@@ -260,6 +262,16 @@ type ClientRegistration struct {
 	StatementIssuers []string `key:"statement_issuers" example:"https://bank-directory.example=https://bank-directory.example/jwks.json"`
 	// StatementRequired refuses registrations without such a statement.
 	StatementRequired bool `key:"statement_required" default:"false"`
+}
+
+// Assertions says whose word about people applications may trade for tokens (RFC 7523). Which application may use which issuer its registration says
+// (`idp client update --assertion-issuer`).
+type Assertions struct {
+	// Issuers are who may vouch for people in a signed JWT: each an issuer, an equals sign, and the address or the file of its JWK Set. Its sub is the
+	// issuer's own name for the person, whose account here must be linked to it, as it is after a sign-in through an upstream provider of this issuer.
+	Issuers []string `key:"issuers" example:"https://login.corp.example=https://login.corp.example/jwks.json"`
+	// UserIDIssuers are those of them whose sub is the id of a user of this server. Such an issuer can name everybody here.
+	UserIDIssuers []string `key:"user_id_issuers" example:"https://batch.corp.example"`
 }
 
 // ClientDocuments says whether an application may be known by the https address of a document that describes it.

@@ -195,9 +195,26 @@ func (c *Config) validateStrangers(fault report) {
 			}
 		}
 	}
-	for _, issuer := range c.ClientRegistration.StatementIssuers {
-		if name, keys, found := strings.Cut(issuer, "="); !found || name == "" || keys == "" {
-			fault("client_registration.statement_issuers", "%q is no issuer with its keys. Write ISSUER=https://…/jwks.json, or ISSUER= and the name of a file that holds a JWK Set.", issuer)
+	trusted := func(key string, settings []string) (names []string) {
+		for _, setting := range settings {
+			name, keys, found := strings.Cut(setting, "=")
+			if !found || name == "" || keys == "" || strings.ContainsAny(name, " \t") {
+				fault(key, "%q is no issuer with its keys. Write ISSUER=https://…/jwks.json, or ISSUER= and the name of a file that holds a JWK Set.", setting)
+			}
+			names = append(names, name)
+		}
+		return names
+	}
+	trusted("client_registration.statement_issuers", c.ClientRegistration.StatementIssuers)
+	issuers := trusted("assertions.issuers", c.Assertions.Issuers)
+	for i, name := range issuers {
+		if name == c.Issuer || slices.Contains(issuers[:i], name) {
+			fault("assertions.issuers", "%q is this server itself, or is named twice. Remove it.", name)
+		}
+	}
+	for _, name := range c.Assertions.UserIDIssuers {
+		if !slices.Contains(issuers, name) {
+			fault("assertions.user_id_issuers", "%q is not among assertions.issuers. Name it there, with its keys.", name)
 		}
 	}
 	if c.ClientRegistration.StatementRequired && len(c.ClientRegistration.StatementIssuers) == 0 {

@@ -45,6 +45,7 @@ type Client struct {
 	ClientRequests
 	ClientSender
 	ClientExchange
+	ClientAssertion
 	ClientApplication
 
 	ClientOrigin `json:"origin,omitzero"` // not the operator's words; kept in the database alone

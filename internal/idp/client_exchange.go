@@ -9,6 +9,7 @@ const GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 type ClientExchange struct {
 	ExchangeAudiences    []string `json:"token_exchange_audiences,omitempty" doc:"APIs for which it may exchange a person's token that was meant for it"`
 	ExchangeImpersonates bool     `json:"token_exchange_impersonation,omitempty" doc:"What it gets by exchange does not say that it acts for the person"`
+	ExchangeIDTokens     bool     `json:"token_exchange_id_tokens,omitempty" doc:"It may exchange the ID tokens that it got itself too"`
 }
 
 func (c *Client) checkExchange(f *faults) {
@@ -18,7 +19,7 @@ func (c *Client) checkExchange(f *faults) {
 		f.add("grant_types", "The grant type %q is for clients with credentials: anybody could trade with a stolen token.", GrantTokenExchange)
 	case has && len(c.ExchangeAudiences) == 0:
 		f.add("token_exchange_audiences", "The grant type %q needs at least one audience to exchange for.", GrantTokenExchange)
-	case !has && (len(c.ExchangeAudiences) > 0 || c.ExchangeImpersonates):
+	case !has && (len(c.ExchangeAudiences) > 0 || c.ExchangeImpersonates || c.ExchangeIDTokens):
 		f.add("grant_types", "A policy for exchanges needs the grant type %q.", GrantTokenExchange)
 	}
 	if len(c.ExchangeAudiences) > maxList {

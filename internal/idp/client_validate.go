@@ -20,7 +20,7 @@ const (
 
 // SupportedGrantTypes lists the grants that a client may be registered for: those that the token endpoint serves, and implicit.
 func SupportedGrantTypes() []string {
-	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit, GrantDeviceCode, GrantTokenExchange, GrantCIBA}
+	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantImplicit, GrantDeviceCode, GrantTokenExchange, GrantJWTBearer, GrantCIBA}
 }
 
 // ApplyDefaults fills what a registration left out. Lists that are nil get their default; empty lists stay empty. Every default
@@ -99,6 +99,7 @@ func (c *Client) Validate() error {
 	c.checkPolicy(f)
 	c.checkSender(f)
 	c.checkExchange(f)
+	c.checkAssertion(f)
 	c.checkLogout(f)
 	c.checkCIBA(f)
 	c.Contract.check(f, c.Public())

@@ -61,6 +61,8 @@ type Config struct {
 	// LoopLimit is how many codes one session may fetch for one client within loopWindow before a page explains the loop
 	// (FD-3); 0 switches that off.
 	LoopLimit int
+	// Assertions are the issuers whose assertions about people are taken (RFC 7523 §2.1), by their iss; without any the grant does not exist.
+	Assertions map[string]grant.TrustedIssuer
 	// RequirePushed takes from every client only authorization requests that were pushed.
 	RequirePushed bool
 	// UserInfoMaxAge is how old the sign-in behind an access token may be at UserInfo (RFC 9470); 0 sets no bound.
@@ -153,6 +155,15 @@ func New(c Config) (*Provider, error) {
 		{idp.GrantCIBA, fosite.TokenEndpointHandlers{&grant.Pending{
 			Grant: idp.GrantCIBA, Kind: idp.PendingBackchannel, Token: secret.TokenAuthReq, Parameter: "auth_req_id", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
 		}}},
+	}
+	if len(c.Assertions) > 0 {
+		audiences := []string{c.Issuer}
+		for _, origin := range p.auth.Origins {
+			audiences = append(audiences, origin+p.auth.TokenPath)
+		}
+		p.grants = append(p.grants, grantEntry{idp.GrantJWTBearer, fosite.TokenEndpointHandlers{&grant.JWTBearer{
+			Store: c.Store, Keyring: c.Keyring, Keys: c.ClientKeys, Minter: p.minter, Audit: c.Audit, Issuers: c.Assertions, Audiences: audiences,
+		}}})
 	}
 	p.engine = fosite.NewOAuth2Provider(storage{p.Clients}, newEngineConfig(p))
 	meta, err := p.discovery(nil)

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	strictjson "github.com/go-jose/go-jose/v4/json"
 
 	"idp/internal/client"
 	"idp/internal/clientkeys"
@@ -20,48 +18,10 @@ import (
 	"idp/internal/trace"
 )
 
-const (
-	// aheadMost is how far the client's clock may be ahead of ours.
-	aheadMost = 30 * time.Second
-	// lifeMost is how long an assertion may be good: so long its jti is remembered.
-	lifeMost = time.Hour
-
-	// purgeMargin is how far the clocks of replicas may be apart: none of them forgets a jti that another would still take.
-	purgeMargin = time.Minute
-
-	replayKind = "client_assertion"
-)
+const replayKind = "client_assertion"
 
 // bounds of the header of an assertion, and of its claims.
 var bounds = untrusted.Bounds{Bytes: maxAssertion, Depth: 8}
-
-// assertionClaims are the claims of RFC 7523 §3.
-type assertionClaims struct {
-	Issuer    string   `json:"iss"`
-	Subject   string   `json:"sub"`
-	Audience  audience `json:"aud"`
-	Expires   *float64 `json:"exp"`
-	NotBefore *float64 `json:"nbf"`
-	IssuedAt  *float64 `json:"iat"`
-	ID        string   `json:"jti"`
-}
-
-// audience is a text, or a list of texts (RFC 7519 §4.1.3).
-type audience struct {
-	list []string
-	text bool
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *audience) UnmarshalJSON(data []byte) error {
-	var one string
-	if err := strictjson.Unmarshal(data, &one); err == nil {
-		a.list, a.text = []string{one}, true
-		return nil
-	}
-	a.text = false
-	return strictjson.Unmarshal(data, &a.list)
-}
 
 // checkAssertion checks that the client signed the assertion, for us, now, and for the first time.
 func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *idp.Client, cred credentials, t *trace.T, now time.Time) error {
@@ -76,12 +36,12 @@ func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *
 		})
 		return unknown()
 	}
-	fault := checkType(header)
-	var claims assertionClaims
+	fault := TypeFault(header, "client-authentication+jwt")
+	var claims Claims
 	if fault == "" {
 		if err := untrusted.Decode(payload, bounds, &claims); err != nil {
 			fault = "a claim is of the wrong type, or stands there twice"
-		} else if fault = claims.fault(c, now); fault == "" {
+		} else if fault = clientFault(&claims, c, now); fault == "" {
 			fault = a.audienceFault(r, c, claims.Audience)
 		}
 	}
@@ -93,7 +53,7 @@ func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *
 		return &Failure{"invalid_client", "The client assertion is refused: " + fault + "."}
 	}
 	// RFC 7523 §3 (7), OpenID Connect Core §9: the jti is good once, on whichever replica. Nothing is remembered of what was not signed.
-	first, err := a.Store.FirstUse(ctx, replayKind, c.ID+" "+claims.ID, instant(claims.Expires).Add(purgeMargin), now)
+	first, err := a.Store.FirstUse(ctx, replayKind, c.ID+" "+claims.ID, claims.Remembered(), now)
 	if err != nil {
 		return err
 	}
@@ -154,60 +114,18 @@ func (a *Authenticator) verify(ctx context.Context, c *idp.Client, cred credenti
 	return nil, header, fmt.Errorf("%w: no secret of the client verifies it", clientkeys.ErrSignature)
 }
 
-// checkType refuses a JWT that says it is something else: one that the client signed for another purpose is no proof (RFC 8725 §3.11).
-func checkType(header jose.Header) string {
-	for _, name := range []jose.HeaderKey{"crit", "b64"} {
-		if _, has := header.ExtraHeaders[name]; has {
-			return "its header has " + string(name)
-		}
-	}
-	typ, has := header.ExtraHeaders[jose.HeaderType]
-	if !has {
-		return ""
-	}
-	name, _ := typ.(string)
-	switch strings.TrimPrefix(strings.ToLower(name), "application/") {
-	case "jwt", "client-authentication+jwt":
-		return ""
-	}
-	return "its typ is that of another kind of JWT"
-}
-
-// fault returns what is wrong with the claims, but for the audience.
-func (k *assertionClaims) fault(c *idp.Client, now time.Time) string {
-	switch {
+// clientFault returns what is wrong with the claims of a client assertion, but for the audience.
+func clientFault(k *Claims, c *idp.Client, now time.Time) string {
 	// RFC 7523 §3 (1), (2): issuer and subject are the client.
-	case k.Issuer != c.ID || k.Subject != c.ID:
+	if k.Issuer != c.ID || k.Subject != c.ID {
 		return "iss and sub are not both the client_id"
-	case k.Expires == nil:
-		return "exp is missing"
-	case k.ID == "":
-		return "jti is missing"
 	}
-	for _, date := range []*float64{k.Expires, k.NotBefore, k.IssuedAt} {
-		const year9999 = 253402300799
-		if date != nil && (*date < 0 || *date > year9999 || math.IsNaN(*date)) {
-			return "a date is out of range"
-		}
-	}
-	switch exp := instant(k.Expires); {
-	case !now.Before(exp):
-		return "it has expired"
-	case exp.After(now.Add(lifeMost + aheadMost)):
-		return "it is good for more than an hour"
-	case k.NotBefore != nil && instant(k.NotBefore).After(now.Add(aheadMost)):
-		return "nbf lies in the future; compare the clocks"
-	case k.IssuedAt != nil && instant(k.IssuedAt).After(now.Add(aheadMost)):
-		return "iat lies in the future; compare the clocks"
-	}
-	return ""
+	return k.Fault(now)
 }
-
-func instant(date *float64) time.Time { return time.UnixMicro(int64(*date * 1e6)).UTC() }
 
 // audienceFault returns what is wrong with the audience. Each entry must be ours: an assertion that another server may take too could have
 // been taken from there (RFC 7523 §3 (3), RFC 9700 §4.4).
-func (a *Authenticator) audienceFault(r *http.Request, c *idp.Client, aud audience) string {
+func (a *Authenticator) audienceFault(r *http.Request, c *idp.Client, aud Audience) string {
 	if c.AssertionAudience == idp.AudienceIssuer {
 		// FAPI 2.0 Security Profile §5.3.2.1: the issuer as a string, and nothing else.
 		if !aud.text || aud.list[0] != a.Issuer {

@@ -19,11 +19,12 @@ import (
 const (
 	TypeAccessToken = "urn:ietf:params:oauth:token-type:access_token"
 	TypeJWT         = "urn:ietf:params:oauth:token-type:jwt"
+	TypeIDToken     = "urn:ietf:params:oauth:token-type:id_token"
 )
 
 const actorsMost = 5 // of a chain
 
-// Exchange trades a person's access token for one with which the client acts for that person at another API (RFC 8693). What comes of
+// Exchange trades a person's access token, or an ID token that the client got itself, for one with which the client acts for that person at another API (RFC 8693). What comes of
 // it says less than what it was made of: fewer scopes, no longer life, audiences that the client's policy names. It belongs to
 // the same authorization, and ends with it.
 type Exchange struct {
@@ -56,7 +57,11 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	if asked := form.Get("requested_token_type"); asked != "" && asked != TypeAccessToken && (asked != TypeJWT || s.Client.Contract.AccessTokenFormat != idp.AccessTokenJWT) {
 		return refuse(invalidRequest, "The requested_token_type is not one that this client can get.")
 	}
-	subject, v, err := g.read(ctx, s, form.Get("subject_token"), form.Get("subject_token_type"), "subject_token")
+	read := g.read
+	if form.Get("subject_token_type") == TypeIDToken && s.Client.ExchangeIDTokens {
+		read = g.readID
+	}
+	subject, v, err := read(ctx, s, form.Get("subject_token"), form.Get("subject_token_type"), "subject_token")
 	if err != nil {
 		return err
 	}
@@ -126,6 +131,31 @@ func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string
 		return nil, nil, fault("a token whose authorization stands, of an active person", "Sign in again.")
 	}
 	return t, v, err
+}
+
+// readID judges an ID token (RFC 8693 §3): ours, living, and made for this very client. It stands for what the person allowed when it was made, so
+// it is good for the scopes of that authorization and ends with it.
+func (g *Exchange) readID(ctx context.Context, s *Session, text, _, name string) (*mint.AccessToken, *store.AuthorizationUser, error) {
+	fault := func(expected, mend string) error {
+		s.Trace.Fail(idp.Check{Name: name, Expected: expected, Received: "something else", Mend: mend, Clause: "RFC 8693 §2.1"})
+		return refuse(invalidRequest, "The "+name+" is not a living ID token of this client, of an authorization that stands.") // RFC 8693 §2.2.2
+	}
+	t, err := g.Minter.ReadExchangeable(text, s.Now)
+	if errors.Is(err, mint.ErrNotOurs) || err == nil && t.ClientID != s.Client.ID {
+		return nil, nil, fault("an ID token that this client got since it may exchange them, and that has not expired", "Get a new one by the refresh token, or sign in again.")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	v, revoked, err := g.Store.AuthorizationNow(ctx, t.AuthorizationID(), t.JTI)
+	if errors.Is(err, idp.ErrNotFound) || err == nil && (revoked || v.RevokedAt != nil || v.UserState != idp.UserActive || v.ClientID != s.Client.ID) {
+		return nil, nil, fault("an ID token whose authorization stands, of an active person", "Sign in again.")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	t.Scope = strings.Join(v.Scopes, " ")
+	return t, v, nil
 }
 
 // actor says who acts (RFC 8693 §4.1): whom the actor_token names, else the client; nobody for a client that may impersonate.

@@ -2,6 +2,7 @@ package mint
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -62,6 +63,9 @@ func (m *Minter) ID(ctx context.Context, t IDToken, now time.Time) (string, erro
 	if len(a.AMR) > 0 {
 		set["amr"] = a.AMR
 	}
+	if c.ExchangeIDTokens { // so that it ends with its authorization, wherever it comes back to be exchanged
+		set["jti"] = a.ID + "." + rand.Text()
+	}
 	payload, err := json.Marshal(set)
 	if err != nil {
 		return "", fmt.Errorf("encode ID token: %w", err)
@@ -71,6 +75,23 @@ func (m *Minter) ID(ctx context.Context, t IDToken, now time.Time) (string, erro
 		return signed, err
 	}
 	return m.encrypt(ctx, c, c.IDTokenEncryptedAlg, c.IDTokenEncryptedEnc, nested, []byte(signed))
+}
+
+// ReadExchangeable reads an ID token that its client got to exchange it (RFC 8693 §3), as the access token that it is worth: whose it is, of which
+// authorization and until when. Unlike a hint it must not have expired. Its scopes are the authorization's, which is for the caller to find.
+func (m *Minter) ReadExchangeable(text string, now time.Time) (*AccessToken, error) {
+	v, ok := m.Keys.Verify(text, keys.TypeIDToken)
+	if !ok {
+		return nil, ErrNotOurs
+	}
+	t := new(AccessToken)
+	if err := json.Unmarshal(v.Payload, t); err != nil || t.Issuer != m.Issuer || now.Unix() >= t.Expires || len(t.Audience) != 1 || t.AuthorizationID() == "" {
+		return nil, ErrNotOurs
+	}
+	return &AccessToken{
+		Issuer: t.Issuer, Subject: t.Subject, Audience: t.Audience, Expires: t.Expires, IssuedAt: t.IssuedAt, JTI: t.JTI, ClientID: t.Audience[0],
+		AuthTime: t.AuthTime, ACR: t.ACR, AMR: t.AMR,
+	}, nil
 }
 
 // Hint is what an ID token that comes back as id_token_hint says.

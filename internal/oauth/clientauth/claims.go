@@ -1,0 +1,106 @@
+package clientauth
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	strictjson "github.com/go-jose/go-jose/v4/json"
+)
+
+const (
+	// aheadMost is how far the maker's clock may be ahead of ours.
+	aheadMost = 30 * time.Second
+	// lifeMost is how long an assertion may be good: so long its jti is remembered.
+	lifeMost = time.Hour
+
+	// purgeMargin is how far the clocks of replicas may be apart: none of them forgets a jti that another would still take.
+	purgeMargin = time.Minute
+)
+
+// Claims are the claims of RFC 7523 §3, of client assertions and of assertions that are authorization grants.
+type Claims struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  Audience `json:"aud"`
+	Expires   *float64 `json:"exp"`
+	NotBefore *float64 `json:"nbf"`
+	IssuedAt  *float64 `json:"iat"`
+	ID        string   `json:"jti"`
+}
+
+// Audience is a text, or a list of texts (RFC 7519 §4.1.3).
+type Audience struct {
+	list []string
+	text bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Audience) UnmarshalJSON(data []byte) error {
+	var one string
+	if err := strictjson.Unmarshal(data, &one); err == nil {
+		a.list, a.text = []string{one}, true
+		return nil
+	}
+	a.text = false
+	return strictjson.Unmarshal(data, &a.list)
+}
+
+// Only reports whether somebody is named, and each entry is ours.
+func (a *Audience) Only(ours func(entry string) bool) bool {
+	return len(a.list) > 0 && !slices.ContainsFunc(a.list, func(entry string) bool { return !ours(entry) })
+}
+
+// TypeFault refuses a JWT that says it is something else than own or a plain JWT: one that was signed for another purpose is no proof
+// (RFC 8725 §3.11).
+func TypeFault(header jose.Header, own string) string {
+	for _, name := range []jose.HeaderKey{"crit", "b64"} {
+		if _, has := header.ExtraHeaders[name]; has {
+			return "its header has " + string(name)
+		}
+	}
+	typ, has := header.ExtraHeaders[jose.HeaderType]
+	if !has {
+		return ""
+	}
+	name, _ := typ.(string)
+	switch strings.TrimPrefix(strings.ToLower(name), "application/") {
+	case "jwt", own:
+		return ""
+	}
+	return "its typ is that of another kind of JWT"
+}
+
+// Fault returns what is wrong with the dates and the jti (RFC 7523 §3).
+func (k *Claims) Fault(now time.Time) string {
+	switch {
+	case k.Expires == nil:
+		return "exp is missing"
+	case k.ID == "":
+		return "jti is missing"
+	}
+	for _, date := range []*float64{k.Expires, k.NotBefore, k.IssuedAt} {
+		const year9999 = 253402300799
+		if date != nil && (*date < 0 || *date > year9999 || math.IsNaN(*date)) {
+			return "a date is out of range"
+		}
+	}
+	switch exp := instant(k.Expires); {
+	case !now.Before(exp):
+		return "it has expired"
+	case exp.After(now.Add(lifeMost + aheadMost)):
+		return "it is good for more than an hour"
+	case k.NotBefore != nil && instant(k.NotBefore).After(now.Add(aheadMost)):
+		return "nbf lies in the future; compare the clocks"
+	case k.IssuedAt != nil && instant(k.IssuedAt).After(now.Add(aheadMost)):
+		return "iat lies in the future; compare the clocks"
+	}
+	return ""
+}
+
+// Remembered is how long the jti of claims without a fault is to be remembered.
+func (k *Claims) Remembered() time.Time { return instant(k.Expires).Add(purgeMargin) }
+
+func instant(date *float64) time.Time { return time.UnixMicro(int64(*date * 1e6)).UTC() }
