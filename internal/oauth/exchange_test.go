@@ -161,3 +161,42 @@ func TestExchange_BindingIsKept(t *testing.T) {
 		t.Errorf("got %v, want a token bound to the key of the API", got.json)
 	}
 }
+
+// RFC 8693 §3: an ID token is worth what its authorization is, to the client that got it, where the policy says so.
+func TestExchange_IDTokenOfTheClientItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *idp.Client) {
+		c.GrantTypes, c.ExchangeAudiences, c.ExchangeIDTokens = append(c.GrantTypes, idp.GrantTokenExchange), []string{"https://inner.example"}, true
+	})
+	other := *w.client
+	other.ID = "other"
+	must(t, w.store.CreateClient(t.Context(), &other))
+	off := *w.client
+	off.ID, off.ExchangeIDTokens = "off", false
+	must(t, w.store.CreateClient(t.Context(), &off))
+	tokens := w.tokens(t)
+	id := tokens["id_token"].(string)
+	trade := func(client, subject string, pairs ...string) reply {
+		form := url.Values{"grant_type": {idp.GrantTokenExchange}, "subject_token": {subject}, "subject_token_type": {grant.TypeIDToken}}
+		for i := 0; i < len(pairs); i += 2 {
+			form.Set(pairs[i], pairs[i+1])
+		}
+		return w.send(t, http.MethodPost, tokenPath, form, func(r *http.Request) { r.SetBasicAuth(client, w.secret) })
+	}
+	claims := claimsOf(t, trade("app", id).want(t, "its own ID token", 200, "").text("access_token"))
+	act, _ := claims["act"].(map[string]any)
+	if claims["sub"] != w.user.ID || claims["aud"] != "https://inner.example" || act["sub"] != "app" || claims["exp"].(float64) > claimsOf(t, id)["exp"].(float64) {
+		t.Errorf("got %v, want the person, the audience of the policy, the actor, and no longer life", claims)
+	}
+	trade("app", id, "scope", "openid").want(t, "openid", 400, "invalid_scope")
+	trade("other", id).want(t, "another client", 400, "invalid_request")
+	trade("off", id).want(t, "a client whose policy does not say so", 400, "invalid_request")
+	trade("app", tokens["access_token"].(string)).want(t, "an access token by this name", 400, "invalid_request")
+	trade("app", id, "subject_token_type", grant.TypeAccessToken).want(t, "an ID token by another name", 400, "invalid_request")
+	trade("app", id, "actor_token", id, "actor_token_type", grant.TypeIDToken).want(t, "an ID token as the actor's", 400, "invalid_request")
+	w.send(t, http.MethodPost, "/oauth2/revoke", url.Values{"token": {tokens["refresh_token"].(string)}}, func(r *http.Request) { r.SetBasicAuth("app", w.secret) }).want(t, "revoke", 200, "")
+	trade("app", id).want(t, "after it was revoked", 400, "invalid_request")
+	if plain := claimsOf(t, newWorld(t).tokens(t)["id_token"]); plain["jti"] != nil {
+		t.Errorf("an ID token that is not for exchange has a jti: %v", plain)
+	}
+}

@@ -138,6 +138,7 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_ = s.DenyPending(ctx, "p78", "u77", now.Add(-time.Second))
 	_, _ = s.RedeemPending(ctx, store.PendingRedemption{ID: "p77", Kind: idp.PendingDevice, Digest: d, ClientID: "app77", Expires: later}, now.Add(-time.Second))
 	_, _ = s.WhyNotRedeemed(ctx, "p77")
+	_, _ = s.IssueAsserted(ctx, &idp.Authorization{ID: "asserted", ClientID: "app77", ExpiresAt: later}, d, store.AssertedSubject{Issuer: "x", Subject: "y"}, now)
 	_, _ = s.PendingOf(ctx, "u77", now)
 	_, _ = s.PendingByToken(ctx, idp.PendingBackchannel, "p77", d, now)
 	_, _ = s.ClaimPings(ctx, 10, later, now)
