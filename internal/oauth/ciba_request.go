@@ -49,7 +49,7 @@ func (p *Provider) openCIBARequest(ctx context.Context, call *clientCall) error 
 	if claims.NotBefore == nil || claims.IssuedAt == nil || claims.JTI == "" || len(claims.JTI) > nonceMost {
 		return call.refuse("invalid_request", "The signed request lacks iat, nbf or jti.")
 	}
-	nbf, exp := time.Unix(*claims.NotBefore, 0), time.Unix(*claims.Expires, 0)
+	nbf, exp := untrusted.Instant(*claims.NotBefore), untrusted.Instant(*claims.Expires)
 	if exp.Sub(nbf) > cibaRequestLife || call.now.Sub(nbf) > cibaRequestLife {
 		return call.refuse("invalid_request", "The signed request is good for longer than an hour, or began more than an hour ago.")
 	}
@@ -60,9 +60,9 @@ func (p *Provider) openCIBARequest(ctx context.Context, call *clientCall) error 
 	if !first {
 		return call.refuse("invalid_request", "The signed request was used before: each has a jti of its own.")
 	}
-	inside, err := claims.params()
-	if err != nil {
-		return call.refuse("invalid_request", err.Error())
+	inside, fault := claims.params()
+	if fault != "" {
+		return call.refuse("invalid_request", fault)
 	}
 	call.form = inside
 	call.trace.Pass("signed request")
@@ -72,10 +72,10 @@ func (p *Provider) openCIBARequest(ctx context.Context, call *clientCall) error 
 // signedClaims is what a client signed, with the claims about the token itself taken apart.
 type signedClaims struct {
 	Issuer    string
-	Audience  []string
-	Expires   *int64
-	IssuedAt  *int64
-	NotBefore *int64
+	Audience  untrusted.Texts
+	Expires   *float64 // dates may have a fraction (RFC 7519 §2)
+	IssuedAt  *float64
+	NotBefore *float64
 	JTI       string
 	rest      map[string]json.RawMessage
 }
@@ -105,9 +105,9 @@ func (p *Provider) readSigned(ctx context.Context, call *clientCall, text, param
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); !slices.Contains([]string{"", "jwt", "oauth-authz-req+jwt"}, strings.ToLower(strings.TrimPrefix(typ, "application/"))) {
 		return nil, invalid("is another kind of JWT.")
 	}
-	c, err := readClaims(payload)
-	if err != nil {
-		return nil, invalid(err.Error())
+	c, fault := readClaims(payload)
+	if fault != "" {
+		return nil, invalid(fault)
 	}
 	if _, has := c.rest["sub"]; has {
 		return nil, invalid("has a sub, like a client assertion. Leave it out.")
@@ -115,54 +115,47 @@ func (p *Provider) readSigned(ctx context.Context, call *clientCall, text, param
 	switch {
 	case c.Issuer != call.client.ID:
 		return nil, invalid("has another iss than the client's id.")
-	case !slices.Contains(c.Audience, p.Issuer):
+	case !slices.Contains(c.Audience.List, p.Issuer):
 		return nil, invalid("has an aud without this server's issuer.")
 	case c.Expires == nil:
 		return nil, invalid("has no exp.")
-	case !call.now.Before(time.Unix(*c.Expires, 0)):
+	case !call.now.Before(untrusted.Instant(*c.Expires)):
 		if parameter == "login_hint_token" { // CIBA §13
 			return nil, call.refuse("expired_login_hint_token", "The login_hint_token has expired.")
 		}
 		return nil, invalid("has expired.")
-	case c.NotBefore != nil && call.now.Before(time.Unix(*c.NotBefore, 0).Add(-clockSkew)), c.IssuedAt != nil && call.now.Before(time.Unix(*c.IssuedAt, 0).Add(-clockSkew)):
+	case c.NotBefore != nil && call.now.Before(untrusted.Instant(*c.NotBefore).Add(-clockSkew)), c.IssuedAt != nil && call.now.Before(untrusted.Instant(*c.IssuedAt).Add(-clockSkew)):
 		return nil, invalid("is from the future.")
 	}
 	return c, nil
 }
 
-// readClaims takes the payload of a signed request apart. Its errors end a sentence about the parameter.
-func readClaims(payload []byte) (*signedClaims, error) {
+// readClaims takes the payload of a signed request apart. The fault, if there is one, ends a sentence about the parameter.
+func readClaims(payload []byte) (c *signedClaims, fault string) {
 	members := map[string]json.RawMessage{}
 	if err := untrusted.Decode(payload, untrusted.Bounds{Bytes: cibaRequestMost, Depth: 6}, &members); err != nil || members == nil {
-		return nil, errors.New("is not one JSON object with each member once.")
+		return nil, "is not one JSON object with each member once."
 	}
-	c := &signedClaims{rest: members}
-	if raw, has := members["aud"]; has {
-		var one string
-		if json.Unmarshal(raw, &one) == nil {
-			c.Audience = []string{one}
-		} else if json.Unmarshal(raw, &c.Audience) != nil {
-			return nil, errors.New("has an aud that is neither a text nor a list of texts.")
-		}
-	}
-	for name, into := range map[string]any{"iss": &c.Issuer, "jti": &c.JTI, "exp": &c.Expires, "iat": &c.IssuedAt, "nbf": &c.NotBefore} {
+	c = &signedClaims{rest: members}
+	for name, into := range map[string]any{"aud": &c.Audience, "iss": &c.Issuer, "jti": &c.JTI, "exp": &c.Expires, "iat": &c.IssuedAt, "nbf": &c.NotBefore} {
 		raw, has := members[name]
 		if has && (string(raw) == "null" || json.Unmarshal(raw, into) != nil) {
-			return nil, errors.New("has a claim " + name + " of the wrong type.")
+			return nil, "has a claim " + name + " of the wrong type."
 		}
 	}
 	for _, name := range []string{"iss", "aud", "exp", "iat", "nbf", "jti"} {
 		delete(members, name)
 	}
-	return c, nil
+	return c, ""
 }
 
-// params returns the parameters that the request signs: texts, and numbers where a parameter is one (CIBA §7.1.1: requested_expiry).
-func (c *signedClaims) params() (url.Values, error) {
-	form := url.Values{}
+// params returns the parameters that the request signs: texts, and numbers where a parameter is one (CIBA §7.1.1: requested_expiry). The fault,
+// if there is one, is a sentence.
+func (c *signedClaims) params() (form url.Values, fault string) {
+	form = url.Values{}
 	for name, raw := range c.rest {
 		if slices.Contains(cibaOutside, name) && name != "client_id" {
-			return nil, errors.New("A signed request cannot hold " + printable(name) + ".")
+			return nil, "A signed request cannot hold " + printable(name) + "."
 		}
 		var text string
 		var number json.Number
@@ -174,13 +167,13 @@ func (c *signedClaims) params() (url.Values, error) {
 			continue // what is neither is no parameter of ours
 		}
 		if !cleanText(text) {
-			return nil, errors.New("A parameter of the signed request has characters that cannot be.")
+			return nil, "A parameter of the signed request has characters that cannot be."
 		}
 		if text != "" {
 			form.Set(name, text)
 		}
 	}
-	return form, nil
+	return form, ""
 }
 
 // personByToken reads a login_hint_token: a JWT that the client signed for this server, with sub_id (RFC 9493 §3) saying whom it means.

@@ -13,7 +13,7 @@ import (
 // object is the content of a request object: the claims about itself, and the parameters.
 type object struct {
 	Issuer    string
-	Audience  []string
+	Audience  untrusted.Texts
 	Subject   string
 	Expires   *float64
 	NotBefore *float64
@@ -41,7 +41,7 @@ func read(payload []byte) (*object, *Fault) {
 		case "sub":
 			err = json.Unmarshal(raw, &o.Subject)
 		case "aud":
-			if o.Audience, err = texts(raw); err == nil && len(o.Audience) == 0 { // meant for nobody, which is not the same as for anybody
+			if err = json.Unmarshal(raw, &o.Audience); err == nil && len(o.Audience.List) == 0 { // meant for nobody, which is not the same as for anybody
 				err = errors.New("an empty list")
 			}
 		case "exp":
@@ -78,11 +78,11 @@ func (o *object) put(name string, raw json.RawMessage) error {
 			o.params.Set(name, value)
 		}
 	case name == "resource": // RFC 8707 §2: several are a list
-		list, err := texts(raw)
-		if err != nil {
+		var list untrusted.Texts
+		if err := json.Unmarshal(raw, &list); err != nil {
 			return err
 		}
-		o.params[name] = list
+		o.params[name] = list.List
 	default: // a number, a boolean, or JSON: claims, authorization_details
 		o.params.Set(name, text)
 	}
@@ -94,42 +94,23 @@ func (o *object) asksForAuthorization() bool {
 	return o.params.Has("client_id") || o.params.Has("response_type") || o.params.Has("redirect_uri")
 }
 
-// texts reads a text or a list of texts.
-func texts(raw json.RawMessage) ([]string, error) {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		return []string{one}, nil
-	}
-	var many []string
-	err := json.Unmarshal(raw, &many)
-	return many, err
-}
-
 // checkTimes judges exp, nbf and iat (RFC 9101 §6, RFC 7519 §4.1.4). With strict both ends are named and an hour apart at most.
 func (o *object) checkTimes(strict bool, now time.Time) *Fault {
 	switch {
 	case strict && (o.Expires == nil || o.NotBefore == nil):
 		return bad("its times", "nbf and exp", "one or both missing")
-	case o.Expires != nil && !now.Before(at(*o.Expires)):
-		return bad("exp", "a moment after "+clock(now), clock(at(*o.Expires)))
-	case o.NotBefore != nil && at(*o.NotBefore).After(now.Add(skew)):
-		return bad("nbf", "no later than "+clock(now), clock(at(*o.NotBefore)))
-	case o.IssuedAt != nil && at(*o.IssuedAt).After(now.Add(skew)):
-		return bad("iat", "no later than "+clock(now), clock(at(*o.IssuedAt)))
-	case strict && now.Sub(at(*o.NotBefore)) > maxLife:
-		return bad("nbf", "within the last hour", clock(at(*o.NotBefore)))
-	case strict && at(*o.Expires).Sub(at(*o.NotBefore)) > maxLife:
-		return bad("exp", "at most an hour after nbf", clock(at(*o.Expires)))
+	case o.Expires != nil && !now.Before(untrusted.Instant(*o.Expires)):
+		return bad("exp", "a moment after "+clock(now), clock(untrusted.Instant(*o.Expires)))
+	case o.NotBefore != nil && untrusted.Instant(*o.NotBefore).After(now.Add(skew)):
+		return bad("nbf", "no later than "+clock(now), clock(untrusted.Instant(*o.NotBefore)))
+	case o.IssuedAt != nil && untrusted.Instant(*o.IssuedAt).After(now.Add(skew)):
+		return bad("iat", "no later than "+clock(now), clock(untrusted.Instant(*o.IssuedAt)))
+	case strict && now.Sub(untrusted.Instant(*o.NotBefore)) > maxLife:
+		return bad("nbf", "within the last hour", clock(untrusted.Instant(*o.NotBefore)))
+	case strict && untrusted.Instant(*o.Expires).Sub(untrusted.Instant(*o.NotBefore)) > maxLife:
+		return bad("exp", "at most an hour after nbf", clock(untrusted.Instant(*o.Expires)))
 	}
 	return nil
-}
-
-// at reads a NumericDate, which may have a fraction; what is beyond any calendar is the end of it.
-func at(seconds float64) time.Time {
-	const most = 1 << 40
-	seconds = max(-most, min(most, seconds))
-	whole := int64(seconds)
-	return time.Unix(whole, int64((seconds-float64(whole))*1e9))
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

@@ -199,8 +199,8 @@ func (r *Reader) judge(c *idp.Client, o *object, now time.Time) *Fault {
 	if o.Issuer != c.ID && (o.Issuer != "" || strict) {
 		return bad("iss", c.ID, orNothing(o.Issuer))
 	}
-	if (len(o.Audience) > 0 || strict) && !slices.Contains(o.Audience, r.Issuer) {
-		return bad("aud", r.Issuer, orNothing(strings.Join(o.Audience, " ")))
+	if (len(o.Audience.List) > 0 || strict) && !slices.Contains(o.Audience.List, r.Issuer) {
+		return bad("aud", r.Issuer, orNothing(strings.Join(o.Audience.List, " ")))
 	}
 	if o.Subject == c.ID { // RFC 9101 §10.8: this is a client assertion
 		return bad("sub", "nothing, or a person", "the client itself")
