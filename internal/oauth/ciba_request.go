@@ -89,10 +89,7 @@ func (p *Provider) readSigned(ctx context.Context, call *clientCall, text, param
 	if len(text) > cibaRequestMost {
 		return nil, invalid("is longer than 16 KiB.")
 	}
-	algs := idp.SupportedSigningAlgs()
-	if call.client.CIBARequestAlg != "" {
-		algs = []string{call.client.CIBARequestAlg}
-	}
+	algs := cibaAlgsOf(call.client)
 	payload, header, err := p.ClientKeys.Verify(ctx, call.client, text, algs)
 	if errors.Is(err, clientkeys.ErrSignature) || errors.Is(err, clientkeys.ErrNoKeys) {
 		call.trace.Fail(idp.Check{Name: "signature of the client", Expected: list(algs), Received: err.Error(), Mend: "Sign with a key of the client's jwks, and name it by kid.", Clause: "CIBA §7.1.1"})
@@ -128,6 +125,14 @@ func (p *Provider) readSigned(ctx context.Context, call *clientCall, text, param
 		return nil, invalid("is from the future.")
 	}
 	return c, nil
+}
+
+// cibaAlgsOf lists the algorithms that a client may sign with: the registered one, or those of its profile.
+func cibaAlgsOf(c *idp.Client) []string {
+	if c.CIBARequestAlg != "" {
+		return []string{c.CIBARequestAlg}
+	}
+	return c.Held(idp.SupportedSigningAlgs())
 }
 
 // readClaims takes the payload of a signed request apart. The fault, if there is one, ends a sentence about the parameter.

@@ -1,7 +1,10 @@
 package oauth
 
 import (
+	"slices"
 	"testing"
+
+	"idp/internal/idp"
 )
 
 // What a client signed is an outsider's text all the same: reading it never panics, and gives clean parameters or a fault.
@@ -34,5 +37,16 @@ func TestSignedClaims_DatesMayHaveAFraction(t *testing.T) { // RFC 7519 §2
 	c, fault := readClaims([]byte(`{"iss":"bank","aud":["https://idp.example"],"exp":1700000060.5,"nbf":1700000000.25,"iat":1.7e9,"jti":"x"}`))
 	if fault != "" || c.Expires == nil || *c.Expires != 1700000060.5 {
 		t.Errorf("got %+v and %q, want them read", c, fault)
+	}
+}
+
+func TestSignedClaims_ProfileHoldsTheAlgorithm(t *testing.T) { // FAPI 2.0 Security Profile §5.4.1
+	t.Parallel()
+	plain, held := &idp.Client{}, &idp.Client{ClientProfile: idp.ClientProfile{Profile: idp.ProfileFAPI2}}
+	if got := cibaAlgsOf(plain); !slices.Equal(got, idp.SupportedSigningAlgs()) {
+		t.Errorf("without a profile: got %v, want all", got)
+	}
+	if got := cibaAlgsOf(held); slices.Contains(got, "RS256") || !slices.Contains(got, "ES256") {
+		t.Errorf("with fapi2: got %v, want those of the profile", got)
 	}
 }
