@@ -100,7 +100,7 @@ func TestVerify_EachAlgorithmAndNoOther(t *testing.T) {
 		"ES256": p256, "ES384": p384, "ES512": p521, "EdDSA": ed,
 	} {
 		token := sign(t, key, alg, "words", map[string]any{"typ": "x"})
-		payload, header, err := k.Verify(t.Context(), c, token, SigningAlgs())
+		payload, header, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs())
 		if err != nil || string(payload) != "words" || header.Algorithm != alg || header.ExtraHeaders["typ"] != "x" {
 			t.Errorf("%s: got %q, %+v, %v", alg, payload, header, err)
 		}
@@ -152,14 +152,14 @@ func TestVerify_Forgeries(t *testing.T) { // SEC-17
 		"JSON form":             `{"payload":"` + part("words") + `","protected":"` + head + `","signature":"` + signature + `"}`,
 		"too long":              good + strings.Repeat("A", MaxSigned),
 	} {
-		if payload, _, err := k.Verify(t.Context(), c, token, SigningAlgs()); !errors.Is(err, ErrSignature) || payload != nil {
+		if payload, _, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs()); !errors.Is(err, ErrSignature) || payload != nil {
 			t.Errorf("%s: got %q, %v, want it refused", name, payload, err)
 		}
 	}
-	if _, _, err := k.Verify(t.Context(), c, good, SigningAlgs()); err != nil {
+	if _, _, err := k.Verify(t.Context(), c, good, idp.SupportedSigningAlgs()); err != nil {
 		t.Errorf("the honest one: %v", err)
 	}
-	if _, _, err := k.Verify(t.Context(), &idp.Client{ID: "other"}, good, SigningAlgs()); !errors.Is(err, ErrNoKeys) {
+	if _, _, err := k.Verify(t.Context(), &idp.Client{ID: "other"}, good, idp.SupportedSigningAlgs()); !errors.Is(err, ErrNoKeys) {
 		t.Errorf("a client without keys: got %v", err)
 	}
 	if _, _, err := k.Verify(t.Context(), c, sign(t, []byte(strings.Repeat("k", 32)), "HS256", "words", nil), []string{"HS256"}); !errors.Is(err, ErrSignature) {
@@ -174,7 +174,7 @@ func TestVerify_RegisteredKeysAreReadAgainWhenTheyChange(t *testing.T) {
 	for i := range 2 {
 		for _, key := range []*ecdsa.PrivateKey{first, second} {
 			c := &idp.Client{ID: "app", ClientKeys: idp.ClientKeys{JWKS: jwks(t, jwk(key, "k", "", ""))}}
-			if _, _, err := k.Verify(t.Context(), c, sign(t, key, "ES256", "words", nil), SigningAlgs()); err != nil {
+			if _, _, err := k.Verify(t.Context(), c, sign(t, key, "ES256", "words", nil), idp.SupportedSigningAlgs()); err != nil {
 				t.Errorf("round %d: %v", i, err)
 			}
 		}
@@ -232,7 +232,7 @@ func TestVerify_JWKSURIIsReadAgainForAnUnknownKid(t *testing.T) {
 	c := &idp.Client{ID: "app", ClientKeys: idp.ClientKeys{JWKSURI: s.URL + "/jwks"}}
 	k := newKeys(t)
 	verify := func(key *ecdsa.PrivateKey, kid string) error {
-		_, _, err := k.Verify(t.Context(), c, sign(t, key, "ES256", "words", map[string]any{"kid": kid}), SigningAlgs())
+		_, _, err := k.Verify(t.Context(), c, sign(t, key, "ES256", "words", map[string]any{"kid": kid}), idp.SupportedSigningAlgs())
 		return err
 	}
 	for range 100 {
@@ -283,7 +283,7 @@ func TestVerify_AnAddressThatIsAwayIsNobodysFiveHundred(t *testing.T) {
 	k := newKeys(t)
 	token := sign(t, key, "ES256", "words", map[string]any{"kid": "1"})
 	verify := func() error {
-		_, _, err := k.Verify(t.Context(), c, token, SigningAlgs())
+		_, _, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs())
 		return err
 	}
 	private, err := json.Marshal(map[string]any{"keys": []any{jose.JSONWebKey{Key: key, KeyID: "1"}}})
@@ -336,7 +336,7 @@ func TestVerify_ManyWaitForOneRead(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			if _, _, err := k.Verify(t.Context(), c, token, SigningAlgs()); err != nil {
+			if _, _, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -347,7 +347,7 @@ func TestVerify_ManyWaitForOneRead(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := newKeys(t).Verify(gone, c, token, SigningAlgs()); !errors.Is(err, context.Canceled) {
+	if _, _, err := newKeys(t).Verify(gone, c, token, idp.SupportedSigningAlgs()); !errors.Is(err, context.Canceled) {
 		t.Errorf("who went away: got %v", err)
 	}
 }
@@ -427,7 +427,7 @@ func FuzzParse(f *testing.F) {
 	c := &idp.Client{ID: "app", ClientKeys: idp.ClientKeys{JWKS: jwks(f, jwk(ecKey(f, elliptic.P256()), "k", "", ""))}}
 	k := newKeys(f)
 	f.Fuzz(func(t *testing.T, token string) {
-		if _, _, err := k.Verify(t.Context(), c, token, SigningAlgs()); err == nil {
+		if _, _, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs()); err == nil {
 			t.Errorf("%q: accepted", token)
 		}
 	})

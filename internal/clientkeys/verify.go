@@ -21,11 +21,6 @@ const MaxSigned = 64 << 10
 // ErrSignature says that a JWS is not one that the client signed. Its text says why and may be told to the client.
 var ErrSignature = errors.New("the signature is not the client's")
 
-// SigningAlgs lists the algorithms that clients may sign with.
-func SigningAlgs() []string {
-	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-}
-
 // Verify returns what a client signed, in the compact form and with one of the algorithms that the caller names, and the protected header. The error
 // wraps ErrSignature or ErrNoKeys, or is the context's. Of the header only alg and kid say anything about the key: a jwk, jku, x5c or x5u in it
 // would be the forger's.
@@ -60,7 +55,7 @@ func parse(compact string, algs []string) (*jose.JSONWebSignature, jose.Header, 
 	// RFC 8725 §3.1: the caller says what is accepted, the token does not. An HMAC here would be verified with a public key.
 	accepted := make([]jose.SignatureAlgorithm, 0, len(algs))
 	for _, alg := range algs {
-		if slices.Contains(SigningAlgs(), alg) {
+		if slices.Contains(idp.SupportedSigningAlgs(), alg) {
 			accepted = append(accepted, jose.SignatureAlgorithm(alg))
 		}
 	}

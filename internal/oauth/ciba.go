@@ -93,7 +93,7 @@ func (p *Provider) ask(ctx context.Context, call *clientCall) (*cibaAnswer, erro
 
 // refuse returns an error of CIBA §13, and tells the trace.
 func (c *clientCall) refuse(code, description string) error {
-	c.trace.Fail(idp.Check{Name: code, Received: description, Clause: "CIBA §13"})
+	c.trace.Fail(idp.Check{Name: code, Received: description, Mend: "Change this in the request that the application sends.", Clause: "CIBA §13"})
 	return &Error{Status: http.StatusBadRequest, Code: code, Description: description}
 }
 

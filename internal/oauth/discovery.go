@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 
-	"idp/internal/clientkeys"
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/oauth/claims"
@@ -140,7 +139,7 @@ func (p *Provider) discovery(resources []string) (document, error) {
 		RequestParameter:      true,
 		RequestURIParameter:   true,
 		RequestURIRegistered:  true,
-		RequestObjectAlgs:     append(clientkeys.SigningAlgs(), idp.RequestObjectUnsigned),
+		RequestObjectAlgs:     append(idp.SupportedSigningAlgs(), idp.RequestObjectUnsigned),
 		RequestObjectKeyAlgs:  idp.SupportedEncryptionAlgs(),
 		RequestObjectEncs:     idp.SupportedEncryptionEncs(),
 		IssParameter:          true,

@@ -102,7 +102,7 @@ func (v *Statements) read(ctx context.Context, compact string, at time.Time) (ma
 	}
 	signer := &idp.Client{ID: "software statements of " + issuer, ClientKeys: keys}
 	// RFC 8725 §3.1: signatures alone, no HMAC and no "none".
-	payload, err := v.Verify(ctx, signer, compact, []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "RS384", "RS512", "PS384", "PS512"})
+	payload, err := v.Verify(ctx, signer, compact, idp.SupportedSigningAlgs())
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

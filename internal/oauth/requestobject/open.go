@@ -134,7 +134,7 @@ func (r *Reader) verify(ctx context.Context, c *idp.Client, text string) (payloa
 		payload, err := unsigned(text)
 		return payload, false, err
 	}
-	algs := c.Held(clientkeys.SigningAlgs())
+	algs := c.Held(idp.SupportedSigningAlgs())
 	if c.RequestObjectSigningAlg != "" {
 		algs = []string{c.RequestObjectSigningAlg}
 	}
