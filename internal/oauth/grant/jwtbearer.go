@@ -148,7 +148,7 @@ func (g *JWTBearer) verify(ctx context.Context, s *Session, assertion string) (*
 	}
 	// RFC 8725 §3.1: signatures alone, by the issuer's own keys.
 	signer := &idp.Client{ID: "assertions of " + name, ClientKeys: issuer.Keys}
-	payload, header, err := g.Keys.Verify(ctx, signer, assertion, s.Client.Held(clientkeys.SigningAlgs()))
+	payload, header, err := g.Keys.Verify(ctx, signer, assertion, s.Client.Held(idp.SupportedSigningAlgs()))
 	if errors.Is(err, clientkeys.ErrSignature) || errors.Is(err, clientkeys.ErrNoKeys) {
 		return nil, issuer, g.fault(s, "signature of the assertion", "signed by "+name, err.Error(), "Compare the issuer's keys with those in the setting assertions.issuers.", "(9)", "its signature is not its issuer's")
 	}
