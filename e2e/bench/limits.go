@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ const (
 	partES256  part = "sign_es256"    // bare signatures of a token's size
 	partEdDSA  part = "sign_eddsa"    //
 	partRS256  part = "sign_rs256"    // 2048 bits
+	partVerify part = "verify_es256"  // a bare verification
 	partHash   part = "argon2id"      // 19 MiB, t=2, p=1
 	partRead   part = "db_read"       // one row by key
 	partInsert part = "db_insert"     // one row and its durable commit
@@ -94,6 +96,11 @@ func rawLimits(costs map[part]cost) error {
 	}
 	message := []byte(strings.Repeat("x", 500))
 	salt := message[:16]
+	sum := sha256.Sum256(message)
+	signature, err := ec.Sign(nil, sum[:], crypto.SHA256)
+	if err != nil {
+		return err
+	}
 	answer := struct {
 		AccessToken string `json:"access_token"`
 		TokenType   string `json:"token_type"`
@@ -111,6 +118,13 @@ func rawLimits(costs map[part]cost) error {
 			d := sha256.Sum256(message)
 			_, err := rs.Sign(rand.Reader, d[:], crypto.SHA256)
 			return err
+		},
+		partVerify: func() error {
+			d := sha256.Sum256(message)
+			if !ecdsa.VerifyASN1(&ec.PublicKey, d[:], signature) {
+				return errors.New("a signature of our own does not verify")
+			}
+			return nil
 		},
 		partHash: func() error {
 			argon2.IDKey([]byte(password), salt, hashIterations, hashMemoryKiB, 1, hashBytes)
@@ -190,6 +204,6 @@ func limit(parts []part, costs map[part]cost) (rate, cpu float64, ok bool) {
 
 // partsInOrder lists the measured parts for the report.
 func partsInOrder(costs map[part]cost) []part {
-	order := []part{partGet, partPost, partJSON, partES256, partEdDSA, partRS256, partHash, partRead, partInsert, partRotate}
+	order := []part{partGet, partPost, partJSON, partES256, partEdDSA, partRS256, partVerify, partHash, partRead, partInsert, partRotate}
 	return slices.DeleteFunc(order, func(p part) bool { _, ok := costs[p]; return !ok })
 }

@@ -23,10 +23,11 @@ type worker struct {
 	token string // an access token for UserInfo and introspection
 	chain string // the newest refresh token
 
-	scope string // of the chain
-	last  string // the newest token, to see that the next one differs
-	fixed []byte // a request that is the same each time; nil at the beginning of a cell
-	count int
+	scope  string  // of the chain
+	signer *signer // for assertions and proofs
+	last   string  // the newest token, to see that the next one differs
+	fixed  []byte  // a request that is the same each time; nil at the beginning of a cell
+	count  int
 
 	latencies []time.Duration
 	errs      int

@@ -42,7 +42,7 @@ func scenarios() []scenario {
 			name: "refresh_id_token", parts: []part{partPost, partJSON, partES256, partES256, partRotate}, least: 0.60, most: 0.70,
 			prepare: chain(userScopes + " offline_access"), do: refresh(true),
 		},
-		{name: "introspect", parts: []part{partPost, partJSON, partRead}, least: 0.70, prepare: (*worker).accessToken, do: introspect},
+		{name: "introspect", parts: []part{partPost, partJSON, partRead}, least: 0.70, prepare: (*worker).accessToken, do: introspect("es256")},
 		{name: "userinfo", parts: []part{partGet, partJSON, partRead}, least: 0.65, prepare: (*worker).accessToken, do: userInfo},
 		{
 			name: "code", parts: []part{partGet, partInsert, partPost, partJSON, partRotate, partES256, partES256}, least: 0.55, most: 0.70,
@@ -52,6 +52,18 @@ func scenarios() []scenario {
 			name: "code_rs256", parts: []part{partGet, partInsert, partPost, partJSON, partRotate, partES256, partRS256}, least: 0.83,
 			do: codeFlow("default"),
 		},
+		{
+			// Of the assertions and the proof each is verified once and remembered once.
+			name: "par_code_private_key_jwt_dpop", parts: []part{
+				partPost, partVerify, partInsert, partInsert, // the push
+				partGet, partRead, partInsert, // the code
+				partPost, partVerify, partVerify, partInsert, partInsert, partRotate, partES256, partES256, partJSON, // the tokens
+			}, least: 0.55, most: 0.70, prepare: withKey, do: strictCode,
+		},
+		{name: "client_credentials_dpop", parts: []part{partPost, partJSON, partVerify, partInsert, partES256}, least: 0.60, most: 0.70, prepare: withKey, do: boundClientCredentials},
+		{name: "device_poll", parts: []part{partPost, partJSON, partRotate}, least: 0.60, most: 0.70, prepare: (*worker).deviceCode, do: pollDevice},
+		{name: "token_exchange", parts: []part{partPost, partJSON, partVerify, partRead, partES256}, least: 0.65, prepare: (*worker).accessToken, do: exchangeToken},
+		{name: "introspect_opaque", parts: []part{partPost, partJSON, partRead}, least: 0.70, prepare: (*worker).opaqueToken, do: introspect("opaque")},
 		{name: nameLogin, parts: []part{partHash}, least: 0.95, do: func(w *worker) error { return w.signIn("es256", w.unique()) }},
 	}
 }
@@ -141,18 +153,21 @@ func (w *worker) accessToken() error {
 	return err
 }
 
-func introspect(w *worker) error {
-	if w.fixed == nil {
-		w.fixed = w.site.post(nil, pathIntrospect, basic("es256"), "token="+w.token)
+// introspect asks about the worker's token as the client that got it.
+func introspect(clientID string) operation {
+	return func(w *worker) error {
+		if w.fixed == nil {
+			w.fixed = w.site.post(nil, pathIntrospect, basic(clientID), "token="+w.token)
+		}
+		a, err := w.send(w.fixed)
+		if err != nil {
+			return err
+		}
+		if a.status != 200 || !bytes.Contains(a.body, []byte(`"active":true`)) || member(a.body, "sub") != w.user {
+			return wrong("introspect", a)
+		}
+		return nil
 	}
-	a, err := w.send(w.fixed)
-	if err != nil {
-		return err
-	}
-	if a.status != 200 || !bytes.Contains(a.body, []byte(`"active":true`)) || member(a.body, "sub") != w.user {
-		return wrong("introspect", a)
-	}
-	return nil
 }
 
 func userInfo(w *worker) error {
@@ -165,6 +180,68 @@ func userInfo(w *worker) error {
 	}
 	if a.status != 200 || member(a.body, "sub") != w.user || member(a.body, "email") == "" {
 		return wrong("userinfo", a)
+	}
+	return nil
+}
+
+// opaqueToken gets a token of the worker's user that says nothing by itself.
+func (w *worker) opaqueToken() error {
+	code, err := w.code("opaque", userScopes, w.unique(), "n")
+	if err != nil {
+		return err
+	}
+	w.request = w.site.post(w.request, pathToken, basic("opaque"), "grant_type=authorization_code&code="+code+"&redirect_uri="+url.QueryEscape(redirectURI))
+	a, err := w.send(w.request)
+	if err != nil {
+		return err
+	}
+	if w.token = member(a.body, "access_token"); a.status != 200 || w.token == "" || bytes.Contains([]byte(w.token), []byte(".")) {
+		return wrong("opaque token", a)
+	}
+	return w.checkID(member(a.body, "id_token"), "n")
+}
+
+// exchangeToken trades the token of the worker's user for one for another API (RFC 8693), another one each time.
+func exchangeToken(w *worker) error {
+	if w.fixed == nil {
+		w.fixed = w.site.post(nil, pathToken, basic("es256"), "grant_type="+url.QueryEscape("urn:ietf:params:oauth:grant-type:token-exchange")+
+			"&subject_token="+w.token+"&subject_token_type="+url.QueryEscape("urn:ietf:params:oauth:token-type:access_token"))
+	}
+	a, err := w.send(w.fixed)
+	if err != nil {
+		return err
+	}
+	token := member(a.body, "access_token")
+	if a.status != 200 || member(a.body, "token_type") != "Bearer" || len(token) < 100 || token == w.last {
+		return wrong("exchange", a)
+	}
+	w.last = token
+	return nil
+}
+
+// deviceCode begins a device authorization that nobody answers.
+func (w *worker) deviceCode() error {
+	a, err := w.send(w.site.post(nil, pathDevice, "", "client_id=device&scope=openid"))
+	if err != nil {
+		return err
+	}
+	if w.token = member(a.body, "device_code"); a.status != 200 || w.token == "" {
+		return wrong("device", a)
+	}
+	return nil
+}
+
+// pollDevice asks as a device does that is in a hurry: after the first poll, each is told to slow down, which costs the server what any poll does.
+func pollDevice(w *worker) error {
+	if w.fixed == nil {
+		w.fixed = w.site.post(nil, pathToken, "", "client_id=device&grant_type="+url.QueryEscape("urn:ietf:params:oauth:grant-type:device_code")+"&device_code="+w.token)
+	}
+	a, err := w.send(w.fixed)
+	if err != nil {
+		return err
+	}
+	if why := member(a.body, "error"); a.status != 400 || why != "slow_down" && why != "authorization_pending" {
+		return wrong("poll", a)
 	}
 	return nil
 }

@@ -32,10 +32,33 @@ func clients() []client {
 	return []client{{"es256", "ES256", "ES256"}, {"eddsa", "EdDSA", "EdDSA"}, {"rs256", "RS256", "RS256"}, {"default", "ES256", "RS256"}}
 }
 
+// otherClients are one with opaque tokens, one that does as FAPI 2.0 says, but for https, and a device.
+const otherClients = `  - client_id: opaque
+    client_name: Bench
+    secret_file: %s
+    trusted: true
+    redirect_uris: [%s]
+    scopes: [openid, profile, email]
+    contract: {access_token_format: opaque, id_token_alg: ES256, access_token_ttl: 7200}
+  - client_id: strict
+    client_name: Bench
+    trusted: true
+    token_endpoint_auth_methods: [private_key_jwt]
+    client_assertion_audience: issuer
+    require_pushed_authorization_requests: true
+    require_pkce: true
+    dpop_bound_access_tokens: true
+    redirect_uris: [%s]
+    scopes: [openid, profile, email]
+    contract: {access_token_alg: ES256, id_token_alg: ES256}
+    jwks: {keys: [%s]}
+  - {client_id: device, client_name: Bench, token_endpoint_auth_methods: [none], grant_types: ["urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid]}
+`
+
 func username(n int) string { return fmt.Sprintf("bench%04d", n) }
 
 // seedText makes one user for each worker, since two workers on one account would wait for each other's rows and throttle.
-func seedText(users int, secretFile string) []byte {
+func seedText(users int, secretFile, jwk string) []byte {
 	var b bytes.Buffer
 	b.WriteString("clients:\n")
 	for _, c := range clients() {
@@ -44,11 +67,13 @@ func seedText(users int, secretFile string) []byte {
     secret_file: %s
     trusted: true
     redirect_uris: [%s]
-    grant_types: [authorization_code, refresh_token, client_credentials]
+    grant_types: [authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:token-exchange"]
     scopes: [openid, profile, email, offline_access, api.read]
+    token_exchange_audiences: ["https://inner.example"]
     contract: {access_token_alg: %s, id_token_alg: %s, access_token_ttl: 7200, code_ttl: 60}
 `, c.id, secretFile, redirectURI, c.accessAlg, c.idAlg)
 	}
+	fmt.Fprintf(&b, otherClients, secretFile, redirectURI, redirectURI, jwk)
 	salt := make([]byte, 16)
 	rand.Read(salt)
 	// One hash for all, made once, so that seeding costs nothing; verifying it costs the same for each.

@@ -44,7 +44,15 @@ func newServer(o *options, folder, databaseURL string, users int) (*server, erro
 	if err := os.WriteFile(secretFile, []byte(clientSecret+"\n"), 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(seed, seedText(users, secretFile), 0o600); err != nil {
+	private, err := signingKey()
+	if err != nil {
+		return nil, err
+	}
+	jwk, err := publicJWK(private)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(seed, seedText(users, secretFile, jwk), 0o600); err != nil {
 		return nil, err
 	}
 	port, err := freePort()

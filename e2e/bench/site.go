@@ -23,6 +23,8 @@ const (
 	pathToken      = "/oauth2/token"
 	pathIntrospect = "/oauth2/introspect"
 	pathUserInfo   = "/oauth2/userinfo"
+	pathPush       = "/oauth2/par"
+	pathDevice     = "/oauth2/device"
 )
 
 // site is the server as its clients see it, with the answers that must not change during a run.
