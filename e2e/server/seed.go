@@ -233,6 +233,26 @@ func Bank() Client {
 	return client("bank", "", "")
 }
 
+// CalendarAPI is an API of Resources, and may exchange what it is called with for tokens of InnerAPI.
+func CalendarAPI() Client {
+	return client("calendarapi", "", "")
+}
+
+// InnerAPI may exchange further.
+func InnerAPI() Client {
+	return client("innerapi", "", "")
+}
+
+// Mirror is like CalendarAPI, and does not say that it acts.
+func Mirror() Client {
+	return client("mirror", "", "")
+}
+
+// Hub exchanges its own ID tokens.
+func Hub() Client {
+	return client("hub", "https://hub.example/cb", "")
+}
+
 // Teller does the same with signed requests, and is told of the answer.
 func Teller() Client {
 	return client("teller", "", "")
