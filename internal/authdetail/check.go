@@ -8,12 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
 
 	jose "github.com/go-jose/go-jose/v4/json" // refuses a member that stands there twice
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/google/jsonschema-go/jsonschema"
 
 	"idp/internal/idp"
 )
@@ -43,7 +44,7 @@ func (s *Types) Check(ctx context.Context, c *idp.Client, text string) (json.Raw
 	if err != nil {
 		return nil, err
 	}
-	schemas := map[string]*jsonschema.Schema{}
+	schemas := map[string]*jsonschema.Resolved{}
 	for i, detail := range list {
 		name, _ := detail["type"].(string)
 		if name == "" {
@@ -58,14 +59,14 @@ func (s *Types) Check(ctx context.Context, c *idp.Client, text string) (json.Raw
 				return nil, err
 			}
 		}
-		if err := schemas[name].Validate(map[string]any(detail)); err != nil {
-			return nil, refuse("The authorization detail %d does not fit the schema of %.80s%s.", i+1, name, where(err))
+		if err := schemas[name].Validate(plain(detail)); err != nil {
+			return nil, refuse("The authorization detail %d does not fit the schema of %.80s: %.200s.", i+1, name, err)
 		}
 	}
 	return spell(list)
 }
 
-func (s *Types) schema(ctx context.Context, name string) (*jsonschema.Schema, error) {
+func (s *Types) schema(ctx context.Context, name string) (*jsonschema.Resolved, error) {
 	t, err := s.Store.AuthorizationType(ctx, name)
 	if errors.Is(err, idp.ErrNotFound) {
 		return nil, refuse("The authorization details type %.80s is not known here.", name)
@@ -80,23 +81,29 @@ func (s *Types) schema(ctx context.Context, name string) (*jsonschema.Schema, er
 	return schema, nil
 }
 
-// where names the place of the first misfit.
-func where(err error) string {
-	var v *jsonschema.ValidationError
-	if !errors.As(err, &v) {
-		return ""
+// plain returns a value as a schema looks at it: with numbers as they are, not as they are written.
+func plain(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		copied := make(map[string]any, len(v))
+		for name, one := range v {
+			copied[name] = plain(one)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(v))
+		for i, one := range v {
+			copied[i] = plain(one)
+		}
+		return copied
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		n, _ := v.Float64() // read took it: it is within what a double holds
+		return n
 	}
-	for len(v.Causes) > 0 {
-		v = v.Causes[0]
-	}
-	place := ""
-	for _, name := range v.InstanceLocation {
-		place += "/" + name
-	}
-	if place == "" {
-		return ""
-	}
-	return fmt.Sprintf(" at %.120s", place)
+	return value
 }
 
 // read reads details within bounds.
@@ -107,7 +114,7 @@ func read(text string) ([]map[string]any, error) {
 	if tooDeep(text) {
 		return nil, refuse("The authorization details are nested too deeply.")
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader([]byte(text)))
+	doc, err := decode(text)
 	if err != nil || hasTwice(text) {
 		return nil, refuse("The authorization details are no JSON, or have a member twice.")
 	}
@@ -125,6 +132,19 @@ func read(text string) ([]map[string]any, error) {
 		}
 	}
 	return list, nil
+}
+
+// decode reads one JSON text and nothing behind it, with numbers as they are written.
+func decode(text string) (doc any, err error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&doc); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something stands behind the text")
+	}
+	return doc, nil
 }
 
 // spell writes details in one spelling: members sorted, no space, numbers as they came.

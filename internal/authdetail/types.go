@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/google/jsonschema-go/jsonschema"
 
 	"idp/internal/audit"
 	"idp/internal/idp"
@@ -79,27 +80,57 @@ func validate(t *idp.AuthorizationType) error {
 	return nil
 }
 
-// nothingElse loads no document: a schema stands for itself, and reads neither files nor the network.
-type nothingElse struct{}
-
-// Load refuses.
-func (nothingElse) Load(url string) (any, error) {
-	return nil, fmt.Errorf("%s is another document", url)
-}
-
-// compile reads a schema. Patterns are Go's regular expressions, whose time is linear in the text.
-func compile(text json.RawMessage) (*jsonschema.Schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := doc.(map[string]any); !ok {
+// compile reads a schema, which stands for itself: it reads neither files nor the network. Patterns are Go's regular expressions, whose time is
+// linear in the text.
+func compile(text json.RawMessage) (*jsonschema.Resolved, error) {
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
 		return nil, errors.New("it is no JSON object")
 	}
-	c := jsonschema.NewCompiler()
-	c.UseLoader(nothingElse{})
-	if err := c.AddResource("urn:schema", doc); err != nil {
+	var doc any
+	if err := json.Unmarshal(text, &doc); err != nil {
 		return nil, err
 	}
-	return c.Compile("urn:schema")
+	if word := unknownType(doc); word != "" {
+		return nil, fmt.Errorf("%.40q is no type", word)
+	}
+	var schema jsonschema.Schema
+	if err := json.Unmarshal(text, &schema); err != nil {
+		return nil, err
+	}
+	return schema.Resolve(&jsonschema.ResolveOptions{ValidateDefaults: true})
+}
+
+// unknownType returns a word in the place of a type that JSON Schema does not have; the library lets it pass, and nothing would ever fit.
+func unknownType(node any) string {
+	object, ok := node.(map[string]any)
+	if !ok {
+		list, _ := node.([]any)
+		for _, one := range list {
+			if word := unknownType(one); word != "" {
+				return word
+			}
+		}
+		return ""
+	}
+	for name, value := range object {
+		switch name {
+		case "const", "enum", "default", "examples": // values, not schemas
+			continue
+		case "type":
+			for _, one := range append(listOf(value), value) {
+				if word, ok := one.(string); ok && !slices.Contains([]string{"null", "boolean", "object", "array", "number", "integer", "string"}, word) {
+					return word
+				}
+			}
+		}
+		if word := unknownType(value); word != "" {
+			return word
+		}
+	}
+	return ""
+}
+
+func listOf(value any) []any {
+	list, _ := value.([]any)
+	return list
 }
