@@ -133,7 +133,9 @@ func (a *app) build(ctx context.Context, c *config.Config, logger *slog.Logger) 
 		return nil, err
 	}
 	s.watcher.Subscribe(store.TopicKeys, s.keys.Reload)
-	s.watcher.Subscribe(store.TopicResources, s.protocol.ReloadResources)
+	for _, topic := range []string{store.TopicResources, store.TopicAuthorizationTypes} {
+		s.watcher.Subscribe(topic, s.protocol.ReloadDiscovery)
+	}
 	return s, nil
 }
 

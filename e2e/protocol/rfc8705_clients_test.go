@@ -202,7 +202,7 @@ func TestMTLS_AliasesAskForCertificatesAndTheIssuerDoesNot(t *testing.T) { // RF
 	if got := aliases["token_endpoint"]; got != "https://mtls.localhost/oauth2/token" {
 		t.Fatalf("aliases = %v, want the token endpoint at mtls.localhost", aliases)
 	}
-	for _, name := range []string{"revocation_endpoint", "introspection_endpoint", "userinfo_endpoint", "pushed_authorization_request_endpoint"} {
+	for _, name := range []string{"revocation_endpoint", "introspection_endpoint", "userinfo_endpoint", "pushed_authorization_request_endpoint", "device_authorization_endpoint", "backchannel_authentication_endpoint"} {
 		if _, has := aliases[name]; !has {
 			t.Errorf("aliases have no %s", name)
 		}

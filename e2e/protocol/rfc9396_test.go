@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"idp/e2e/server"
 )
@@ -45,6 +47,27 @@ func sameDetails(t *testing.T, what string, got any, want string) {
 	if json.Unmarshal(text, &a) != nil || json.Unmarshal([]byte(want), &b) != nil || !reflect.DeepEqual(a, b) {
 		t.Errorf("%s: got %s, want %s", what, text, want)
 	}
+}
+
+func TestDetails_DiscoveryNamesTheTypes(t *testing.T) { // RFC 9396 §10
+	t.Parallel()
+	s := paying(t)
+	at := s.Issuer + "/.well-known/openid-configuration"
+	want := func(what string, names ...string) {
+		eventually(t, 5*time.Second, what, func() bool {
+			return slices.Equal(list(s.get(t, at), "authorization_details_types_supported"), names)
+		})
+	}
+	want("discovery names both", "payment", "urn:example:account")
+	s.Run(t, "authorization-type", "delete", "payment", "--yes")
+	want("discovery forgets one", "urn:example:account")
+	s.Restart(t)
+	want("it does after a restart", "urn:example:account")
+	s.Run(t, "authorization-type", "delete", "urn:example:account", "--yes")
+	eventually(t, 5*time.Second, "an empty list is left out", func() bool { // RFC 8414 §3.2
+		_, has := s.get(t, at).json["authorization_details_types_supported"]
+		return !has
+	})
 }
 
 func TestDetails_AreAllowedAndTold(t *testing.T) { // RFC 9396 §2, §3, §7, §9.1, §9.2

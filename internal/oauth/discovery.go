@@ -79,12 +79,13 @@ type metadata struct {
 	RequestObjectKeyAlgs  []string `json:"request_object_encryption_alg_values_supported"`
 	RequestObjectEncs     []string `json:"request_object_encryption_enc_values_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
+	DetailsTypes          []string `json:"authorization_details_types_supported,omitempty"` // RFC 9396 §10
 	logoutMetadata
 	mtlsMetadata
 }
 
-// discovery prepares the document: while the server runs nothing in it changes but the protected resources.
-func (p *Provider) discovery(resources []string) (document, error) {
+// discovery prepares the document: while the server runs nothing in it changes but the names that operators give.
+func (p *Provider) discovery(n named) (document, error) {
 	methods, algs := p.authMethods(), assertionAlgs()
 	m := metadata{
 		Issuer:                p.Issuer, // RFC 8414 §3.3: to the letter what the address was made of
@@ -144,7 +145,7 @@ func (p *Provider) discovery(resources []string) (document, error) {
 		RequestObjectEncs:     idp.SupportedEncryptionEncs(),
 		IssParameter:          true,
 	}
-	m.ClientDocuments, m.Resources = p.Documents != nil, resources
+	m.ClientDocuments, m.Resources, m.DetailsTypes = p.Documents != nil, n.resources, n.detailsTypes
 	if p.Registration != nil {
 		m.RegistrationEndpoint = p.Issuer + pathRegister
 	}

@@ -52,7 +52,7 @@ type Config struct {
 	Audit        *audit.Log
 	Logger       *slog.Logger
 	UILocales    []string // for discovery
-	// Resources are the operator's protected resources; nil for none. Whoever changes them calls ReloadResources.
+	// Resources are the operator's protected resources; nil for none. Whoever changes them calls ReloadDiscovery.
 	Resources *directory.Resources
 	// Registration lets applications register themselves; nil where they may not.
 	Registration *registration.Service
@@ -166,7 +166,7 @@ func New(c Config) (*Provider, error) {
 		}}})
 	}
 	p.engine = fosite.NewOAuth2Provider(storage{p.Clients}, newEngineConfig(p))
-	meta, err := p.discovery(nil)
+	meta, err := p.discovery(named{})
 	p.meta.Store(&meta)
 	return p, err
 }

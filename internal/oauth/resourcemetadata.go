@@ -1,9 +1,7 @@
 package oauth
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -59,23 +57,4 @@ func (p *Provider) writeResource(w http.ResponseWriter, one *idp.Resource) {
 	h["Cache-Control"] = []string{"public, max-age=300"}
 	h["X-Content-Type-Options"] = nosniff
 	_, _ = w.Write(body) // the client is gone if this fails
-}
-
-// ReloadResources makes discovery say which protected resources there are (RFC 9728 §4).
-func (p *Provider) ReloadResources(ctx context.Context) error {
-	p.Resources.Forget()
-	list, err := p.Resources.All(ctx)
-	if err != nil {
-		return err
-	}
-	identifiers := make([]string, len(list))
-	for i, one := range list {
-		identifiers[i] = one.Identifier
-	}
-	meta, err := p.discovery(identifiers)
-	if err != nil {
-		return fmt.Errorf("reload discovery: %w", err)
-	}
-	p.meta.Store(&meta)
-	return nil
 }

@@ -20,9 +20,14 @@ func scanAuthorizationType(r sqldb.Row) (*idp.AuthorizationType, error) {
 
 // PutAuthorizationType writes a type of authorization details in the place of the one of its name, if there is one.
 func (s *Store) PutAuthorizationType(ctx context.Context, t *idp.AuthorizationType, now time.Time) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO authorization_types (`+authorizationTypeCols+`) VALUES ($1, $2, $3, $4, $4)
-		ON CONFLICT (name) DO UPDATE SET title = excluded.title, definition = excluded.definition, updated_at = excluded.updated_at`, t.Name, t.Title, string(t.Schema), now)
-	return err
+	return s.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.db.Exec(ctx, `INSERT INTO authorization_types (`+authorizationTypeCols+`) VALUES ($1, $2, $3, $4, $4)
+			ON CONFLICT (name) DO UPDATE SET title = excluded.title, definition = excluded.definition, updated_at = excluded.updated_at`, t.Name, t.Title, string(t.Schema), now)
+		if err != nil {
+			return err
+		}
+		return s.changed(ctx, TopicAuthorizationTypes)
+	})
 }
 
 // AuthorizationType returns one type.
@@ -38,6 +43,11 @@ func (s *Store) AuthorizationTypes(ctx context.Context) ([]*idp.AuthorizationTyp
 
 // DeleteAuthorizationType removes a type; idp.ErrNotFound if there is none.
 func (s *Store) DeleteAuthorizationType(ctx context.Context, name string) error {
-	n, err := s.db.Exec(ctx, `DELETE FROM authorization_types WHERE name = $1`, name)
-	return changedOne(n, err, idp.ErrNotFound)
+	return s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, `DELETE FROM authorization_types WHERE name = $1`, name)
+		if err := changedOne(n, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		return s.changed(ctx, TopicAuthorizationTypes)
+	})
 }

@@ -12,6 +12,8 @@ const (
 	TopicProviders = "providers"
 	TopicKeys      = "keys"
 	TopicResources = "resources"
+	// TopicAuthorizationTypes is for discovery, which names them.
+	TopicAuthorizationTypes = "authorization_types"
 )
 
 // changed records, in the caller's transaction, that a topic changed, and tells the listeners.
