@@ -111,7 +111,7 @@ func read(text string) ([]map[string]any, error) {
 	if len(text) > Most {
 		return nil, refuse("The authorization details are longer than %d bytes.", Most)
 	}
-	if tooDeep(text) {
+	if idp.Nested(text, depthMost) {
 		return nil, refuse("The authorization details are nested too deeply.")
 	}
 	doc, err := decode(text)
@@ -188,26 +188,6 @@ func Digest(details string) string {
 	}
 	sum := sha256.Sum256([]byte(details))
 	return hex.EncodeToString(sum[:])
-}
-
-func tooDeep(text string) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > depthMost {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // oddNumber reports whether a value has a number that nobody means: a schema compares numbers as they are written, and 1e999999 has a million digits.

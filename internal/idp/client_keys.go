@@ -57,7 +57,7 @@ func ParseKeySet(text []byte) (keys []jose.JSONWebKey, private bool, err error) 
 	if len(text) > MaxKeySet {
 		return nil, false, fmt.Errorf("a JWK Set has at most %d bytes", MaxKeySet)
 	}
-	if deeper(text, maxKeyDeep) {
+	if Nested(text, maxKeyDeep) {
 		return nil, false, errors.New("the JWK Set is nested too deep")
 	}
 	// Members that stand there twice are refused by this reader, and names compared in their case: no two readers see two sets.
@@ -101,27 +101,6 @@ func usableKey(key any) bool {
 		return k.N.BitLen() >= minRSABits
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 		return true
-	}
-	return false
-}
-
-// deeper reports whether a JSON text is nested more than so many levels.
-func deeper(text []byte, most int) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > most {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
 	}
 	return false
 }

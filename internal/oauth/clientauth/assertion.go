@@ -125,18 +125,18 @@ func clientFault(k *Claims, c *idp.Client, now time.Time) string {
 
 // audienceFault returns what is wrong with the audience. Each entry must be ours: an assertion that another server may take too could have
 // been taken from there (RFC 7523 §3 (3), RFC 9700 §4.4).
-func (a *Authenticator) audienceFault(r *http.Request, c *idp.Client, aud Audience) string {
+func (a *Authenticator) audienceFault(r *http.Request, c *idp.Client, aud untrusted.Texts) string {
 	if c.AssertionAudience == idp.AudienceIssuer {
 		// FAPI 2.0 Security Profile §5.3.2.1: the issuer as a string, and nothing else.
-		if !aud.text || aud.list[0] != a.Issuer {
+		if !aud.Alone || aud.List[0] != a.Issuer {
 			return "aud is not the issuer, as a text"
 		}
 		return ""
 	}
-	if len(aud.list) == 0 {
+	if len(aud.List) == 0 {
 		return "aud is missing"
 	}
-	for _, entry := range aud.list {
+	for _, entry := range aud.List {
 		if !a.ours(r, entry) {
 			return "aud is not this server's issuer or token endpoint"
 		}

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	strictjson "github.com/go-jose/go-jose/v4/json"
+
+	"idp/internal/oauth/untrusted"
 )
 
 const (
@@ -22,35 +23,18 @@ const (
 
 // Claims are the claims of RFC 7523 §3, of client assertions and of assertions that are authorization grants.
 type Claims struct {
-	Issuer    string   `json:"iss"`
-	Subject   string   `json:"sub"`
-	Audience  Audience `json:"aud"`
-	Expires   *float64 `json:"exp"`
-	NotBefore *float64 `json:"nbf"`
-	IssuedAt  *float64 `json:"iat"`
-	ID        string   `json:"jti"`
-}
-
-// Audience is a text, or a list of texts (RFC 7519 §4.1.3).
-type Audience struct {
-	list []string
-	text bool
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *Audience) UnmarshalJSON(data []byte) error {
-	var one string
-	if err := strictjson.Unmarshal(data, &one); err == nil {
-		a.list, a.text = []string{one}, true
-		return nil
-	}
-	a.text = false
-	return strictjson.Unmarshal(data, &a.list)
+	Issuer    string          `json:"iss"`
+	Subject   string          `json:"sub"`
+	Audience  untrusted.Texts `json:"aud"`
+	Expires   *float64        `json:"exp"`
+	NotBefore *float64        `json:"nbf"`
+	IssuedAt  *float64        `json:"iat"`
+	ID        string          `json:"jti"`
 }
 
 // Only reports whether somebody is named, and each entry is ours.
-func (a *Audience) Only(ours func(entry string) bool) bool {
-	return len(a.list) > 0 && !slices.ContainsFunc(a.list, func(entry string) bool { return !ours(entry) })
+func Only(audience untrusted.Texts, ours func(entry string) bool) bool {
+	return len(audience.List) > 0 && !slices.ContainsFunc(audience.List, func(entry string) bool { return !ours(entry) })
 }
 
 // TypeFault refuses a JWT that says it is something else than own or a plain JWT: one that was signed for another purpose is no proof
@@ -87,20 +71,18 @@ func (k *Claims) Fault(now time.Time) string {
 			return "a date is out of range"
 		}
 	}
-	switch exp := instant(k.Expires); {
+	switch exp := untrusted.Instant(*k.Expires); {
 	case !now.Before(exp):
 		return "it has expired"
 	case exp.After(now.Add(lifeMost + aheadMost)):
 		return "it is good for more than an hour"
-	case k.NotBefore != nil && instant(k.NotBefore).After(now.Add(aheadMost)):
+	case k.NotBefore != nil && untrusted.Instant(*k.NotBefore).After(now.Add(aheadMost)):
 		return "nbf lies in the future; compare the clocks"
-	case k.IssuedAt != nil && instant(k.IssuedAt).After(now.Add(aheadMost)):
+	case k.IssuedAt != nil && untrusted.Instant(*k.IssuedAt).After(now.Add(aheadMost)):
 		return "iat lies in the future; compare the clocks"
 	}
 	return ""
 }
 
 // Remembered is how long the jti of claims without a fault is to be remembered.
-func (k *Claims) Remembered() time.Time { return instant(k.Expires).Add(purgeMargin) }
-
-func instant(date *float64) time.Time { return time.UnixMicro(int64(*date * 1e6)).UTC() }
+func (k *Claims) Remembered() time.Time { return untrusted.Instant(*k.Expires).Add(purgeMargin) }

@@ -165,7 +165,7 @@ func (g *JWTBearer) verify(ctx context.Context, s *Session, assertion string) (*
 		case claims.Subject == "" || len(claims.Subject) > subjectMost || strings.ContainsRune(claims.Subject, 0):
 			fault = "sub is missing, or is no name"
 		// Each entry must be ours: what another server takes too may have been taken from there.
-		case !claims.Audience.Only(func(entry string) bool { return slices.Contains(g.Audiences, entry) }):
+		case !clientauth.Only(claims.Audience, func(entry string) bool { return slices.Contains(g.Audiences, entry) }):
 			fault = "aud is not this server's issuer or token endpoint, alone"
 		default:
 			fault = claims.Fault(s.Now)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"idp/internal/idp"
 )
 
 func TestDecode_BoundsComeBeforeParsing(t *testing.T) {
@@ -55,7 +57,7 @@ func FuzzDecode(f *testing.F) {
 		if Decode([]byte(text), b, &v) != nil {
 			return
 		}
-		if !json.Valid([]byte(text)) || len(text) > b.Bytes || depth([]byte(text)) > b.Depth {
+		if !json.Valid([]byte(text)) || len(text) > b.Bytes || idp.Nested(text, b.Depth) {
 			t.Fatalf("accepted %q", text)
 		}
 	})

@@ -1,0 +1,18 @@
+package idp
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNested_CountsBracketsOutsideTexts(t *testing.T) {
+	t.Parallel()
+	for text, depth := range map[string]int{
+		``: 0, `1`: 0, `{}`: 1, `[[]]`: 2, `[{"a":[]},[]]`: 3, `["[[[["]`: 1, `["\"[[["]`: 1, `{"a\\":[[]]}`: 3, `]]][[`: 0,
+		strings.Repeat("[", 100000): 100000,
+	} {
+		if depth > 0 && !Nested(text, depth-1) || Nested([]byte(text), depth) {
+			t.Errorf("%.20q: want it nested %d deep", text, depth)
+		}
+	}
+}
