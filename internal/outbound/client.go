@@ -17,11 +17,10 @@ import (
 )
 
 const (
-	connectTimeout  = 3 * time.Second
-	wholeTimeout    = 5 * time.Second // of a request with its redirects and its body; somebody may be waiting for it
-	maxRedirects    = 3
-	maxConnsPerHost = 8 // a host that hangs holds no more sockets than this
-	maxAddress      = 2048
+	connectTimeout = 3 * time.Second
+	wholeTimeout   = 5 * time.Second // of a request with its redirects and its body; somebody may be waiting for it
+	maxRedirects   = 3
+	maxAddress     = 2048
 )
 
 // Config says what the operator allows beyond the public internet.
@@ -38,6 +37,8 @@ type Client struct {
 	allow  allowed
 	here   *http.Client // follows no redirect
 	follow *http.Client // on one host
+	lines  *lines
+	owner  string
 }
 
 // Answer is what was answered, whatever its status.
@@ -49,6 +50,9 @@ type Answer struct {
 
 // ErrTooLarge says that an answer was longer than the caller allowed.
 var ErrTooLarge = errors.New("the answer is larger than is read")
+
+// ErrAway says that nothing was learned of what is at an address, because its host does not answer. That may pass.
+var ErrAway = errors.New("the host does not answer")
 
 // ErrRefused says that an address is none that this server speaks to on an outsider's word.
 var ErrRefused = errors.New("this address is not called")
@@ -72,16 +76,23 @@ func New(c Config) (*Client, error) {
 		TLSHandshakeTimeout:    connectTimeout,
 		ResponseHeaderTimeout:  wholeTimeout,
 		MaxResponseHeaderBytes: 32 << 10,
-		MaxConnsPerHost:        maxConnsPerHost,
+		MaxConnsPerHost:        perHost,
 		MaxIdleConns:           64,
 		MaxIdleConnsPerHost:    1,
 		IdleConnTimeout:        30 * time.Second,
 		ForceAttemptHTTP2:      true,
 	}
-	cl := &Client{allow: allow}
+	cl := &Client{allow: allow, lines: newLines()}
 	cl.here = &http.Client{Transport: transport, Timeout: wholeTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	cl.follow = &http.Client{Transport: transport, Timeout: wholeTimeout, CheckRedirect: sameHostOnly}
 	return cl, nil
+}
+
+// For returns a client whose requests wait for one another, beyond a few at once: those that one client of ours causes, wherever they go.
+func (c *Client) For(owner string) *Client {
+	own := *c
+	own.owner = owner
+	return &own
 }
 
 // Get reads an address, following a few redirects on its own host. An answer longer than most bytes is ErrTooLarge.
@@ -114,9 +125,14 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, address st
 	}
 	req.Header = header
 	req.Header.Set("User-Agent", "idp")
+	leave, err := c.lines.enter(ctx, strings.ToLower(req.URL.Hostname()), c.owner)
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", req.URL.Host, err)
+	}
+	defer leave()
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, withoutAddress(err)
+		return nil, away(withoutAddress(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.ContentLength > most {
@@ -124,12 +140,28 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, address st
 	}
 	read, err := io.ReadAll(io.LimitReader(resp.Body, most+1)) // behind the transport, so that what gzip unpacks is counted
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", req.URL.Host, err)
+		return nil, away(fmt.Errorf("read %s: %w", req.URL.Host, err))
 	}
 	if int64(len(read)) > most {
 		return nil, fmt.Errorf("read %s: %w", req.URL.Host, ErrTooLarge)
 	}
 	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: read}, nil
+}
+
+// away marks what kept an answer from coming, but for our own refusal.
+func away(err error) error {
+	if errors.Is(err, ErrRefused) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
+// Away returns why an answer says nothing of what is at its address, or nil: its host is overloaded or broken.
+func (a *Answer) Away() error {
+	if a.Status >= http.StatusInternalServerError || a.Status == http.StatusTooManyRequests {
+		return fmt.Errorf("%w: it answers %d", ErrAway, a.Status)
+	}
+	return nil
 }
 
 // withoutAddress takes out of an error what the network around this server looks like: the address that a host's name means here, and who said so. Callers
