@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -59,6 +60,16 @@ func TestCreate_SectorDocumentMustListTheRedirectURIs(t *testing.T) {
 	c.ClientSubject = idp.ClientSubject{SubjectType: idp.SubjectPairwise, SectorIdentifierURI: "https://10.0.0.1/sector.json"}
 	if _, _, err := s.Create(t.Context(), c, SecretOptions{Generate: true}); idp.KindOf(err) != idp.Invalid || !strings.Contains(err.Error(), "outbound.allow") {
 		t.Errorf("a private address: got %v, want the setting named", err)
+	}
+
+	// A failure is remembered for a moment: whoever registers clients could have us call a host again and again.
+	failed := reads.Load()
+	for i := range 5 {
+		c := web(fmt.Sprint("missing", i))
+		c.ClientSubject = idp.ClientSubject{SubjectType: idp.SubjectPairwise, SectorIdentifierURI: url + "/missing"}
+		if _, _, err := s.Create(t.Context(), c, SecretOptions{Generate: true}); idp.KindOf(err) != idp.Invalid || reads.Load() != failed {
+			t.Errorf("one that failed just now: got %v and %d more reads, want none", err, reads.Load()-failed)
+		}
 	}
 
 	// It is read again when something that it must hold is new, and only then.

@@ -35,14 +35,17 @@ type Config struct {
 }
 
 // Service is the use cases. It is safe for concurrent use.
-type Service struct{ Config }
+type Service struct {
+	Config
+	sectors *outbound.Memory[[]string]
+}
 
 // New returns the use cases over a store.
 func New(c Config) (*Service, error) {
 	if c.Store == nil || c.Keyring == nil || c.Audit == nil || c.Logger == nil || c.Issuer == "" || c.Outbound == nil || c.EnsureKeys == nil {
 		return nil, errors.New("client: Store, Keyring, Audit, Issuer, Logger, Outbound and EnsureKeys are needed")
 	}
-	return &Service{Config: c}, nil
+	return &Service{Config: c, sectors: sectors()}, nil
 }
 
 // SecretOptions says where a new client's secret comes from.

@@ -28,11 +28,12 @@ type Config struct {
 type Keys struct {
 	outbound *outbound.Client
 	logger   *slog.Logger
-	slots    chan struct{}
+
+	published *outbound.Memory[[]jose.JSONWebKey] // by address
 
 	mu         sync.Mutex
-	fetchedAt  map[string]*fetched  // by address
 	registered map[string]keyedText // by client id
+	bytes      int                  // of their texts
 }
 
 // keyedText is a registered set as it was read last.
@@ -44,16 +45,16 @@ type keyedText struct {
 // New returns an empty memory of keys.
 func New(c Config) *Keys {
 	return &Keys{
-		outbound: c.Outbound, logger: c.Logger, slots: make(chan struct{}, fetches),
-		fetchedAt: map[string]*fetched{}, registered: map[string]keyedText{},
+		outbound: c.Outbound, logger: c.Logger,
+		published: outbound.NewMemory[[]jose.JSONWebKey](bounds()), registered: map[string]keyedText{},
 	}
 }
 
-// all returns the keys of a client; with newer, those at its jwks_uri are read again.
-func (k *Keys) all(ctx context.Context, c *idp.Client, newer bool) ([]jose.JSONWebKey, error) {
+// all returns the keys of a client.
+func (k *Keys) all(ctx context.Context, c *idp.Client) ([]jose.JSONWebKey, error) {
 	switch {
 	case c.JWKSURI != "":
-		return k.fetch(ctx, c.JWKSURI, newer)
+		return k.fetch(ctx, c.JWKSURI)
 	case len(c.JWKS) == 0:
 		return nil, ErrNoKeys
 	}
@@ -69,8 +70,13 @@ func (k *Keys) all(ctx context.Context, c *idp.Client, newer bool) ([]jose.JSONW
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.registered) >= most {
+	if old, had := k.registered[c.ID]; had {
+		k.bytes -= len(c.ID) + len(old.text)
+	}
+	k.bytes += len(c.ID) + len(c.JWKS)
+	if k.bytes > most { // costs reading the text anew for each in use
 		clear(k.registered)
+		k.bytes = len(c.ID) + len(c.JWKS)
 	}
 	k.registered[c.ID] = keyedText{c.JWKS, keys}
 	return keys, nil
@@ -78,22 +84,26 @@ func (k *Keys) all(ctx context.Context, c *idp.Client, newer bool) ([]jose.JSONW
 
 // find returns the keys of a client that fit, and asks its jwks_uri again before it says that there are none (OpenID Connect Core §10.1.1).
 func (k *Keys) find(ctx context.Context, c *idp.Client, fits func(*jose.JSONWebKey) bool) ([]jose.JSONWebKey, error) {
-	for _, newer := range []bool{false, true} {
-		keys, err := k.all(ctx, c, newer)
-		if err != nil {
-			return nil, err
-		}
-		var out []jose.JSONWebKey
-		for i := range keys {
-			if fits(&keys[i]) {
-				out = append(out, keys[i])
-			}
-		}
-		if len(out) > 0 || c.JWKSURI == "" {
-			return out, nil
+	keys, err := k.all(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if out := those(keys, fits); len(out) > 0 || c.JWKSURI == "" {
+		return out, nil
+	}
+	if keys, err = k.fetchNewer(ctx, c.JWKSURI); err != nil {
+		return nil, err
+	}
+	return those(keys, fits), nil
+}
+
+func those(keys []jose.JSONWebKey, fits func(*jose.JSONWebKey) bool) (out []jose.JSONWebKey) {
+	for i := range keys {
+		if fits(&keys[i]) {
+			out = append(out, keys[i])
 		}
 	}
-	return nil, nil
+	return out
 }
 
 // HasCertificate reports whether a certificate is one of the client's: the leaf of a key's chain (x5c, RFC 7517 §4.7), or one of a key that was published

@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net/http"
@@ -29,13 +30,25 @@ import (
 	"idp/internal/outbound"
 )
 
-func newKeys(t testing.TB) *Keys {
+// agingKeys are keys with a clock that a test puts forward.
+type agingKeys struct {
+	*Keys
+	ahead atomic.Int64
+}
+
+func (k *agingKeys) age(by time.Duration) { k.ahead.Add(int64(by)) }
+
+func newKeys(t testing.TB) *agingKeys {
 	t.Helper()
 	out, err := outbound.New(outbound.Config{Allow: []string{"127.0.0.0/8"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Config{Outbound: out, Logger: slog.New(slog.DiscardHandler)})
+	k := &agingKeys{Keys: New(Config{Outbound: out, Logger: slog.New(slog.DiscardHandler)})}
+	b := bounds()
+	b.Now = func() time.Time { return time.Now().Add(time.Duration(k.ahead.Load())) }
+	k.published = outbound.NewMemory[[]jose.JSONWebKey](b)
+	return k
 }
 
 func ecKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
@@ -217,14 +230,6 @@ func (s *site) set(code int, body []byte) {
 	s.code, s.body = code, body
 }
 
-// age makes what is remembered of an address older.
-func (k *Keys) age(uri string, by time.Duration) {
-	f := k.entry(uri)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.readAt, f.triedAt = f.readAt.Add(-by), f.triedAt.Add(-by)
-}
-
 func TestVerify_JWKSURIIsReadAgainForAnUnknownKid(t *testing.T) {
 	t.Parallel()
 	first, second := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
@@ -247,7 +252,7 @@ func TestVerify_JWKSURIIsReadAgainForAnUnknownKid(t *testing.T) {
 	if err := verify(second, "2"); err == nil {
 		t.Error("within the floor: got a key that was never read")
 	}
-	k.age(c.JWKSURI, floor)
+	k.age(floor)
 	if err := verify(second, "2"); err != nil {
 		t.Errorf("after the floor: %v", err)
 	}
@@ -259,19 +264,10 @@ func TestVerify_JWKSURIIsReadAgainForAnUnknownKid(t *testing.T) {
 	if n := s.reads.Load(); n != 2 {
 		t.Errorf("got %d reads for 100 invented kids, want 2 in all", n)
 	}
-	// A key that was taken back works no longer than the copy is fresh.
 	s.publish(t, jwk(second, "2", "", ""))
-	k.age(c.JWKSURI, freshFor)
-	_ = verify(first, "1") // the read happens behind this one
-	f := k.entry(c.JWKSURI)
-	f.mu.Lock()
-	done := f.inflight
-	f.mu.Unlock()
-	if done != nil {
-		<-done
-	}
+	k.age(freshFor)
 	if err := verify(first, "1"); err == nil {
-		t.Error("a key that was taken back still works")
+		t.Error("a key that was taken out still works when the copy is not fresh any more")
 	}
 }
 
@@ -298,7 +294,7 @@ func TestVerify_AnAddressThatIsAwayIsNobodysFiveHundred(t *testing.T) {
 		if err := verify(); !errors.Is(err, ErrNoKeys) {
 			t.Errorf("%s: got %v, want no keys", name, err)
 		}
-		k.age(c.JWKSURI, floor)
+		k.age(floor)
 	}
 	s.set(http.StatusServiceUnavailable, nil)
 	for range 10 {
@@ -310,19 +306,51 @@ func TestVerify_AnAddressThatIsAwayIsNobodysFiveHundred(t *testing.T) {
 		t.Errorf("got %d reads, want 9 and one for 10 tries at an address that is away", n)
 	}
 	s.publish(t, jwk(key, "1", "", ""))
-	k.age(c.JWKSURI, floor)
+	k.age(floor)
 	if err := verify(); err != nil {
 		t.Errorf("back again: %v", err)
 	}
-	// Away again: the old copy serves for an hour.
+	// Away again: the old copy serves for half an hour.
 	s.set(http.StatusServiceUnavailable, nil)
-	k.age(c.JWKSURI, usableFor-time.Minute)
+	k.age(staleFor - time.Minute)
 	if err := verify(); err != nil {
 		t.Errorf("old copy: %v", err)
 	}
-	k.age(c.JWKSURI, usableFor)
+	k.age(time.Minute)
 	if err := verify(); !errors.Is(err, ErrNoKeys) {
-		t.Errorf("after an hour: got %v, want no keys", err)
+		t.Errorf("after half an hour: got %v, want no keys", err)
+	}
+	// An address that answers, and has the keys no more, is not away.
+	s.publish(t, jwk(key, "1", "", ""))
+	k.age(floor)
+	if err := verify(); err != nil {
+		t.Errorf("back again: %v", err)
+	}
+	s.set(http.StatusNotFound, nil)
+	k.age(freshFor)
+	if err := verify(); !errors.Is(err, ErrNoKeys) {
+		t.Errorf("404: got %v, want no keys", err)
+	}
+}
+
+func TestVerify_WhatIsRememberedIsBoundedInBytes(t *testing.T) { // hostile clients with large sets of keys
+	t.Parallel()
+	key := ecKey(t, elliptic.P256())
+	k := newKeys(t)
+	large := append(jwks(t, jwk(key, "1", "", "")), []byte(strings.Repeat(" ", 60<<10))...)
+	token := sign(t, key, "ES256", "words", nil)
+	for i := range 500 {
+		c := &idp.Client{ID: fmt.Sprint("app", i), ClientKeys: idp.ClientKeys{JWKS: large}}
+		if _, _, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := 0
+	for id, have := range k.registered {
+		sum += len(id) + len(have.text)
+	}
+	if sum != k.bytes || sum > most || sum == 0 {
+		t.Errorf("got %d bytes, counted as %d, want at most %d", sum, k.bytes, most)
 	}
 }
 
@@ -408,12 +436,12 @@ func TestHasCertificate_IsTheLeafOfAKey(t *testing.T) { // RFC 8705 §2.2.2
 		t.Error("want the published certificate alone, not another one of the same key")
 	}
 	s.publish(t, with(second, two))
-	k.age(c.JWKSURI, floor)
+	k.age(floor)
 	if !has(two) {
 		t.Error("a new certificate: want the address read again")
 	}
 	s.publish(t, jwk(first, "k", "", ""), jwk(second, "e", "enc", ""))
-	k.age(c.JWKSURI, floor)
+	k.age(floor)
 	if !has(one) || has(two) {
 		t.Error("a key without a chain: want any certificate of it, and none of a key for encryption")
 	}

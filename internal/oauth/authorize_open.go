@@ -32,7 +32,7 @@ func (p *Provider) openRequest(ctx context.Context, a *authorizeRequest) error {
 	case strings.HasPrefix(uri, requestURIPrefix):
 		return p.openPushed(ctx, a, uri)
 	case uri != "":
-		fetched, err := p.objects.Fetch(ctx, a.Client, uri, a.RequestedAt)
+		fetched, err := p.objects.Fetch(ctx, a.Client, uri)
 		if err != nil {
 			return a.objectFault(err)
 		}

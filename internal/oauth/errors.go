@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -65,11 +66,11 @@ func wireError(err error) *Error {
 		return &Error{Status: status, Code: failed.Code, Description: failed.Description}
 	}
 	if errors.Is(err, idp.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-		retry := time.Second
+		retry, description := time.Second, "The server cannot reach its database. Try again in a moment."
 		if e := new(idp.Error); errors.As(err, &e) && e.RetryAfter > 0 {
-			retry = e.RetryAfter
+			retry, description = e.RetryAfter, cmp.Or(e.Message, description)
 		}
-		return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "The server cannot reach its database. Try again in a moment.", RetryAfter: retry, Err: err}
+		return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: description, RetryAfter: retry, Err: err}
 	}
 	if known := new(idp.Error); errors.As(err, &known) && known.Kind == idp.Throttled {
 		return &Error{Status: http.StatusTooManyRequests, Code: "temporarily_unavailable", Description: known.Message, RetryAfter: known.RetryAfter, Err: err}

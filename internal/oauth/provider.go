@@ -139,7 +139,7 @@ func New(c Config) (*Provider, error) {
 		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
 		auth: newAuthenticator(c, u), loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
 		details: &authdetail.Types{Store: c.Store, Audit: c.Audit},
-		objects: &requestobject.Reader{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound},
+		objects: requestobject.New(requestobject.Config{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound}),
 	}
 	if p.metrics == nil {
 		p.metrics = func(string) {}

@@ -127,7 +127,7 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, address st
 	req.Header.Set("User-Agent", "idp")
 	leave, err := c.lines.enter(ctx, strings.ToLower(req.URL.Hostname()), c.owner)
 	if err != nil {
-		return nil, fmt.Errorf("call %s: %w", req.URL.Host, err)
+		return nil, err
 	}
 	defer leave()
 	resp, err := client.Do(req)

@@ -3,7 +3,6 @@ package outbound
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -27,8 +26,15 @@ const (
 	linePatience = 3 * time.Second
 )
 
-// ErrBusy says that too many requests to one place are under way, which passes. It is an ErrAway.
-var ErrBusy = errors.New("too many requests to this host are under way")
+// ErrBusy says that too many requests to one place are under way, which passes. It comes as an *idp.Error that clients can be told, and is an ErrAway.
+var ErrBusy = errors.New("no place in the line of a host")
+
+func busy(host string, cause error) error {
+	return &idp.Error{
+		Kind: idp.Unavailable, Code: "temporarily_unavailable", RetryAfter: linePatience, Err: cause,
+		Message: "Too many requests to " + host + " are under way. Try again in a moment.",
+	}
+}
 
 // lines let requests through as places become free.
 type lines struct {
@@ -70,7 +76,7 @@ func (l *lines) enter(ctx context.Context, host, owner string) (leave func(), er
 		back, err := l.take(ctx, step.name, step.places, step.waiting)
 		if err != nil {
 			leave()
-			return nil, err
+			return nil, busy(host, err)
 		}
 		held = append(held, back)
 	}
@@ -87,7 +93,7 @@ func (l *lines) take(ctx context.Context, name string, places, waiting int) (bac
 	}
 	if at.in >= places+waiting {
 		l.mu.Unlock()
-		return nil, fmt.Errorf("%w: %w", ErrAway, ErrBusy)
+		return nil, errors.Join(ErrAway, ErrBusy)
 	}
 	at.in++
 	l.mu.Unlock()
@@ -96,7 +102,7 @@ func (l *lines) take(ctx context.Context, name string, places, waiting int) (bac
 		return func() { <-at.places; l.left(name, at) }, nil
 	case <-ctx.Done():
 		l.left(name, at)
-		return nil, fmt.Errorf("%w: %w: %w", ErrAway, ErrBusy, ctx.Err())
+		return nil, errors.Join(ErrAway, ErrBusy, ctx.Err())
 	}
 }
 

@@ -26,15 +26,22 @@ const (
 	maxLife  = time.Hour       // between nbf and exp, and between nbf and now, where both are asked for
 )
 
-// Reader reads request objects. Safe for concurrent use.
-type Reader struct {
+// Config is what a Reader needs.
+type Config struct {
 	Issuer     string
 	ClientKeys *clientkeys.Keys
 	Keys       *keys.Manager
 	Outbound   *outbound.Client
-
-	fetched memory
 }
+
+// Reader reads request objects. Safe for concurrent use.
+type Reader struct {
+	Config
+	fetched *outbound.Memory[string]
+}
+
+// New returns a reader that has fetched nothing.
+func New(c Config) *Reader { return &Reader{Config: c, fetched: newMemory()} }
 
 // Object is a request object that was found good.
 type Object struct {

@@ -1,0 +1,203 @@
+package outbound
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Bounds say how much a Memory keeps, and for how long.
+type Bounds struct {
+	Bytes    int              // of all that is kept; what was not asked for longest goes first
+	Stale    time.Duration    // since it was read, a value counts while its host does not answer (ErrAway); 0: it does not
+	Floor    time.Duration    // the least time between two looks at an address that Newer makes
+	Patience time.Duration    // for one look, which whoever waits for it may leave
+	Now      func() time.Time // nil for the clock
+}
+
+func (b Bounds) now() time.Time {
+	if b.Now != nil {
+		return b.Now()
+	}
+	return time.Now()
+}
+
+// Found is what came of a look at an address.
+type Found[T any] struct {
+	Value T
+	Size  int           // of the value, in bytes
+	Fresh time.Duration // for which it counts without another look, or the error that came with it does; 0 remembers nothing
+	At    time.Time     // the value was read; zero for now
+}
+
+// Look reads an address. An ErrAway says that nothing was learned; any other error that there is nothing, or nothing good, any more.
+type Look[T any] func(ctx context.Context) (Found[T], error)
+
+// Memory keeps what was read at addresses that outsiders name, failures included: so nobody makes us read the same one again and again. However many
+// ask, an address is read once at a time. When half of its time is over, a value is read again while it is still used, so that nobody waits for what
+// is in use. Safe for concurrent use.
+type Memory[T any] struct {
+	bounds Bounds
+
+	mu    sync.Mutex
+	kept  map[string]*list.Element // of *kept[T]
+	order *list.List               // what was asked for last is in front
+	bytes int
+}
+
+type kept[T any] struct {
+	address string
+	counted int // bytes, in Memory.bytes
+
+	value   T
+	size    int       // of value
+	readAt  time.Time // zero: there is no value
+	until   time.Time // value or err count without another look
+	ahead   time.Time // from here on a look is made before that
+	triedAt time.Time
+	away    bool // the host did not answer the last time
+	err     error
+	looking *looking[T]
+}
+
+// looking is a look that is under way.
+type looking[T any] struct {
+	done  chan struct{}
+	value T
+	err   error
+}
+
+// overhead is about what an entry takes beside its texts.
+const overhead = 512
+
+// NewMemory returns an empty memory.
+func NewMemory[T any](b Bounds) *Memory[T] {
+	return &Memory[T]{bounds: b, kept: map[string]*list.Element{}, order: list.New()}
+}
+
+// Get returns what is at an address, looking there if nothing is known that counts.
+func (m *Memory[T]) Get(ctx context.Context, address string, look Look[T]) (T, error) {
+	m.mu.Lock()
+	k, now := m.entry(address), m.bounds.now()
+	fresh := now.Before(k.until)
+	if k.looking == nil && (!fresh || k.err == nil && !now.Before(k.ahead)) {
+		m.start(ctx, k, now, look)
+	}
+	// While a host is known to be away, nobody waits for it to say so again.
+	if fresh || k.away && m.usable(k, now) {
+		defer m.mu.Unlock()
+		return k.value, k.err
+	}
+	return m.wait(ctx, k.looking)
+}
+
+// Newer looks at an address again, unless that was done just now, and returns what counts then.
+func (m *Memory[T]) Newer(ctx context.Context, address string, look Look[T]) (T, error) {
+	m.mu.Lock()
+	k, now := m.entry(address), m.bounds.now()
+	if k.looking == nil {
+		if now.Sub(k.triedAt) < m.bounds.Floor && (k.err != nil || m.usable(k, now)) {
+			defer m.mu.Unlock()
+			return k.value, k.err
+		}
+		m.start(ctx, k, now, look)
+	}
+	return m.wait(ctx, k.looking)
+}
+
+// wait ends with the look or with whoever waits. The caller holds the lock, and has it no more afterwards.
+func (m *Memory[T]) wait(ctx context.Context, l *looking[T]) (T, error) {
+	m.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.value, l.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// usable reports whether there is a value that counts: a fresh one, or one of a host that does not answer.
+func (m *Memory[T]) usable(k *kept[T], now time.Time) bool {
+	return !k.readAt.IsZero() && (now.Before(k.until) || now.Sub(k.readAt) < m.bounds.Stale)
+}
+
+// start looks apart from the request that asked: when that one goes away, the others still want the answer. The caller holds the lock.
+func (m *Memory[T]) start(ctx context.Context, k *kept[T], now time.Time, look Look[T]) {
+	l := &looking[T]{done: make(chan struct{})}
+	k.looking, k.triedAt = l, now
+	m.fit(k, now)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.bounds.Patience)
+		defer cancel()
+		found, err := look(ctx)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		now := m.bounds.now()
+		m.settle(k, found, err, now)
+		l.value, l.err = k.value, k.err
+		k.looking = nil
+		m.fit(k, now)
+		close(l.done)
+	}()
+}
+
+// settle writes down what came of a look.
+func (m *Memory[T]) settle(k *kept[T], found Found[T], err error, now time.Time) {
+	k.away = errors.Is(err, ErrAway)
+	switch {
+	case err == nil:
+		if found.At.IsZero() {
+			found.At = now
+		}
+		k.value, k.readAt, k.err, k.size = found.Value, found.At, nil, found.Size
+		k.until, k.ahead = now.Add(found.Fresh), now.Add(found.Fresh/2)
+	case k.away && m.usable(k, now):
+		k.ahead = now.Add(found.Fresh)
+		if end := k.readAt.Add(m.bounds.Stale); k.until.Before(k.ahead) {
+			k.until = k.ahead
+			if end.Before(k.until) {
+				k.until = end
+			}
+		}
+	default:
+		var none T
+		k.value, k.readAt, k.err, k.size = none, time.Time{}, err, 0
+		k.until = now.Add(found.Fresh)
+	}
+}
+
+// entry returns what is kept for an address, as what was asked for last.
+func (m *Memory[T]) entry(address string) *kept[T] {
+	if at := m.kept[address]; at != nil {
+		m.order.MoveToFront(at)
+		return at.Value.(*kept[T])
+	}
+	k := &kept[T]{address: address}
+	m.kept[address] = m.order.PushFront(k)
+	return k
+}
+
+// fit drops an entry that says nothing, and what was not asked for longest until all fit. The caller holds the lock.
+func (m *Memory[T]) fit(k *kept[T], now time.Time) {
+	at := m.kept[k.address]
+	if at == nil || at.Value != any(k) {
+		return // it made room for others while it was looked at
+	}
+	m.bytes += overhead + len(k.address) + k.size - k.counted
+	k.counted = overhead + len(k.address) + k.size
+	if k.looking == nil && !now.Before(k.until) && !m.usable(k, now) {
+		m.drop(at)
+	}
+	for m.bytes > m.bounds.Bytes && m.order.Len() > 0 {
+		m.drop(m.order.Back())
+	}
+}
+
+func (m *Memory[T]) drop(at *list.Element) {
+	k := m.order.Remove(at).(*kept[T])
+	delete(m.kept, k.address)
+	m.bytes -= k.counted
+}
