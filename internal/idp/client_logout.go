@@ -13,6 +13,11 @@ type ClientLogout struct {
 	FrontchannelLogoutSessionRequired bool   `json:"frontchannel_logout_session_required,omitempty" doc:"The application needs iss and sid there; they are always there"`
 }
 
+// HearsOfLogout reports whether the client is told of ended sessions, and so has a use for their names.
+func (c *Client) HearsOfLogout() bool {
+	return c.BackchannelLogoutURI != "" || c.FrontchannelLogoutURI != ""
+}
+
 // checkLogout checks where the client is told of ended sessions: one address is called by us, the other by browsers.
 func (c *Client) checkLogout(f *faults) {
 	// Back-Channel Logout 1.0 §2.2, Front-Channel Logout 1.0 §2: absolute, https, perhaps with a query, without a fragment.

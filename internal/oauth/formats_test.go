@@ -228,7 +228,9 @@ func TestIntrospect_AsAJWT(t *testing.T) {
 // OpenID Connect Core §8.1: one name everywhere at this client, another at the next, and the endpoints know whose it is.
 func TestSubject_PairwiseEverywhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *idp.Client) { c.SubjectType = idp.SubjectPairwise })
+	w := newWorld(t, func(c *idp.Client) {
+		c.SubjectType, c.BackchannelLogoutURI = idp.SubjectPairwise, "https://bye.example/" // who hears of the end of a session is told its name
+	})
 	other := *w.client
 	other.ID, other.RedirectURIs = "other", []string{"https://other.example/cb"}
 	must(t, w.store.CreateClient(t.Context(), &other))

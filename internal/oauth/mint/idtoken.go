@@ -55,10 +55,14 @@ func (m *Minter) ID(ctx context.Context, t IDToken, now time.Time) (string, erro
 	set["iss"], set["sub"], set["aud"] = m.Issuer, m.Subjects.Of(c, a.UserID), c.ID
 	set["iat"], set["exp"] = now.Unix(), now.Unix()+int64(c.Contract.IDTokenTTL)
 	set["auth_time"] = a.AuthTime.Unix()
-	for name, value := range map[string]string{"nonce": t.Nonce, "acr": a.ACR, "sid": m.Subjects.SessionOf(c, a.SessionID)} {
+	for name, value := range map[string]string{"nonce": t.Nonce, "acr": a.ACR} {
 		if value != "" {
 			set[name] = value
 		}
+	}
+	// Back-Channel Logout 1.0 §2.1, Front-Channel Logout 1.0 §3: the session's name is for who will hear of its end.
+	if sid := m.Subjects.SessionOf(c, a.SessionID); sid != "" && c.HearsOfLogout() {
+		set["sid"] = sid
 	}
 	if len(a.AMR) > 0 {
 		set["amr"] = a.AMR
@@ -98,7 +102,6 @@ func (m *Minter) ReadExchangeable(text string, now time.Time) (*AccessToken, err
 type Hint struct {
 	Subject  string // what the user is called at the client: subject.Names tells whether somebody is
 	ClientID string
-	Session  string // what the session is called there
 }
 
 // ReadHint reads an ID token of ours that somebody sends back. It may have expired (RP-Initiated Logout 1.0 §4), it may have been
@@ -120,11 +123,10 @@ func (m *Minter) ReadHint(text string) (*Hint, bool) {
 		Issuer   string   `json:"iss"`
 		Subject  string   `json:"sub"`
 		Audience audience `json:"aud"`
-		SID      string   `json:"sid"`
 		IssuedAt int64    `json:"iat"`
 	}
 	if err := json.Unmarshal(v.Payload, &t); err != nil || t.Issuer != m.Issuer || t.Subject == "" || len(t.Audience) != 1 || slices.Contains(t.Audience, "") {
 		return nil, false
 	}
-	return &Hint{Subject: t.Subject, ClientID: t.Audience[0], Session: t.SID}, true
+	return &Hint{Subject: t.Subject, ClientID: t.Audience[0]}, true
 }
