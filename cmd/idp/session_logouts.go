@@ -52,7 +52,7 @@ if it has a backchannel_logout_uri and got a code in the session. One that does 
 func (o *output) logoutTable(list []api.Logout) {
 	header := []string{"ENDED", "SESSION", "CLIENT", "STATE", "TRIES", "STATUS", "FAULT"}
 	if o.wide() {
-		header = append(header, "SID", "USER ID", "NEXT TRY", "DONE")
+		header = append(header, "USER ID", "NEXT TRY", "DONE")
 	}
 	rows := make([][]string, len(list))
 	for i, l := range list {
@@ -68,7 +68,7 @@ func (o *output) logoutTable(list []api.Logout) {
 		}
 		rows[i] = []string{showTime(l.CreatedAt), l.SessionID, l.ClientID, string(l.State), strconv.Itoa(l.Attempts), status, l.Fault}
 		if o.wide() {
-			rows[i] = append(rows[i], l.SID, l.UserID, next, done)
+			rows[i] = append(rows[i], l.UserID, next, done)
 		}
 	}
 	o.table(header, rows)

@@ -7,17 +7,16 @@ import (
 
 // SessionClient is a client that got a code in a session and hears of its end.
 type SessionClient struct {
-	ClientID string
-	SID      string // the session as the client knows it, from its ID tokens
-	Back     bool   // by a logout token
-	Front    bool   // by a frame on the page that says goodbye
+	SessionID string
+	ClientID  string
+	Back      bool // by a logout token
+	Front     bool // by a frame on the page that says goodbye
 }
 
 // Logout is the news for one client that a session has ended: first an entry of the outbox, then the receipt.
 type Logout struct {
 	ID        string
 	SessionID string // that ended
-	SID       string // the same as the client knows it
 	ClientID  string
 	UserID    string
 	State     LogoutState

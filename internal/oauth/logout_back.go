@@ -111,7 +111,7 @@ func (p *Provider) tell(ctx context.Context, v *idp.Logout) attempt {
 	case c.BackchannelLogoutURI == "":
 		return attempt{fault: "the client has no backchannel_logout_uri any more", last: true}
 	}
-	token, err := p.minter.Logout(ctx, c, v.UserID, v.SID, time.Now())
+	token, err := p.minter.Logout(ctx, c, v.UserID, v.SessionID, time.Now())
 	if err != nil {
 		return attempt{fault: plainFault(err)}
 	}
@@ -133,7 +133,7 @@ func (p *Provider) settle(ctx context.Context, v *idp.Logout, a attempt) error {
 	v.Status, v.Fault = a.status, a.fault
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	again := tellAgain()
-	details := map[string]string{"attempts": strconv.Itoa(v.Attempts), "sid": v.SID}
+	details := map[string]string{"attempts": strconv.Itoa(v.Attempts)}
 	if v.Status != 0 {
 		details["status"] = strconv.Itoa(v.Status)
 	}

@@ -25,10 +25,10 @@ type SignIn struct {
 	Remember   bool   // "keep me signed in" was ticked
 }
 
-// Create makes a session in the caller's transaction, always with a new id and new cookies (FL-1, SEC-6): what the browser
-// brought along is never adopted. The browser's previous session ends; if it was the same user's, its applications go on
-// under the new one, else their tokens end with it. The caller writes login.ok or stepup.ok in the same transaction, and
-// calls setCookies after the commit, before the answer's body: a cookie must not outlive a transaction that failed.
+// Create signs the browser in, in the caller's transaction, always under new cookies (FL-1, SEC-6): what the browser brought along is never
+// adopted, and is dead afterwards. If its previous session was the same user's, that one goes on, so that applications still know it by its
+// sid; else it ends, and their tokens with it. The caller writes login.ok or stepup.ok in the same transaction, and calls setCookies after the
+// commit, before the answer's body: a cookie must not outlive a transaction that failed.
 func (m *Manager) Create(ctx context.Context, r *http.Request, in SignIn) (c *Current, setCookies func(w http.ResponseWriter), err error) {
 	now := time.Now().UTC().Truncate(time.Microsecond) // as the database keeps it
 	agent, address := whoFrom(ctx, r)
@@ -37,18 +37,35 @@ func (m *Manager) Create(ctx context.Context, r *http.Request, in SignIn) (c *Cu
 		UserAgent: agent, Address: address, CreatedAt: now, LastSeenAt: now,
 		IdleExpiresAt: earlier(now.Add(m.idle), now.Add(m.max)), ExpiresAt: now.Add(m.max),
 	}
-	token := m.keyring.NewToken(secret.TokenSession, s.ID)
-	var remember secret.Token
 	if in.Remember {
 		until := now.Add(m.remember)
 		s.Remembered, s.RememberExpiresAt = true, &until
-		remember = m.keyring.NewToken(secret.TokenRemember, s.ID)
 	}
+	var made cookies
 	err = m.store.InTx(ctx, func(ctx context.Context) error {
-		if err := m.store.CreateSession(ctx, s, token.Digest, remember.Digest); err != nil {
+		previous, err := m.previous(ctx, r)
+		if err != nil {
+			return err
+		}
+		if previous != nil && previous.UserID == s.UserID {
+			renewed := *s
+			renewed.ID, renewed.CreatedAt = previous.ID, previous.CreatedAt
+			made = m.cookies(&renewed)
+			err := m.store.RenewSession(ctx, &renewed, previous.AuthTime, made.session.Digest, made.remember.Digest)
+			if err == nil {
+				s = &renewed
+				return nil
+			}
+			if !errors.Is(err, idp.ErrNotFound) {
+				return fmt.Errorf("renew session %s: %w", previous.ID, err)
+			}
+			previous = nil // it ended in this moment, or another tab was first
+		}
+		made = m.cookies(s)
+		if err := m.store.CreateSession(ctx, s, made.session.Digest, made.remember.Digest); err != nil {
 			return fmt.Errorf("create session: %w", err)
 		}
-		if err := m.succeed(ctx, r, s); err != nil {
+		if err := m.displace(ctx, previous, s.UserID); err != nil {
 			return err
 		}
 		return m.trim(ctx, s.UserID)
@@ -57,33 +74,36 @@ func (m *Manager) Create(ctx context.Context, r *http.Request, in SignIn) (c *Cu
 		return nil, nil, err
 	}
 	setCookies = func(w http.ResponseWriter) {
-		m.jar.set(w, sessionCookie, token.Text, 0)
+		m.jar.set(w, sessionCookie, made.session.Text, 0)
 		m.jar.setState(w, m.State(s.ID), 0)
 		if in.Remember {
-			m.jar.set(w, rememberCookie, remember.Text, m.remember)
+			m.jar.set(w, rememberCookie, made.remember.Text, m.remember)
 		} else {
 			m.jar.clear(w, r, rememberCookie)
 		}
 		m.remark(w, r, s.UserID, in.Remember)
 	}
-	return &Current{Session: s, User: in.User, Digest: token.Digest}, setCookies, nil
+	return &Current{Session: s, User: in.User, Digest: made.session.Digest}, setCookies, nil
 }
 
-// succeed ends the session that the browser had before.
-func (m *Manager) succeed(ctx context.Context, r *http.Request, s *idp.Session) error {
-	previous, err := m.previous(ctx, r)
-	if err != nil || previous == nil {
-		return err
+// cookies are what a browser gets for a session.
+type cookies struct{ session, remember secret.Token }
+
+func (m *Manager) cookies(s *idp.Session) cookies {
+	made := cookies{session: m.keyring.NewToken(secret.TokenSession, s.ID)}
+	if s.Remembered {
+		made.remember = m.keyring.NewToken(secret.TokenRemember, s.ID)
 	}
-	if previous.UserID == s.UserID {
-		// Signing in again is no reason to sign the person out of every application.
-		if err := m.store.SucceedSession(ctx, previous.ID, s.ID, s.UserID); err != nil {
-			return fmt.Errorf("succeed session %s: %w", previous.ID, err)
-		}
+	return made
+}
+
+// displace ends the session of another user that the browser had before.
+func (m *Manager) displace(ctx context.Context, previous *idp.Session, userID string) error {
+	if previous == nil {
 		return nil
 	}
-	_, err = m.end(ctx, previous.ID, audit.Event{
-		Type: audit.SessionEnded, ActorKind: audit.ActorUser, ActorID: s.UserID,
+	_, err := m.end(ctx, previous.ID, audit.Event{
+		Type: audit.SessionEnded, ActorKind: audit.ActorUser, ActorID: userID,
 		Details: map[string]string{"reason": "another_user_signed_in"},
 	})
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {

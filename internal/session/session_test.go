@@ -56,16 +56,17 @@ func TestCookies_FlagsFollowTheIssuer(t *testing.T) {
 	}
 }
 
-// FL-1, SEC-6: signing in makes a new session; what the browser brought along is never adopted, and is dead afterwards.
-func TestCreate_AlwaysMakesANewID(t *testing.T) {
+// FL-1, SEC-6: signing in makes new cookies; what the browser brought along is never adopted, and is dead afterwards. Of the same person the
+// session goes on: applications know it by its id, and hear of its end once.
+func TestCreate_AlwaysMakesNewCookies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := newTab()
 	first, _ := w.signIn(t, b, w.ann, false)
 	old := b.copy()
 	second, _ := w.signIn(t, b, w.ann, false)
-	if first.Session.ID == second.Session.ID || bytes.Equal(first.Digest, second.Digest) {
-		t.Errorf("got the same session %s after signing in again", second.Session.ID)
+	if first.Session.ID != second.Session.ID || bytes.Equal(first.Digest, second.Digest) {
+		t.Errorf("got session %s after %s, digests %x and %x, want the same session under another cookie", second.Session.ID, first.Session.ID, second.Digest, first.Digest)
 	}
 	if c := w.whoIs(t, old); c != nil {
 		t.Errorf("the old cookie: got %s, want nobody", c.User.Username)

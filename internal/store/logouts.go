@@ -13,38 +13,32 @@ import (
 // keepReceipts is how long it can be looked up what became of a logout.
 const keepReceipts = 7 * 24 * time.Hour
 
-const logoutCols = `id, session_id, sid, client_id, user_id, state, attempts, status, fault, created_at, due_at, done_at`
+const logoutCols = `id, session_id, client_id, user_id, state, attempts, status, fault, created_at, due_at, done_at`
 
 func scanLogout(r sqldb.Row) (*idp.Logout, error) {
 	var v idp.Logout
 	var state string
-	err := r.Scan(&v.ID, &v.SessionID, &v.SID, &v.ClientID, &v.UserID, &state, &v.Attempts, &v.Status, &v.Fault, &v.CreatedAt, &v.DueAt, &v.DoneAt)
+	err := r.Scan(&v.ID, &v.SessionID, &v.ClientID, &v.UserID, &state, &v.Attempts, &v.Status, &v.Fault, &v.CreatedAt, &v.DueAt, &v.DoneAt)
 	v.State = idp.LogoutState(state)
 	return &v, err
 }
 
-// told is a client that hears of the end of a session, and the session.
-type told struct {
-	session string
-	idp.SessionClient
-}
-
 // hearing (Back-Channel Logout 1.0 §2.3) lists which clients hear of the end of the user's sessions that keep names; living ones may be among them.
-func (s *Store) hearing(ctx context.Context, userID string, keep func(sessionID string) bool) ([]told, error) {
+func (s *Store) hearing(ctx context.Context, userID string, keep func(sessionID string) bool) ([]idp.SessionClient, error) {
 	// CROSS JOIN keeps SQLite from reading the clients first. Each pair comes as often as the client got a code.
-	rows, err := s.db.Query(ctx, `SELECT a.session_id, a.client_id, a.session_id, c.logout_back, c.logout_front
+	rows, err := s.db.Query(ctx, `SELECT a.session_id, a.client_id, c.logout_back, c.logout_front
 			FROM authorizations a CROSS JOIN clients c WHERE a.user_id = $1 AND c.id = a.client_id AND (c.logout_back OR c.logout_front)
-		UNION ALL SELECT k.session_id, k.client_id, k.sid, c.logout_back, c.logout_front
+		UNION ALL SELECT k.session_id, k.client_id, c.logout_back, c.logout_front
 			FROM session_clients k CROSS JOIN clients c WHERE k.user_id = $1 AND c.id = k.client_id AND (c.logout_back OR c.logout_front)`, userID)
-	list, err := collect(rows, err, func(r sqldb.Row) (v told, err error) {
-		return v, r.Scan(&v.session, &v.ClientID, &v.SID, &v.Back, &v.Front)
+	list, err := collect(rows, err, func(r sqldb.Row) (v idp.SessionClient, err error) {
+		return v, r.Scan(&v.SessionID, &v.ClientID, &v.Back, &v.Front)
 	})
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(v told) bool { return !keep(v.session) })
-	slices.SortFunc(list, func(a, b told) int {
-		return cmp.Or(cmp.Compare(a.session, b.session), cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.SID, b.SID))
+	list = slices.DeleteFunc(list, func(v idp.SessionClient) bool { return !keep(v.SessionID) })
+	slices.SortFunc(list, func(a, b idp.SessionClient) int {
+		return cmp.Or(cmp.Compare(a.SessionID, b.SessionID), cmp.Compare(a.ClientID, b.ClientID))
 	})
 	return slices.Compact(list), nil
 }
@@ -59,41 +53,68 @@ func (s *Store) tellClients(ctx context.Context, userID string, ended []string, 
 	if err != nil {
 		return nil, err
 	}
-	var clients []idp.SessionClient
 	for _, v := range list {
-		clients = append(clients, v.SessionClient)
 		if !v.Back {
 			continue
 		}
-		if _, err := s.db.Exec(ctx, `INSERT INTO logouts (id, session_id, sid, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, 'waiting', 0, 0, '', $6, $6, $7)`,
-			idp.NewID(), v.session, v.SID, v.ClientID, userID, now, now.Add(keepReceipts)); err != nil {
+		if _, err := s.db.Exec(ctx, `INSERT INTO logouts (id, session_id, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
+			VALUES ($1, $2, $3, $4, 'waiting', 0, 0, '', $5, $5, $6)`,
+			idp.NewID(), v.SessionID, v.ClientID, userID, now, now.Add(keepReceipts)); err != nil {
 			return nil, err
 		}
 	}
-	return clients, nil
+	return list, nil
 }
 
-// succeedClients writes down which clients know the session that another takes the place of, and by which id.
-func (s *Store) succeedClients(ctx context.Context, id, successor, userID string) error {
-	list, err := s.hearing(ctx, userID, func(session string) bool { return session == id })
+// keepClient writes down that a client knows a session.
+func (s *Store) keepClient(ctx context.Context, sessionID, clientID string) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO session_clients (session_id, client_id, user_id, expires_at)
+		SELECT id, $2, user_id, purge_at FROM sessions WHERE id = $1
+		ON CONFLICT (session_id, client_id) DO NOTHING`, sessionID, clientID)
+	return err
+}
+
+// purgeAtOnce is how many sessions are purged in one transaction while clients are to hear of it.
+const purgeAtOnce = 50
+
+// purgeSessions deletes sessions that nothing can bring back, and writes down for each which clients are to be told: who asked to hear of a
+// session's end hears of this one too.
+func (s *Store) purgeSessions(ctx context.Context, batch int, now time.Time) (n int64, err error) {
+	const expired = `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE purge_at <= $1 LIMIT $2)`
+	rows, err := s.db.Query(ctx, `SELECT id FROM clients WHERE logout_back LIMIT 1`)
+	hearing, err := collect(rows, err, scanID)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for _, v := range list {
-		if err := s.keepClient(ctx, successor, v.ClientID, v.SID); err != nil {
-			return err
+	if len(hearing) == 0 {
+		return s.db.Exec(ctx, expired, now, batch)
+	}
+	type sessionKey struct{ id, user string }
+	for n < int64(batch) {
+		limit := min(batch-int(n), purgeAtOnce)
+		var gone []sessionKey
+		err := s.InTx(ctx, func(ctx context.Context) error {
+			rows, err := s.db.Query(ctx, expired+` RETURNING id, user_id`, now, limit)
+			gone, err = collect(rows, err, func(r sqldb.Row) (k sessionKey, err error) { return k, r.Scan(&k.id, &k.user) })
+			if err != nil {
+				return err
+			}
+			ended := map[string][]string{}
+			for _, k := range gone {
+				ended[k.user] = append(ended[k.user], k.id)
+			}
+			for userID, ids := range ended {
+				if _, err := s.tellClients(ctx, userID, ids, now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if n += int64(len(gone)); err != nil || len(gone) < limit {
+			return n, err
 		}
 	}
-	return nil
-}
-
-// keepClient writes down that a client knows a session, by sid.
-func (s *Store) keepClient(ctx context.Context, sessionID, clientID, sid string) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO session_clients (session_id, client_id, sid, user_id, expires_at)
-		SELECT id, $2, $3, user_id, purge_at FROM sessions WHERE id = $1
-		ON CONFLICT (session_id, client_id, sid) DO NOTHING`, sessionID, clientID, sid)
-	return err
+	return n, nil
 }
 
 // purgeAuthorizations deletes expired authorizations. What they said about clients that hear of the end of a session that still lives
@@ -127,7 +148,7 @@ func (s *Store) purgeAuthorizations(ctx context.Context, batch int, now time.Tim
 				continue
 			}
 			kept[p] = true
-			if err := s.keepClient(ctx, p.session, p.client, p.session); err != nil {
+			if err := s.keepClient(ctx, p.session, p.client); err != nil {
 				return err
 			}
 		}

@@ -33,7 +33,7 @@ func (w world) got(t *testing.T, session, cookie string, expires time.Time, clie
 	}
 }
 
-// outbox returns what is written down for a user, as "client sid", sorted.
+// outbox returns what is written down for a user, as "client session", sorted.
 func (w world) outbox(t *testing.T) []string {
 	t.Helper()
 	list, err := w.Logouts(t.Context(), store.LogoutsOf{UserID: w.user.ID}, store.Page{})
@@ -43,7 +43,7 @@ func (w world) outbox(t *testing.T) []string {
 		if v.State != idp.LogoutWaiting || v.Attempts != 0 || !v.DueAt.Equal(w.now) {
 			t.Errorf("got %+v, want a new entry", v)
 		}
-		out = append(out, v.ClientID+" "+v.SID)
+		out = append(out, v.ClientID+" "+v.SessionID)
 	}
 	slices.Sort(out)
 	return out
@@ -60,7 +60,7 @@ func TestLogouts_OneForEachClientOfTheSession(t *testing.T) {
 	ended, err := w.EndSession(ctx, w.session.ID, w.now)
 	must(t, err)
 	same(t, "who hears", ended.Clients, []idp.SessionClient{
-		{ClientID: "both", SID: w.session.ID, Back: true, Front: true}, {ClientID: "front", SID: w.session.ID, Front: true},
+		{ClientID: "both", SessionID: w.session.ID, Back: true, Front: true}, {ClientID: "front", SessionID: w.session.ID, Front: true},
 	})
 	same(t, "outbox", w.outbox(t), []string{"both " + w.session.ID})
 	// The other session's client hears when that one ends, and the first one's no second time.
@@ -86,32 +86,54 @@ func TestLogouts_ClientsOfPurgedAuthorizationsHear(t *testing.T) {
 	}
 	ended, err := w.EndSession(ctx, w.session.ID, w.now)
 	must(t, err)
-	same(t, "who hears", ended.Clients, []idp.SessionClient{{ClientID: "both", SID: w.session.ID, Back: true, Front: true}})
+	same(t, "who hears", ended.Clients, []idp.SessionClient{{ClientID: "both", SessionID: w.session.ID, Back: true, Front: true}})
 }
 
-// After a step-up the session has another id; the client knows the one of its ID token.
-func TestLogouts_ClientsKnowTheSessionByItsOldID(t *testing.T) {
+// A session that nobody ends and that time ends: whoever asked to hear of the end hears of this one too, once.
+func TestLogouts_ClientsHearOfSessionsThatTimeEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hearing(t)
-	ctx, end := t.Context(), w.now.Add(time.Minute)
-	w.got(t, w.session.ID, "cookie", end, "both", "front")
-	next := w.remembered(t)
-	must(t, w.SucceedSession(ctx, w.session.ID, next.ID, w.user.ID))
-	same(t, "outbox after the step-up", w.outbox(t), []string(nil))
-	_, err := w.Purge(ctx, 100, end, time.Time{})
-	must(t, err)
-	ended, err := w.EndSession(ctx, next.ID, w.now)
-	must(t, err)
-	sids := map[string][]string{}
-	for _, c := range ended.Clients {
-		sids[c.ClientID] = append(sids[c.ClientID], c.SID)
+	ctx, over := t.Context(), w.session.ExpiresAt
+	living := w.remembered(t)
+	w.got(t, w.session.ID, "cookie", w.now.Add(time.Minute), "both", "both", "front", "deaf")
+	w.got(t, living.ID, "d0", w.now.Add(time.Minute), "back")
+	for _, at := range []time.Time{w.now.Add(time.Minute), over.Add(-time.Microsecond)} {
+		_, err := w.Purge(ctx, 100, at, time.Time{})
+		must(t, err)
+		same(t, "outbox before", w.outbox(t), []string(nil))
 	}
-	for _, client := range []string{"both", "front"} {
-		if !slices.Contains(sids[client], w.session.ID) {
-			t.Errorf("%s hears of %v, want %s, which it knows, among them", client, sids[client], w.session.ID)
+	for range 2 {
+		gone, err := w.Purge(ctx, 100, over, time.Time{})
+		must(t, err)
+		list, err := w.Logouts(ctx, store.LogoutsOf{UserID: w.user.ID}, store.Page{})
+		must(t, err)
+		if len(list) != 1 || list[0].ClientID != "both" || list[0].SessionID != w.session.ID || !list[0].DueAt.Equal(over) {
+			t.Fatalf("after purging %v: got %+v, want one entry, for the client with a back channel", gone, list)
 		}
 	}
+	ended, err := w.EndSession(ctx, living.ID, over)
+	must(t, err)
+	same(t, "who hears of the other one", ended.Clients, []idp.SessionClient{{SessionID: living.ID, ClientID: "back", Back: true}})
+}
+
+// A session that the remember cookie brought back lives on, and who is in it is known as long.
+func TestLogouts_ClientsOfRestoredSessionsHear(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hearing(t)
+	ctx := t.Context()
+	s := w.remembered(t)
+	w.got(t, s.ID, "d0", w.now.Add(time.Minute), "back")
+	_, err := w.Purge(ctx, 100, w.now.Add(time.Minute), time.Time{})
+	must(t, err)
+	late := *s.RememberExpiresAt
+	must(t, w.RestoreSession(ctx, s.ID, []byte("r0"), []byte("d1"), []byte("r1"), late.Add(time.Hour), late.Add(time.Hour), late.Add(-time.Minute)))
+	_, err = w.Purge(ctx, 100, late.Add(time.Minute), time.Time{})
+	must(t, err)
+	ended, err := w.EndSession(ctx, s.ID, late.Add(time.Minute))
+	must(t, err)
+	same(t, "who hears", ended.Clients, []idp.SessionClient{{SessionID: s.ID, ClientID: "back", Back: true}})
 }
 
 // Several replicas: each entry has one sender at a time, and only who holds it writes down what came of it.
@@ -173,8 +195,8 @@ func TestClaimLogouts_TakesSoManyAtMost(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	for i := range 5 {
-		_, err := w.Engine().Exec(ctx, `INSERT INTO logouts (id, session_id, sid, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
-			VALUES ($1, 's', 's', 'app', 'u', 'waiting', 0, 0, '', $2, $2, $2)`, fmt.Sprint(i), w.now)
+		_, err := w.Engine().Exec(ctx, `INSERT INTO logouts (id, session_id, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
+			VALUES ($1, 's', 'app', 'u', 'waiting', 0, 0, '', $2, $2, $2)`, fmt.Sprint(i), w.now)
 		must(t, err)
 	}
 	for _, want := range []int{3, 2, 0} {

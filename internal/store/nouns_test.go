@@ -418,10 +418,10 @@ func TestPurge_BoundedAndJust(t *testing.T) {
 		must(t, w.CreatePending(ctx, &idp.PendingAuthorization{ID: id, CreatedAt: w.now, ExpiresAt: end.Add(-10 * time.Minute)}, store.PendingKeys{Digest: []byte(id)}, store.PendingBounds{}))
 		must(t, w.CreateSigningKey(ctx, &idp.SigningKey{ID: id, CreatedAt: w.now, ActiveAt: w.now, RetiredAt: &w.now, ExpiresAt: &end}, ""))
 		must(t, w.AppendAudit(ctx, &idp.AuditEvent{ID: id, At: w.now}))
-		_, err = w.Engine().Exec(ctx, `INSERT INTO session_clients (session_id, client_id, sid, user_id, expires_at) VALUES ($1, 'app', $1, $2, $3)`, id, w.user.ID, end)
+		_, err = w.Engine().Exec(ctx, `INSERT INTO session_clients (session_id, client_id, user_id, expires_at) VALUES ($1, 'app', $2, $3)`, id, w.user.ID, end)
 		must(t, err)
-		_, err = w.Engine().Exec(ctx, `INSERT INTO logouts (id, session_id, sid, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
-			VALUES ($1, $1, $1, 'app', '', 'delivered', 1, 200, '', $2, $2, $3)`, id, w.now, end)
+		_, err = w.Engine().Exec(ctx, `INSERT INTO logouts (id, session_id, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
+			VALUES ($1, $1, 'app', '', 'delivered', 1, 200, '', $2, $2, $3)`, id, w.now, end)
 		must(t, err)
 		must(t, w.CreateSession(ctx, &idp.Session{ID: id, UserID: w.user.ID, AuthTime: w.now, CreatedAt: w.now, LastSeenAt: w.now, IdleExpiresAt: end, ExpiresAt: end}, []byte(id), nil))
 		_, err = w.IssueCode(ctx, &idp.Authorization{ID: id, ClientID: "app", CodeExpires: w.now, ExpiresAt: end}, []byte(id),

@@ -65,8 +65,8 @@ func fill(t *testing.T, db sqldb.Engine, now time.Time) {
 		{"grants", `'u' || i, 'app', ' openid ', $1, $1`},
 		{"authorizations", `'a' || i, 'app', 'u' || i, 's' || i, FALSE, TRUE, '', '', '', FALSE, '', '{}', $1, '', '', $1, ` + bytes + `, $1,
 			NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, $1`},
-		{"session_clients", `'s' || i, 'c' || i, 's' || i, 'u' || i, $1`},
-		{"logouts", `'l' || i, 's' || i, 's' || i, 'c' || i, 'u' || i, CASE WHEN i % 100 = 0 THEN 'waiting' ELSE 'delivered' END, 0, 0, '', $1, $1, NULL, $1`},
+		{"session_clients", `'s' || i, 'c' || i, 'u' || i, $1`},
+		{"logouts", `'l' || i, 's' || i, 'c' || i, 'u' || i, CASE WHEN i % 100 = 0 THEN 'waiting' ELSE 'delivered' END, 0, 0, '', $1, $1, NULL, $1`},
 		{"access_tokens", bytes + `, '', '{}', $1`},
 		{"revoked_tokens", `'j' || i, $1`},
 		{"interactions", `'x' || i, '', ` + bytes + `, 'app', '', '{}', '', $1, $1`},
@@ -176,7 +176,7 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_, _ = s.ClaimLogouts(ctx, "s100", 16, later, now)
 	_, _ = s.ClaimLogouts(ctx, "", 16, later, now)
 	_ = s.SettleLogout(ctx, &idp.Logout{ID: "l200", DueAt: now})
-	_ = s.SucceedSession(ctx, "s78", "new", "u78")
+	_ = s.RenewSession(ctx, &idp.Session{ID: "s78", UserID: "u78"}, now, d, nil)
 	_, _ = s.EndSessionsOf(ctx, "u78", "", now)
 	_ = s.RevokeGrant(ctx, "u77", "app", now)
 	_, _ = s.Users(ctx, store.Page{After: "u5"})

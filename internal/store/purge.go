@@ -13,11 +13,11 @@ var purges = []struct{ table, sql string }{
 	{"pushed_requests", `DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE expires_at <= $1 LIMIT $2)`},
 	{"pending_authorizations", `DELETE FROM pending_authorizations WHERE id IN (SELECT id FROM pending_authorizations WHERE purge_at <= $1 LIMIT $2)`},
 	{"upstream_logins", `DELETE FROM upstream_logins WHERE state_digest IN (SELECT state_digest FROM upstream_logins WHERE expires_at <= $1 LIMIT $2)`},
-	{"session_clients", `DELETE FROM session_clients WHERE session_id IN (SELECT session_id FROM session_clients WHERE expires_at <= $1 LIMIT $2)`},
+	{"session_clients", `DELETE FROM session_clients WHERE session_id IN (SELECT k.session_id FROM session_clients k
+		WHERE k.expires_at <= $1 AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = k.session_id) LIMIT $2)`},
 	{"logouts", `DELETE FROM logouts WHERE id IN (SELECT id FROM logouts WHERE expires_at <= $1 LIMIT $2)`},
 	{"access_tokens", `DELETE FROM access_tokens WHERE digest IN (SELECT digest FROM access_tokens WHERE expires_at <= $1 LIMIT $2)`},
 	{"revoked_tokens", `DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)`},
-	{"sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE purge_at <= $1 LIMIT $2)`},
 	{"traces", `DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE expires_at <= $1 LIMIT $2)`},
 	{"throttles", `DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)`},
 	{"registration_tokens", `DELETE FROM registration_tokens WHERE id IN (SELECT id FROM registration_tokens WHERE expires_at <= $1 LIMIT $2)`},
@@ -31,6 +31,11 @@ const purgeSigningKeys = `DELETE FROM signing_keys WHERE id IN (SELECT id FROM s
 // expired, not on what lives. Rows that are needed to notice reuse live until the last token they could recognise has expired.
 func (s *Store) Purge(ctx context.Context, batch int, now, auditFrom time.Time) (map[string]int64, error) {
 	gone := map[string]int64{}
+	n, err := s.purgeSessions(ctx, batch, now)
+	if err != nil {
+		return gone, fmt.Errorf("purge sessions: %w", err)
+	}
+	gone["sessions"] = n
 	for _, p := range purges {
 		n, err := s.db.Exec(ctx, p.sql, now, batch)
 		if err != nil {
@@ -38,7 +43,7 @@ func (s *Store) Purge(ctx context.Context, batch int, now, auditFrom time.Time) 
 		}
 		gone[p.table] = n
 	}
-	n, err := s.purgeAuthorizations(ctx, batch, now)
+	n, err = s.purgeAuthorizations(ctx, batch, now)
 	if err != nil {
 		return gone, fmt.Errorf("purge authorizations: %w", err)
 	}

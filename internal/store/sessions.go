@@ -179,18 +179,13 @@ func (s *Store) SessionByRemember(ctx context.Context, id string, remember []byt
 	return scanSession(s.db.QueryRow(ctx, `SELECT `+sessionCols+` FROM sessions s WHERE s.id = $1 AND s.remember_digest = $2`, id, remember))
 }
 
-// SucceedSession deletes a session of a user and hands its authorizations over to the one that took its place. Clients know the
-// old one's id from their ID tokens: when the new one ends, they are told by that.
-func (s *Store) SucceedSession(ctx context.Context, id, successor, userID string) error {
-	return s.InTx(ctx, func(ctx context.Context) error {
-		if err := s.succeedClients(ctx, id, successor, userID); err != nil {
-			return err
-		}
-		if _, err := s.db.Exec(ctx, `DELETE FROM sessions WHERE id = $1 AND user_id = $2`, id, userID); err != nil {
-			return err
-		}
-		_, err := s.db.Exec(ctx, `UPDATE authorizations SET session_id = $2 WHERE user_id = $3 AND session_id = $1 AND revoked_at IS NULL`,
-			id, successor, userID)
-		return err
-	})
+// RenewSession puts another sign-in of the same person in the place of the one at was, under new digests of the cookies. The session keeps its id:
+// applications know it by that. idp.ErrNotFound says that the session has ended, or that another sign-in was first.
+func (s *Store) RenewSession(ctx context.Context, v *idp.Session, was time.Time, digest, remember []byte) error {
+	n, err := s.db.Exec(ctx, `UPDATE sessions SET digest = $4, auth_time = $5, amr = $6, acr = $7, provider_id = $8, user_agent = $9, address = $10,
+			last_seen_at = $11, idle_expires_at = $12, expires_at = $13, remember_digest = $14, remember_expires_at = $15, restored_at = NULL, purge_at = $16
+		WHERE id = $1 AND user_id = $2 AND auth_time = $3`,
+		v.ID, v.UserID, was, digest, v.AuthTime, words(v.AMR), v.ACR, v.ProviderID, v.UserAgent, v.Address,
+		v.LastSeenAt, v.IdleExpiresAt, v.ExpiresAt, remember, v.RememberExpiresAt, purgeAt(v))
+	return changedOne(n, err, idp.ErrNotFound)
 }

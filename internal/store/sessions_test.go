@@ -117,18 +117,28 @@ func TestSessions_ListsHoldWhatCanStillBeUsed(t *testing.T) {
 	same(t, "session", got, s)
 }
 
-func TestSucceedSession_HandsOver(t *testing.T) {
+// Signing in again as the same person keeps the session, with what applications hold of it, and changes who may use it.
+func TestRenewSession_KeepsTheIDAndNothingElse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	a, err := w.issue(t, "c", store.IssueConditions{SkipGrant: true})
 	must(t, err)
-	next := w.remembered(t)
-	must(t, w.SucceedSession(ctx, w.session.ID, next.ID, w.user.ID))
-	_, err = w.Session(ctx, w.session.ID)
-	wantKind(t, "the old session", err, idp.NotFound)
-	if v, _, err := w.AuthorizationNow(ctx, a.ID, ""); err != nil || v.SessionID != next.ID || v.RevokedAt != nil {
-		t.Errorf("got %+v, %v, want it handed over and alive", v, err)
+	next := *w.session
+	next.AuthTime, next.AMR, next.ACR, next.Address = w.now.Add(time.Minute), []string{"otp"}, "2", "192.0.2.99"
+	next.LastSeenAt, next.IdleExpiresAt, next.ExpiresAt = next.AuthTime, w.now.Add(2*time.Hour), w.now.Add(3*time.Hour)
+	stranger := next
+	stranger.UserID = idp.NewID()
+	wantKind(t, "another person's sign-in", w.RenewSession(ctx, &stranger, w.session.AuthTime, []byte("d2"), nil), idp.NotFound)
+	wantKind(t, "after another sign-in", w.RenewSession(ctx, &next, next.AuthTime, []byte("d2"), nil), idp.NotFound)
+	must(t, w.RenewSession(ctx, &next, w.session.AuthTime, []byte("d2"), nil))
+	got, err := w.SessionByDigest(ctx, w.session.ID, []byte("d2"))
+	must(t, err)
+	same(t, "session", got, &next)
+	_, err = w.SessionByDigest(ctx, w.session.ID, []byte("cookie"))
+	wantKind(t, "the old cookie", err, idp.NotFound)
+	if v, _, err := w.AuthorizationNow(ctx, a.ID, ""); err != nil || v.SessionID != w.session.ID || v.RevokedAt != nil {
+		t.Errorf("got %+v, %v, want it alive", v, err)
 	}
 }
 

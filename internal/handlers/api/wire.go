@@ -181,7 +181,6 @@ type Session struct {
 type Logout struct {
 	ID            string          `json:"id"`
 	SessionID     string          `json:"session_id"`
-	SID           string          `json:"sid" doc:"The id that the session had when the client signed the person in: another one after a step-up"`
 	ClientID      string          `json:"client_id"`
 	UserID        string          `json:"user_id"`
 	State         idp.LogoutState `json:"state" enum:"waiting,delivered,failed"`
@@ -338,7 +337,7 @@ func sessionView(now time.Time) func(*idp.Session) Session {
 
 func logoutView(v *idp.Logout) Logout {
 	out := Logout{
-		ID: v.ID, SessionID: v.SessionID, SID: v.SID, ClientID: v.ClientID, UserID: v.UserID, State: v.State, Attempts: v.Attempts, Status: v.Status,
+		ID: v.ID, SessionID: v.SessionID, ClientID: v.ClientID, UserID: v.UserID, State: v.State, Attempts: v.Attempts, Status: v.Status,
 		Fault: v.Fault, CreatedAt: v.CreatedAt.UTC(), DoneAt: v.DoneAt,
 	}
 	if v.State == idp.LogoutWaiting {

@@ -128,7 +128,7 @@ func (p *Pages) frames(r *http.Request, told []idp.SessionClient) ([]string, err
 			return nil, err
 		}
 		if c.FrontchannelLogoutURI != "" {
-			list = append(list, c.LogoutFrame(p.Issuer, p.Subjects.SessionOf(c, one.SID)))
+			list = append(list, c.LogoutFrame(p.Issuer, p.Subjects.SessionOf(c, one.SessionID)))
 		}
 	}
 	return list, nil

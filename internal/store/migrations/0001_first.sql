@@ -76,14 +76,13 @@ CREATE INDEX sessions_user ON sessions (user_id, id);
 CREATE INDEX sessions_purge ON sessions (purge_at);
 
 -- Which clients got a code in a session, as far as their authorizations no longer tell it: those expire long before the session does.
--- Only clients that hear of its end are here. sid is the session as the client knows it: an earlier one, if another took its place.
+-- Only clients that hear of its end are here.
 CREATE TABLE session_clients (
   session_id TEXT NOT NULL,
   client_id TEXT NOT NULL,
-  sid TEXT NOT NULL,
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   expires_at TIMESTAMPTZ NOT NULL,
-  PRIMARY KEY (session_id, client_id, sid)
+  PRIMARY KEY (session_id, client_id)
 );
 CREATE INDEX session_clients_user ON session_clients (user_id);
 CREATE INDEX session_clients_expires ON session_clients (expires_at);
@@ -92,7 +91,6 @@ CREATE INDEX session_clients_expires ON session_clients (expires_at);
 CREATE TABLE logouts (
   id TEXT PRIMARY KEY,
   session_id TEXT NOT NULL,
-  sid TEXT NOT NULL,
   client_id TEXT NOT NULL,
   user_id TEXT NOT NULL,
   state TEXT NOT NULL,
