@@ -34,6 +34,8 @@ type Querier interface {
 	// Exec runs a statement and returns how many rows it changed.
 	Exec(ctx context.Context, sql string, args ...any) (int64, error)
 	Query(ctx context.Context, sql string, args ...any) (Rows, error)
+	// QueryRow runs a short statement that finds its rows by key, when its answer is scanned. Statements that wait at the same time may go to the
+	// database and be committed together: each still decides by itself and as if it were alone, and Scan returns after the commit.
 	QueryRow(ctx context.Context, sql string, args ...any) Row
 }
 

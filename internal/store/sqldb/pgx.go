@@ -26,8 +26,9 @@ type PostgresConfig struct {
 }
 
 type postgres struct {
-	pool *pgxpool.Pool
-	conf *pgx.ConnConfig
+	pool          *pgxpool.Pool
+	conf          *pgx.ConnConfig
+	reads, writes *convoy
 }
 
 type pgTx struct{}
@@ -58,7 +59,8 @@ func OpenPostgres(ctx context.Context, c PostgresConfig) (Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
-	return &postgres{pool: pool, conf: conf.ConnConfig}, nil
+	// Reads travel by themselves, because they need not wait for the disk.
+	return &postgres{pool: pool, conf: conf.ConnConfig, reads: newConvoy(pool), writes: newConvoy(pool)}, nil
 }
 
 type pgQuerier interface {
@@ -95,11 +97,22 @@ func (p *postgres) Query(ctx context.Context, sql string, args ...any) (Rows, er
 }
 
 func (p *postgres) QueryRow(ctx context.Context, sql string, args ...any) Row {
-	rows, err := p.Query(ctx, sql, args...)
-	if err != nil {
+	if _, ok := ctx.Value(pgTx{}).(pgx.Tx); ok {
+		rows, err := p.Query(ctx, sql, args...)
+		if err != nil {
+			return failedRow{err}
+		}
+		return pgRow{rows.(pgRows)}
+	}
+	count(ctx)
+	if err := checkText(args); err != nil {
 		return failedRow{err}
 	}
-	return pgRow{rows.(pgRows)}
+	c := p.writes
+	if strings.HasPrefix(sql, "SELECT") {
+		c = p.reads
+	}
+	return convoyRow{c, &ride{ctx: ctx, sql: sql, args: args}}
 }
 
 func (p *postgres) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
@@ -182,6 +195,17 @@ type pgRows struct{ pgx.Rows }
 
 func (r pgRows) Err() error             { return pgError(r.Rows.Err()) }
 func (r pgRows) Scan(dest ...any) error { return pgError(r.Rows.Scan(dest...)) }
+
+// convoyRow is run when it is scanned.
+type convoyRow struct {
+	convoy *convoy
+	ride   *ride
+}
+
+func (r convoyRow) Scan(dest ...any) error {
+	r.ride.dest = dest
+	return r.convoy.do(r.ride)
+}
 
 type pgRow struct{ rows pgRows }
 

@@ -1,0 +1,204 @@
+package sqldb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/store/sqldb"
+	"idp/internal/store/storetest"
+)
+
+// Statements that wait at the same time may share a trip and a commit. Nobody may be able to tell.
+
+// together runs fn n times at once and returns what each said.
+func together(n int, fn func(i int) error) []error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = fn(i) })
+	}
+	wg.Wait()
+	return errs
+}
+
+func insertRow(ctx context.Context, db sqldb.Engine, id string, n int) (string, error) {
+	var got string
+	err := db.QueryRow(ctx, `INSERT INTO scratch (id, n) VALUES ($1, $2) RETURNING id`, id, int64(n)).Scan(&got)
+	return got, err
+}
+
+func TestQueryRow_EachGetsItsOwnRowAmongMany(t *testing.T) {
+	t.Parallel()
+	db := openScratch(t)
+	const n = 400
+	for i, err := range together(n, func(i int) error {
+		id := fmt.Sprint("row", i)
+		if got, err := insertRow(t.Context(), db, id, i); err != nil || got != id {
+			return fmt.Errorf("insert %s: got %s, %w", id, got, err)
+		}
+		var read int64
+		if err := db.QueryRow(t.Context(), `SELECT n FROM scratch WHERE id = $1`, id).Scan(&read); err != nil || read != int64(i) {
+			return fmt.Errorf("read %s: got %d, %w", id, read, err)
+		}
+		if err := db.QueryRow(t.Context(), `SELECT n FROM scratch WHERE id = $1`, "no"+id).Scan(&read); !errors.Is(err, idp.ErrNotFound) {
+			return fmt.Errorf("a row that is not there: %w", err)
+		}
+		return nil
+	}) {
+		if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if got := rowsOf(t, db); got != n {
+		t.Errorf("got %d rows, want %d", got, n)
+	}
+}
+
+// Of every three statements one breaks a rule. The others must be kept, and each of the breakers hear its own fault.
+func TestQueryRow_FaultOfOneIsNotTheOthers(t *testing.T) {
+	t.Parallel()
+	db := openScratch(t)
+	exec(t, db, `INSERT INTO scratch (id) VALUES ('taken')`)
+	const n = 300
+	for i, err := range together(n, func(i int) error {
+		id := fmt.Sprint("row", i)
+		if i%3 == 0 {
+			id = "taken"
+		}
+		_, err := insertRow(t.Context(), db, id, i)
+		return err
+	}) {
+		switch {
+		case i%3 == 0 && !errors.Is(err, idp.ErrConflict):
+			t.Errorf("%d: got %v, want a conflict", i, err)
+		case i%3 != 0 && err != nil:
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if got := rowsOf(t, db); got != 1+n*2/3 {
+		t.Errorf("got %d rows, want %d", got, 1+n*2/3)
+	}
+}
+
+func TestQueryRow_OneRowHasOneWinner(t *testing.T) {
+	t.Parallel()
+	db := openScratch(t)
+	exec(t, db, `INSERT INTO scratch (id, flag) VALUES ('code', TRUE), ('other', TRUE)`)
+	won := 0
+	for i, err := range together(500, func(i int) error {
+		var id string
+		return db.QueryRow(t.Context(), `UPDATE scratch SET flag = FALSE WHERE id = $1 AND flag RETURNING id`, []string{"code", "other"}[i%2]).Scan(&id)
+	}) {
+		switch {
+		case err == nil:
+			won++
+		case !errors.Is(err, idp.ErrNotFound):
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if won != 2 {
+		t.Errorf("%d won, want one for each row", won)
+	}
+}
+
+// A row that somebody holds must cost those only who want it.
+func TestQueryRow_HeldRowHoldsNobodyElseUp(t *testing.T) {
+	t.Parallel()
+	db := openScratch(t)
+	if db.Name() == "sqlite" {
+		t.Log("SQLite has one writer: a transaction holds every other up, so only reads are tried")
+	}
+	exec(t, db, `INSERT INTO scratch (id, n) VALUES ('held', 0)`)
+	const n = 40
+	for i := range n {
+		exec(t, db, `INSERT INTO scratch (id, n) VALUES ($1, 0)`, fmt.Sprint("row", i))
+	}
+	text := `UPDATE scratch SET n = n + 1 WHERE id = $1 RETURNING n`
+	if db.Name() == "sqlite" {
+		text = `SELECT n + 1 FROM scratch WHERE id = $1`
+	}
+	release, held := make(chan struct{}), make(chan struct{})
+	var holder, waiter sync.WaitGroup
+	holder.Go(func() {
+		_ = db.InTx(t.Context(), func(ctx context.Context) error {
+			if _, err := db.Exec(ctx, `UPDATE scratch SET n = 10 WHERE id = 'held'`); err != nil {
+				t.Error(err)
+			}
+			close(held)
+			<-release
+			return nil
+		})
+	})
+	<-held
+	if db.Name() != "sqlite" {
+		for range 2 { // both of those that leave at once
+			waiter.Go(func() {
+				var got int64
+				if err := db.QueryRow(t.Context(), text, "held").Scan(&got); err != nil || got < 11 {
+					t.Errorf("got %d, %v", got, err)
+				}
+			})
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for i, err := range together(n, func(i int) error {
+		var got int64
+		return db.QueryRow(ctx, text, fmt.Sprint("row", i)).Scan(&got)
+	}) {
+		if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	close(release)
+	holder.Wait()
+	waiter.Wait()
+}
+
+func TestQueryRow_CallerWhoGivesUpHarmsNobody(t *testing.T) {
+	t.Parallel()
+	db := openScratch(t)
+	for i, err := range together(300, func(i int) error {
+		ctx := t.Context()
+		if i%5 == 0 {
+			short, cancel := context.WithTimeout(ctx, time.Duration(i)*time.Microsecond)
+			defer cancel()
+			ctx = short
+		}
+		_, err := insertRow(ctx, db, fmt.Sprint("row", i), i)
+		return err
+	}) {
+		if err != nil && i%5 != 0 {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if got := rowsOf(t, db); got < 240 {
+		t.Errorf("got %d rows, want at least 240", got)
+	}
+}
+
+func TestQueryRow_OneConnectionIsEnough(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, 1)
+	exec(t, db, `CREATE TABLE scratch (id TEXT PRIMARY KEY, n BIGINT)`)
+	for i, err := range together(256, func(i int) error {
+		if i%10 == 0 {
+			return db.InTx(t.Context(), func(ctx context.Context) error {
+				_, err := insertRow(ctx, db, fmt.Sprint("row", i), i)
+				return err
+			})
+		}
+		_, err := insertRow(t.Context(), db, fmt.Sprint("row", i), i)
+		return err
+	}) {
+		if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
