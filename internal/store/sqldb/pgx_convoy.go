@@ -169,7 +169,7 @@ func (c *convoy) single(r *ride) error {
 func (c *convoy) together(rides []*ride) {
 	order := slices.Clone(rides)
 	slices.SortStableFunc(order, compareRides)
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(rides[0].ctx), latest(rides))
+	ctx, cancel := whileAnyoneWaits(rides)
 	defer cancel()
 	var batch pgx.Batch
 	for _, r := range order {
@@ -202,19 +202,20 @@ func (c *convoy) together(rides []*ride) {
 	}
 }
 
-// latest is when the last of the callers stops waiting.
-func latest(rides []*ride) time.Time {
+// whileAnyoneWaits is a context that ends when the last of the callers stops waiting.
+func whileAnyoneWaits(rides []*ride) (context.Context, context.CancelFunc) {
+	ctx := context.WithoutCancel(rides[0].ctx)
 	var last time.Time
 	for _, r := range rides {
 		d, ok := r.ctx.Deadline()
 		if !ok {
-			return time.Now().Add(convoyTime)
+			return context.WithTimeout(ctx, convoyTime)
 		}
 		if d.After(last) {
 			last = d
 		}
 	}
-	return last
+	return context.WithDeadline(ctx, last)
 }
 
 // compareRides orders by statement, then by its first value, which is the key of the row.

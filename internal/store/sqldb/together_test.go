@@ -144,7 +144,13 @@ func TestQueryRow_HeldRowHoldsNobodyElseUp(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(20 * time.Millisecond)
+		for waiting := 0; waiting < 2; { // until PostgreSQL says so
+			rows, err := db.Query(t.Context(), `SELECT count(*) FROM pg_locks WHERE NOT granted`)
+			if err != nil || !rows.Next() || rows.Scan(&waiting) != nil {
+				t.Fatal("cannot read the locks:", err)
+			}
+			rows.Close()
+		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
