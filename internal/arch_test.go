@@ -41,6 +41,7 @@ var sideways = []struct{ from, to, because string }{
 	{"internal/account", "internal/audit", "a changed account is an event"},
 	{"internal/account", "internal/session", "a changed password ends the other sessions"},
 	{"internal/account", "internal/upstream", "what an upstream says becomes an account, a link or a refusal"},
+	{"internal/account", "internal/throttle", "anybody may try to create an account"},
 	{"internal/client", "internal/audit", "a changed client is an event"},
 	{"internal/crossdevice", "internal/audit", "what a person allows another device is an event"},
 	{"internal/crossdevice", "internal/throttle", "a wrong user code counts"},

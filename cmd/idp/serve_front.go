@@ -60,6 +60,7 @@ func (s *server) buildFront() error {
 	}
 	s.protocol, err = oauth.New(oauth.Config{
 		Assertions:   trusted,
+		MayRegister:  c.Registration == "open",
 		Registration: register, Documents: s.documents(), Resources: s.resources,
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed, UserInfoMaxAge: c.Requests.UserInfoMaxAge,

@@ -111,6 +111,9 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	s.accounts = account.New(account.Config{
 		Store: s.store, Keyring: s.keyring, Hasher: s.hasher, Policy: s.policy, Breached: s.breached, Audit: s.audit, Sessions: s.sessions,
 		Logger: o.logger, Brand: c.Brand.Name,
+		Registration: account.Registration{
+			Open: c.Registration == "open", Throttle: s.throttle, PerAddress: c.Throttle.Registrations, Total: c.Throttle.RegistrationsTotal,
+		},
 	})
 	ours := keys.Config{
 		Store: s.store, Keyring: s.keyring, Logger: o.logger,

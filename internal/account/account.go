@@ -25,6 +25,8 @@ type Config struct {
 	Sessions *session.Manager
 	Logger   *slog.Logger
 	Brand    string // the service's name, which makes a poor password
+	// Registration is what people may do for themselves; the zero value is nothing.
+	Registration Registration
 }
 
 // Service is the use cases. Safe for concurrent use.
@@ -47,23 +49,41 @@ func (s *Service) taken(ctx context.Context, u *idp.User, err error) error {
 	if !errors.Is(err, idp.ErrConflict) {
 		return err
 	}
-	if u.Email != "" {
-		if other, lookup := s.Store.UserByIdentifier(ctx, u.Email); lookup == nil && other.ID != u.ID {
-			return &idp.Error{
-				Kind: idp.Conflict, Code: CodeAddressTaken, Field: "email", Err: err,
-				Message: "Another account has this e-mail address. Use another address, or change that account.",
-			}
-		}
-	}
-	if name, ok := idp.CanonicalUsername(u.Username); ok {
-		if other, lookup := s.Store.UserByIdentifier(ctx, name); lookup == nil && other.ID != u.ID {
-			return &idp.Error{
-				Kind: idp.Conflict, Code: CodeUsernameTaken, Field: "username", Err: err,
-				Message: "Another account has this username, perhaps in another spelling. Choose another one.",
-			}
-		}
+	if _, refusal, lookup := s.owner(ctx, u); lookup == nil && refusal != nil {
+		refusal.Err = err
+		return refusal
 	}
 	return err
+}
+
+// owner returns who else has one of u's identifiers, with the sentence that says which; both nil if nobody has.
+func (s *Service) owner(ctx context.Context, u *idp.User) (*idp.User, *idp.Error, error) {
+	name, _ := idp.CanonicalUsername(u.Username)
+	for _, one := range []struct {
+		value   string
+		refusal idp.Error
+	}{
+		{u.Email, idp.Error{
+			Kind: idp.Conflict, Code: CodeAddressTaken, Field: "email",
+			Message: "Another account has this e-mail address. Use another address, or change that account.",
+		}},
+		{name, idp.Error{
+			Kind: idp.Conflict, Code: CodeUsernameTaken, Field: "username",
+			Message: "Another account has this username, perhaps in another spelling. Choose another one.",
+		}},
+	} {
+		if one.value == "" {
+			continue
+		}
+		other, err := s.Store.UserByIdentifier(ctx, one.value)
+		switch {
+		case err == nil && other.ID != u.ID:
+			return other, &one.refusal, nil
+		case err != nil && !errors.Is(err, idp.ErrNotFound):
+			return nil, nil, err
+		}
+	}
+	return nil, nil, nil
 }
 
 // endSessions signs a user out everywhere but in the session keep, and stops the tokens that followed from the others (FL-15).

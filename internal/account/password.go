@@ -12,9 +12,19 @@ import (
 
 // newHash judges a new password and hashes it (FS-23 to FS-26).
 func (s *Service) newHash(ctx context.Context, u *idp.User, password string) (string, error) {
-	if err := s.Policy.Check(password, ownStrings(u, s.Brand)...); err != nil {
+	if err := s.judge(u, password); err != nil {
 		return "", err
 	}
+	return s.hashNew(ctx, password)
+}
+
+// judge says why the policy refuses a user's new password, or nil.
+func (s *Service) judge(u *idp.User, password string) error {
+	return s.Policy.Check(password, ownStrings(u, s.Brand)...)
+}
+
+// hashNew hashes a new password that the policy has accepted, unless it is known from a breach.
+func (s *Service) hashNew(ctx context.Context, password string) (string, error) {
 	if s.Breached != nil {
 		unchecked, err := s.Breached.Check(ctx, password)
 		if err != nil {

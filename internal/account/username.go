@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
 	"idp/internal/idp"
 )
 
-// reservedNames speak for the service, so no upstream may hand them out (PS-7). An operator may: he speaks for it.
+// reservedNames speak for the service, so no upstream may hand them out (PS-7), and nobody may choose one. An operator may: he speaks for it.
 const reservedNames = " admin administrator root system support security help info abuse postmaster webmaster hostmaster noreply no-reply idp moderator operator staff "
 
 const (
@@ -62,7 +64,7 @@ func (s *Service) freeUsername(ctx context.Context, preferred string) (string, e
 			name = fmt.Sprintf("%s%d", base, i+1)
 		}
 		canonical, ok := idp.CanonicalUsername(name)
-		if !ok || strings.Contains(reservedNames, " "+canonical+" ") {
+		if !ok || reservedName(canonical) {
 			continue
 		}
 		_, err := s.Store.UserByIdentifier(ctx, canonical)
@@ -74,4 +76,53 @@ func (s *Service) freeUsername(ctx context.Context, preferred string) (string, e
 		}
 	}
 	return "", nil
+}
+
+func reservedName(canonical string) bool { return strings.Contains(reservedNames, " "+canonical+" ") }
+
+// checkOwnUsername refuses what somebody may not choose for themselves: a name that speaks for the service, and letters of several scripts, with which
+// one account's name can be made to look like another's (FS-12).
+func checkOwnUsername(name string) error {
+	if name == "" {
+		return nil
+	}
+	canonical, _ := idp.CanonicalUsername(name)
+	if reservedName(canonical) {
+		return &idp.Error{Kind: idp.Conflict, Code: CodeUsernameTaken, Field: "username", Message: "This username belongs to the service. Choose another one."}
+	}
+	if !oneScript(canonical) {
+		return idp.Invalidf("username", "The username mixes letters of different scripts, which makes it look like another one. Use the letters of one script.")
+	}
+	return nil
+}
+
+// oneScript reports whether the letters of a name are of one script, or of several that belong together. Digits and signs are of every script.
+func oneScript(name string) bool {
+	var scripts []string
+	for _, r := range name {
+		if s := scriptOf(r); s != "" && !slices.Contains(scripts, s) {
+			scripts = append(scripts, s)
+		}
+	}
+	// Scripts that one language writes side by side (UTS #39 §5.1, without Latin beside them).
+	together := [][]string{{"Han", "Hiragana", "Katakana"}, {"Han", "Hangul"}, {"Han", "Bopomofo"}}
+	return len(scripts) < 2 || slices.ContainsFunc(together, func(set []string) bool {
+		return !slices.ContainsFunc(scripts, func(s string) bool { return !slices.Contains(set, s) })
+	})
+}
+
+// scriptOf returns the name of a letter's script, "" for what belongs to none or to all.
+func scriptOf(r rune) string {
+	switch {
+	case r < 0x80 && unicode.IsLetter(r):
+		return "Latin"
+	case r < 0x80 || unicode.In(r, unicode.Common, unicode.Inherited):
+		return ""
+	}
+	for name, table := range unicode.Scripts {
+		if unicode.Is(table, r) {
+			return name
+		}
+	}
+	return ""
 }

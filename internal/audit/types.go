@@ -32,12 +32,13 @@ const (
 	AssertionAccepted Type = "assertion.accepted" // a client got a token for a person by somebody else's word (RFC 7523)
 	AssertionReuse    Type = "assertion.reuse"
 
-	UserCreated  Type = "user.created"
-	UserUpdated  Type = "user.updated"
-	UserEnabled  Type = "user.enabled"
-	UserDisabled Type = "user.disabled"
-	UserDeleted  Type = "user.deleted"
-	UserImported Type = "user.imported"
+	UserCreated    Type = "user.created"
+	UserNotCreated Type = "user.not_created" // somebody wanted an account of their own under a name that is this user's
+	UserUpdated    Type = "user.updated"
+	UserEnabled    Type = "user.enabled"
+	UserDisabled   Type = "user.disabled"
+	UserDeleted    Type = "user.deleted"
+	UserImported   Type = "user.imported"
 
 	PasswordChanged  Type = "password.changed"
 	PasswordRehashed Type = "password.rehashed"

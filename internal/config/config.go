@@ -48,8 +48,9 @@ type Config struct {
 	Trace Trace `key:"trace"`
 	// Requests says what applications' authorization requests must be like.
 	Requests Requests `key:"requests"`
-	// Registration says who may create an account: "closed" means operators only.
-	Registration string `key:"registration" default:"closed" enum:"closed"`
+	// Registration says who may create an account: with "closed" operators only, with "open" everybody, on a page of their own at /register. Addresses
+	// stay unconfirmed (email_verified is false), because this server sends no mail yet.
+	Registration string `key:"registration" default:"closed" enum:"closed,open"`
 	// ClientRegistration says whether applications may register themselves (RFC 7591).
 	ClientRegistration ClientRegistration `key:"client_registration"`
 	// ClientDocuments says whether an application may be known by the https address of a document that describes it (Client ID Metadata Documents).
@@ -159,6 +160,11 @@ type Throttle struct {
 	// Starts is how many sign-ins one address (IPv6: its /64) may begin in a minute, finished or not, a fifth of them at once; the next is
 	// answered 429. Raise it where very many people come from one address, as behind a carrier's NAT.
 	Starts int `key:"starts" derived:"300 with a public issuer, else 100000" min:"1" max:"1000000"`
+	// Registrations is how many accounts one address (IPv6: its /64) may try to create in an hour where registration is open. Tries count, because each tells
+	// whether a name is taken.
+	Registrations int `key:"registrations" default:"30" min:"1" max:"1000000"`
+	// RegistrationsTotal is the same for everybody together: whoever has many addresses learns, and fills, no more than this.
+	RegistrationsTotal int `key:"registrations_total" default:"1000" min:"1" max:"100000000"`
 	// MaxDelay is the longest wait between two tries, so that a stranger cannot shut the owner out for ever.
 	MaxDelay time.Duration `key:"max_delay" default:"15m" min:"1s" max:"24h"`
 }

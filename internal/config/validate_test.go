@@ -84,7 +84,7 @@ func TestValidate_RefusesWhatWouldBreakOrWeaken(t *testing.T) {
 		{"seed on a public server", "seed_file=" + seed + " issuer=https://id.example.com", "puts known users into a server"}, // FL-21
 		{"seed on localhost", "seed_file=" + seed, ""},
 		{"seed on a test host", "seed_file=" + seed + " issuer=https://id.test", ""},
-		{"open registration", "registration=open", "Write closed"},
+		{"registration by invitation", "registration=invite", "Write closed, open"},
 		{"accent", "brand.accent=red", "is no colour"},
 		{"password without address", "bootstrap.admin_email=ops", "is no address"},
 		{"publish longer than rotate", "keys.rotate_every=2h keys.publish_before=3h", "not shorter than keys.rotate_every"},

@@ -10,7 +10,7 @@ import (
 
 // posts lists every form of the server.
 func posts() []string {
-	return []string{"/login", "/select", "/login/upstream/fake", "/login/link", "/consent", "/logout", "/setup"}
+	return []string{"/login", "/select", "/login/upstream/fake", "/login/link", "/consent", "/logout", "/setup", "/register"}
 }
 
 func TestForms_NeedTheirToken(t *testing.T) { // FS-47, SEC-5

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -83,6 +84,8 @@ type options struct {
 	failures   int
 	starts     int // sign-ins begun from one address in a minute
 	level      string
+	open       bool // people may register
+	tries      int  // how many registrations one address may try; 100 if 0
 }
 
 // lines is a log that a test reads.
@@ -135,11 +138,12 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	s.clients, s.providers = directory.NewClients(s.store, watcher), directory.NewProviders(s.store, s.keyring, watcher, log)
 	signer, err := keys.New(ctx, keys.Config{Store: s.store, Keyring: s.keyring, Logger: log, MaxTokenLife: time.Hour})
 	must(t, err)
-	s.accounts = account.New(account.Config{
-		Store: s.store, Keyring: s.keyring, Hasher: hasher, Audit: events, Sessions: s.sessions, Logger: log, Brand: "Example ID",
-	})
 	slow := throttle.New(throttle.Config{
 		Store: s.store, Keyring: s.keyring, Logger: log, PerAccount: throttle.Limits{Failures: o.failures}, PerAddress: throttle.Limits{Failures: 10_000},
+	})
+	s.accounts = account.New(account.Config{
+		Store: s.store, Keyring: s.keyring, Hasher: hasher, Audit: events, Sessions: s.sessions, Logger: log, Brand: "Example ID",
+		Registration: account.Registration{Open: o.open, Throttle: slow, PerAddress: cmp.Or(o.tries, 100), Total: 1000},
 	})
 	interactions := interaction.New(interaction.Config{Store: s.store, Issuer: o.issuer, Starts: o.starts})
 	look, err := ui.New(ui.Config{Brand: ui.Brand{Name: "Example ID"}, BasePath: pathOf(t, o.issuer), Log: log})
@@ -159,7 +163,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	s.people, s.across = people, across
 	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})
 	protocol, err := oauth.New(oauth.Config{
-		CrossDevice: across, Subjects: names,
+		CrossDevice: across, Subjects: names, MayRegister: o.open,
 		Issuer: o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: traces, Audit: events, Logger: log, LoopLimit: 10,
 		SignedOut: handlers.SignedOutPage(people), Fail: handlers.FailPage(people), IssuedTokens: s.metrics.Issued,

@@ -13,19 +13,31 @@ type Step string
 // The steps.
 const (
 	Done          Step = "done"           // answer the request
+	Create        Step = "create"         // the person makes an account, or says that they have one
 	Login         Step = "login"          // the person proves who they are
 	SelectAccount Step = "select_account" // the person says as whom they go on
 	Consent       Step = "consent"        // the person says whether the client may have what it asks for
 	Fail          Step = "fail"           // answer the request with Next.Error
 )
 
-// The values of prompt (OpenID Connect Core §3.1.2.1).
+// The values of prompt (OpenID Connect Core §3.1.2.1, Prompt Create §4).
 const (
 	PromptNone          = "none"
 	PromptLogin         = "login"
 	PromptConsent       = "consent"
 	PromptSelectAccount = "select_account"
+	PromptCreate        = "create"
 )
+
+// Prompts lists the values that are taken. create is one of them only where people may register: elsewhere a client that relies on it must hear that
+// it cannot (Prompt Create §4.1).
+func Prompts(mayRegister bool) []string {
+	all := []string{PromptNone, PromptLogin, PromptConsent, PromptSelectAccount}
+	if mayRegister {
+		all = append(all, PromptCreate)
+	}
+	return all
+}
 
 // Why a step is needed.
 const (
@@ -42,6 +54,8 @@ const (
 	ReasonDenied               = "denied"
 	ReasonPromptUnknown        = "prompt_unknown"
 	ReasonPromptNoneWithOthers = "prompt_none_with_others"
+	ReasonPromptCreate         = "prompt_create"
+	ReasonPromptCreateWithHint = "prompt_create_with_hint"
 	ReasonACR                  = "acr"
 	ReasonDetails              = "authorization_details"
 	ReasonMaxAgeNegative       = "max_age_negative"
@@ -66,6 +80,7 @@ type Facts struct {
 	MaxAge      *int64    // seconds, from the request; nil takes the client's default
 	RequestedAt time.Time // when the request first arrived, not when it was resumed
 	HintUserID  string    // sub of the id_token_hint, "" without one
+	MayRegister bool      // people may create accounts for themselves
 	// ACRValues are wishes, not demands (OpenID Connect Core §3.1.2.1): they cause no step of their own.
 	ACRValues []string
 	// RequiredACR is a demand (OpenID Connect Core §5.5.1.1): the sign-in is one of these, or the request fails.
@@ -103,6 +118,10 @@ func Decide(f Facts, now time.Time) Next {
 }
 
 func (f Facts) next(now time.Time) Next {
+	if slices.Contains(f.Prompts, PromptCreate) && !f.chose(now) {
+		// Prompt Create §4.1: before anything else, whoever is signed in. What the page comes to satisfies login and select_account too.
+		return Next{Step: Create, Reason: ReasonPromptCreate}
+	}
 	if reason := f.loginReason(now); reason != "" {
 		return Next{Step: Login, Reason: reason}
 	}
@@ -121,17 +140,18 @@ func (f Facts) next(now time.Time) Next {
 
 // Malformed returns why the request makes no sense whoever sends it, or "".
 func (f Facts) Malformed() string {
+	supported := Prompts(f.MayRegister)
 	for _, p := range f.Prompts {
-		switch p {
-		case PromptNone:
-			if len(f.Prompts) > 1 {
-				return ReasonPromptNoneWithOthers
-			}
-		case PromptLogin, PromptConsent, PromptSelectAccount:
-		default:
+		switch {
+		case !slices.Contains(supported, p):
 			// OpenID Connect Core §3.1.2.1: a prompt that is not in prompt_values_supported is an error, because the
 			// client relies on it.
 			return ReasonPromptUnknown
+		case p == PromptNone && len(f.Prompts) > 1:
+			return ReasonPromptNoneWithOthers
+		case p == PromptCreate && f.HintUserID != "":
+			// Prompt Create §4: conditions that exclude each other. A new account is never the one that the request names.
+			return ReasonPromptCreateWithHint
 		}
 	}
 	if f.MaxAge != nil && *f.MaxAge < 0 {
@@ -216,6 +236,12 @@ func (f Facts) MinAuthTime() (oldest time.Time, ok bool) {
 		}
 	}
 	return oldest, true
+}
+
+// chose reports whether the person made an account in this interaction, or went on with one that they have: whether prompt=create ends in a new one is
+// theirs to say (Prompt Create §4.1).
+func (f Facts) chose(now time.Time) bool {
+	return f.Session != nil && f.User != nil && f.Session.Live(now) && f.Session.UserID == f.User.ID && f.selected()
 }
 
 // selected reports whether the person chose the account they are signed in with. Signing in is choosing.

@@ -58,6 +58,9 @@ func TestDecide(t *testing.T) {
 	type next = interaction.Next
 	nobody := func(f *interaction.Facts) { f.Session, f.User, f.Granted = nil, nil, nil }
 	trusted := func(f *interaction.Facts) { f.Client.Trusted = true }
+	open := func(f *interaction.Facts) { f.MayRegister = true }
+	selectedNow := func(f *interaction.Facts) { f.Steps.SelectedUserID = "ann" }
+	create := next{Step: interaction.Create, Reason: "prompt_create"}
 	always := func(f *interaction.Facts) { f.Client.AlwaysReauthenticate = true }
 	hint := func(sub string) change { return func(f *interaction.Facts) { f.HintUserID = sub } }
 	selected := func(id string) change { return func(f *interaction.Facts) { f.Steps.SelectedUserID = id } }
@@ -144,7 +147,23 @@ func TestDecide(t *testing.T) {
 		{"prompt=none twice", []change{prompt("none", "none")}, fail("prompt_none_with_others", "invalid_request")},
 		{"prompt=none login", []change{prompt("none", "login")}, fail("prompt_none_with_others", "invalid_request")},
 		{"prompt=consent none", []change{prompt("consent", "none")}, fail("prompt_none_with_others", "invalid_request")},
-		{"prompt unknown", []change{prompt("create")}, fail("prompt_unknown", "invalid_request")},
+		{"prompt=create where nobody may register", []change{prompt("create")}, fail("prompt_unknown", "invalid_request")},
+		{"prompt=create", []change{prompt("create"), open, nobody}, create},
+		{"prompt=create, signed in before", []change{prompt("create"), open}, create},
+		{"prompt=create, made or signed in now", []change{prompt("create"), open, loggedInNow, selectedNow}, done},
+		{"prompt=create, goes on with the account they have", []change{prompt("create"), open, selectedNow}, done},
+		{"prompt=create, another's choice", []change{prompt("create"), open, func(f *interaction.Facts) { f.Steps.SelectedUserID = "bob" }}, create},
+		{"prompt=create, made, and the session ended", []change{prompt("create"), open, loggedInNow, selectedNow, func(f *interaction.Facts) { f.Session.ExpiresAt = at }}, create},
+		{"prompt=create login", []change{prompt("create", "login"), open}, create},
+		{"prompt=create login, made", []change{prompt("create", "login"), open, loggedInNow, selectedNow}, done},
+		{"prompt=create login, goes on with the account they have", []change{prompt("create", "login"), open, selectedNow}, login("prompt_login")},
+		{"prompt=create select_account, made", []change{prompt("create", "select_account"), open, loggedInNow, selectedNow}, done},
+		{"prompt=create consent, made", []change{prompt("create", "consent"), open, loggedInNow, selectedNow}, consent("prompt_consent")},
+		{"prompt=create, max_age=0, made", []change{prompt("create"), open, maxAge(0), loggedInNow, selectedNow}, done},
+		{"prompt=create, said no", []change{prompt("create"), open, func(f *interaction.Facts) { f.Steps.Denied = true }}, fail("denied", "access_denied")},
+		{"prompt=create none", []change{prompt("create", "none"), open}, fail("prompt_none_with_others", "invalid_request")},
+		{"prompt=create with a hint", []change{prompt("create"), open, hint("ann")}, fail("prompt_create_with_hint", "invalid_request")},
+		{"prompt unknown", []change{prompt("register"), open}, fail("prompt_unknown", "invalid_request")},
 		{"prompt empty word", []change{prompt("")}, fail("prompt_unknown", "invalid_request")},
 	} {
 		t.Run(c.name, func(t *testing.T) {

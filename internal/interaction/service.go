@@ -135,6 +135,8 @@ func (s *Service) Consume(ctx context.Context, id string) error {
 // PageURL returns the address of the page for a step.
 func (s *Service) PageURL(step Step, id string) string {
 	switch step {
+	case Create:
+		return s.url("/register", id)
 	case Login:
 		return s.url("/login", id)
 	case SelectAccount:

@@ -168,7 +168,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 			SkipGrant: a.Client.Trusted, RequiredScopes: a.consentScopes(),
 		})
 	case interaction.Fail:
-		a.Trace.Fail(idp.Check{Name: "no page is needed", Expected: "an answer without asking the person", Received: next.Reason, Clause: "OpenID Connect Core §3.1.2.6"})
+		a.Trace.Fail(a.refusedCheck(next.Reason))
 		if i != nil {
 			if err := p.Interactions.Consume(ctx, i.ID); err != nil {
 				p.failPage(w, r, a.Trace, err)
@@ -179,21 +179,10 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 			p.failPage(w, r, a.Trace, err)
 			return
 		}
-		p.answerAuthorizeError(w, r, a, &Error{Status: http.StatusBadRequest, Code: next.Error, Description: silentDescriptions[next.Error]})
+		p.answerAuthorizeError(w, r, a, &Error{Status: http.StatusBadRequest, Code: next.Error, Description: a.refusedDescription(next)})
 	default:
 		p.toPage(w, r, a, i, next)
 	}
-}
-
-// silentDescriptions are the sentences beside the errors that Decide may name.
-var silentDescriptions = map[string]string{
-	interaction.ErrorLoginRequired:            "The user must sign in.",
-	interaction.ErrorConsentRequired:          "The user must be asked for consent.",
-	interaction.ErrorInteractionRequired:      "The user must be asked something.",
-	interaction.ErrorAccountSelectionRequired: "The user must select an account.",
-	interaction.ErrorUnmetAuthentication:      "The user cannot sign in in the way that the request demands.",
-	interaction.ErrorAccessDenied:             "The user denied the request.",
-	interaction.ErrorInvalidRequest:           "The parameter prompt has a value that is unknown, or none together with others.",
 }
 
 // finish issues the answer and ends the interaction in one transaction, so that of two tabs only one gets it.

@@ -27,6 +27,7 @@ type authorizeRequest struct {
 	State           string
 	Scopes          []string
 	Prompts         []string
+	MayRegister     bool
 	MaxAge          *int64
 	HintUserID      string // what the client calls the user that it means: a pairwise sub, where it has those
 
@@ -279,7 +280,7 @@ func notBase64URL(r rune) bool {
 
 // checkOpenID reads prompt, max_age and id_token_hint (OpenID Connect Core §3.1.2.1).
 func (p *Provider) checkOpenID(a *authorizeRequest) error {
-	a.Prompts = strings.Fields(a.Params.Get("prompt"))
+	a.Prompts, a.MayRegister = strings.Fields(a.Params.Get("prompt")), p.MayRegister
 	if text := a.Params.Get("max_age"); text != "" {
 		age, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || age < 0 {
@@ -302,6 +303,6 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 func (a *authorizeRequest) facts() interaction.Facts {
 	return interaction.Facts{
 		Client: a.Client, Scopes: a.consentScopes(), Prompts: a.Prompts, MaxAge: a.MaxAge, RequestedAt: a.RequestedAt,
-		HintUserID: a.HintUserID, ACRValues: a.acrValues(), RequiredACR: a.RequiredACR, Details: authdetail.Digest(string(a.Details)), Unassured: !a.assured(),
+		HintUserID: a.HintUserID, MayRegister: a.MayRegister, ACRValues: a.acrValues(), RequiredACR: a.RequiredACR, Details: authdetail.Digest(string(a.Details)), Unassured: !a.assured(),
 	}
 }

@@ -133,7 +133,7 @@ func (p *Provider) discovery(n named) (document, error) {
 		ChallengeMethods:      []string{"S256"},
 		DPoPAlgs:              idp.DPoPAlgorithms(),
 		CertificateBound:      p.MTLS.Accepted,
-		Prompts:               []string{interaction.PromptNone, interaction.PromptLogin, interaction.PromptConsent, interaction.PromptSelectAccount},
+		Prompts:               interaction.Prompts(p.MayRegister), // Prompt Create §4.2
 		Displays:              []string{"page"},
 		UILocales:             p.UILocales,
 		ClaimsParameter:       true,

@@ -75,8 +75,9 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 	if err != nil {
 		return nil, err
 	}
-	if a.facts().Malformed() != "" {
-		return nil, badRequest(silentDescriptions[interaction.ErrorInvalidRequest])
+	if reason := a.facts().Malformed(); reason != "" {
+		t.Fail(a.refusedCheck(reason))
+		return nil, badRequest(a.refusedDescription(interaction.Next{Reason: reason, Error: interaction.ErrorInvalidRequest}))
 	}
 	if err := p.bindPushed(w.Header(), r, a); err != nil {
 		return nil, err

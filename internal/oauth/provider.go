@@ -56,6 +56,8 @@ type Config struct {
 	Resources *directory.Resources
 	// Registration lets applications register themselves; nil where they may not.
 	Registration *registration.Service
+	// MayRegister says that people may create accounts for themselves: prompt=create leads to the page for it.
+	MayRegister bool
 	// Documents finds clients that the document at their id describes; nil where there are none.
 	Documents *registration.Documents
 	// LoopLimit is how many codes one session may fetch for one client within loopWindow before a page explains the loop

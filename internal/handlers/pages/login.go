@@ -87,6 +87,8 @@ func (p *Pages) loginView(v *visit, c *session.Current) ui.Login {
 		}
 		if v.reason() == interaction.ReasonHintMismatch && c != nil {
 			view.Notice = ui.Say(ui.MsgWrongAccount)
+		} else {
+			view.MayRegister = p.Accounts.Registration.Open
 		}
 	}
 	return view

@@ -40,7 +40,7 @@ type Deps struct {
 	Traces       *trace.Recorder
 	Subjects     *subject.Names
 	Issuer       string // without a trailing slash; may have a path
-	MinPassword  int    // as the policy has it, for the set-up page; 12 if 0
+	MinPassword  int    // as the policy has it, for the pages that take a new one; 12 if 0
 	// TellOfLogout tells the applications of a session that has just ended; may be nil.
 	TellOfLogout func(ctx context.Context, ended *store.EndedSession)
 	SetupDone    func(ctx context.Context) // called when there is an administrator, so that the token is of no use any more; may be nil
@@ -86,6 +86,8 @@ func (p *Pages) Routes() []Route {
 		{http.MethodGet, "/login/callback/{provider}", p.page(p.callback)},
 		{http.MethodGet, "/login/link", p.page(p.showLink)},
 		{http.MethodPost, "/login/link", p.form(p.link)},
+		{http.MethodGet, "/register", p.page(p.showRegister)},
+		{http.MethodPost, "/register", p.form(p.register)},
 		{http.MethodGet, "/consent", p.page(p.showConsent)},
 		{http.MethodPost, "/consent", p.form(p.consent)},
 		{http.MethodGet, "/approvals", p.page(p.showApprovals)},

@@ -102,7 +102,7 @@ func (p *Pages) passwordProblem(n account.NewUser) ui.Message {
 		return ui.Message{ID: ui.MsgPasswordTooShort, Data: map[string]any{"Min": p.MinPassword}}
 	case length > secret.MaxPasswordRunes:
 		return ui.Message{ID: ui.MsgPasswordTooLong, Data: map[string]any{"Max": secret.MaxPasswordRunes}}
-	case p.Accounts.Policy.Check(n.Password, n.Email, n.Profile.Name, p.Accounts.Brand) == nil: // so it was the list
+	case p.Accounts.Policy.Check(n.Password, n.Email, n.Username, n.Profile.Name, p.Accounts.Brand) == nil: // so it was the list
 		return ui.Say(ui.MsgPasswordKnown)
 	}
 	return ui.Say(ui.MsgPasswordGuessable)

@@ -69,6 +69,7 @@ func errorSentences() []errorSentence {
 		{"cookies_missing", "error.cookies_missing", "error.cookies_missing.mend"},
 		{"cross_site", "error.cross_site", "error.cross_site.mend"},
 		{"setup_closed", "error.setup_closed", "error.setup_closed.mend"},
+		{"registration_closed", "error.registration_closed", "error.registration_closed.mend"},
 		{"forbidden", "error.forbidden", "error.forbidden.mend"},
 		{"not_found", "error.not_found", "error.not_found.mend"},
 		{"method_not_allowed", "error.method_not_allowed", "error.method_not_allowed.mend"},

@@ -26,7 +26,7 @@ const (
 // run over them.
 func Fixtures() []Fixture {
 	var all []Fixture
-	for _, group := range [][]Fixture{loginFixtures(), otherSignInFixtures(), consentFixtures(), deviceFixtures(), approvalsFixtures(), leaveFixtures(), failureFixtures(), homeFixtures()} {
+	for _, group := range [][]Fixture{loginFixtures(), registerFixtures(), otherSignInFixtures(), consentFixtures(), deviceFixtures(), approvalsFixtures(), leaveFixtures(), failureFixtures(), homeFixtures()} {
 		all = append(all, group...)
 	}
 	return all
@@ -83,6 +83,8 @@ func loginFixtures() []Fixture {
 	again.Step, again.Account, again.Notice, again.Providers = LoginReauth, sampleAccount(), Say(MsgReauthenticate), nil
 	againWrong := again
 	againWrong.Problems = Problems{{"password", Say(MsgWrongPassword)}}
+	open := plain
+	open.MayRegister = true
 	bad := plain
 	bad.Client, bad.Identifier = hostile(), `"><img src=x onerror=alert(1)>`
 	return []Fixture{
@@ -101,7 +103,57 @@ func loginFixtures() []Fixture {
 		show("login/select-account", choose),
 		show("login/reauthenticate", again),
 		show("login/reauthenticate-wrong", againWrong),
+		show("login/registration-open", open),
+		in(language.German, show("login/registration-open", open)),
 		show("login/hostile-application", bad),
+	}
+}
+
+func registerFixtures() []Fixture {
+	plain := Register{Form: sampleForm(), Client: sampleClient(), MinPassword: 12, CanCancel: true}
+	alone := Register{Form: Form{CSRF: sampleCSRF}, MinPassword: 12}
+	hinted := plain
+	hinted.Email = "ada@example.com"
+	other := hinted
+	other.Account = &Account{Name: "Grace Hopper", Identifier: "grace@example.com"}
+	wrong := plain
+	wrong.Email, wrong.Username = "ada@example", "a da"
+	wrong.Problems = Problems{
+		{"email", Say(MsgInvalidEmail)},
+		{"username", Say(MsgInvalidUsername)},
+		{"password", Message{ID: MsgPasswordTooShort, Data: map[string]any{"Min": 12}}},
+	}
+	differ := hinted
+	differ.Problems = Problems{{"password_again", Say(MsgPasswordsDiffer)}}
+	taken := hinted
+	taken.Problems = Problems{{"email", Say(MsgAddressTaken)}}
+	takenName := hinted
+	takenName.Username, takenName.Problems = "ada", Problems{{"username", Say(MsgUsernameTaken)}}
+	slow := hinted
+	slow.RetryAfter = time.Hour
+	busy := hinted
+	busy.Problems = Problems{{Message: Say(MsgBusy)}}
+	bad := plain
+	bad.Client, bad.Email, bad.Username = hostile(), `"><img src=x onerror=alert(1)>`, `"><b>`
+	return []Fixture{
+		show("register", plain),
+		in(language.German, show("register", plain)),
+		in(language.French, show("register", plain)),
+		in(language.Spanish, show("register", plain)),
+		show("register/no-application", alone),
+		show("register/hint", hinted),
+		show("register/signed-in", other),
+		in(language.French, show("register/signed-in", other)),
+		show("register/wrong", wrong),
+		in(language.Spanish, show("register/wrong", wrong)),
+		show("register/passwords-differ", differ),
+		show("register/address-taken", taken),
+		in(language.German, show("register/address-taken", taken)),
+		show("register/username-taken", takenName),
+		show("register/throttled", slow),
+		show("register/busy", busy),
+		show("register/hostile-application", bad),
+		show("error/registration-closed", FailureOf(http.StatusNotFound, "registration_closed")),
 	}
 }
 

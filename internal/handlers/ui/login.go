@@ -27,6 +27,7 @@ type Login struct {
 	Notice       Message       // why the page is here, where that is not plain
 	RetryAfter   time.Duration // above zero: throttled, try again after this
 	CanCancel    bool          // "cancel" ends in access_denied at the application
+	MayRegister  bool          // there is a page for making an account
 }
 
 // PageName names the template.

@@ -20,6 +20,10 @@ const (
 	MsgBusy               = "problem.busy"               // the hashing queue is full
 	MsgFormExpired        = "problem.form_expired"       // csrf did not match; the page was filled in anew
 	MsgInvalidEmail       = "problem.invalid_email"      // field email
+	MsgAddressTaken       = "problem.address_taken"      // field email
+	MsgInvalidUsername    = "problem.invalid_username"   // field username
+	MsgUsernameTaken      = "problem.username_taken"     // field username
+	MsgPasswordsDiffer    = "problem.passwords_differ"   // field password_again
 	MsgMissingName        = "problem.missing_name"       // field name
 	MsgWrongToken         = "problem.wrong_token"        // field token
 	MsgTokenExpired       = "problem.token_expired"      // field token
@@ -48,7 +52,7 @@ const (
 func MessageIDs() []string {
 	ids := []string{
 		MsgBadCredentials, MsgMissingIdentifier, MsgMissingPassword, MsgWrongAccount, MsgThrottled, MsgBusy, MsgFormExpired,
-		MsgInvalidEmail, MsgMissingName, MsgWrongToken, MsgTokenExpired, MsgPasswordTooShort, MsgPasswordTooLong,
+		MsgInvalidEmail, MsgAddressTaken, MsgInvalidUsername, MsgUsernameTaken, MsgPasswordsDiffer, MsgMissingName, MsgWrongToken, MsgTokenExpired, MsgPasswordTooShort, MsgPasswordTooLong,
 		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgWrongUserCode, MsgApprovalAllowed, MsgApprovalDenied, MsgApprovalGone, MsgReauthenticate, MsgSessionEnded, MsgSignInToContinue,
 		MsgUpstreamDenied, MsgUpstreamExpired, MsgUpstreamInvalid, MsgUpstreamDown, MsgUpstreamNotAllowed,
 		MsgUpstreamUnverified, MsgUpstreamDisabled,
