@@ -106,7 +106,7 @@ func named(cell string) []string {
 
 var (
 	wrapped   = regexp.MustCompile(`\n\s*//\s?`)
-	citation  = regexp.MustCompile(`(RFC \d+|OpenID Connect Core|OpenID Connect Discovery|RP-Initiated Logout|Back-Channel Logout|Front-Channel Logout|Session Management|Multiple Response Types|Form Post|Client Registration|Client ID Metadata Document|JARM|FAPI 2\.0 (?:Message Signing|Security Profile)|CIBA)((?:(?:,| and|)\s*§[\d.]*\d)+)`)
+	citation  = regexp.MustCompile(`(RFC \d+|OpenID Connect Core|OpenID Connect Discovery|RP-Initiated Logout|Back-Channel Logout|Front-Channel Logout|Session Management|Multiple Response Types|Form Post|Client Registration|Client ID Metadata Document|Prompt Create|JARM|FAPI 2\.0 (?:Message Signing|Security Profile)|CIBA)((?:(?:,| and|)\s*§[\d.]*\d)+)`)
 	section   = regexp.MustCompile(`§[\d.]*\d`)
 	spellings = strings.NewReplacer("OIDC Core", "OpenID Connect Core", "OIDC Discovery", "OpenID Connect Discovery", "Connect Core 1.0", "Connect Core",
 		"Connect Discovery 1.0", "Connect Discovery", "Initiated Logout 1.0", "Initiated Logout",
@@ -213,7 +213,7 @@ func wanted() []string {
 	add("FL", upTo(22)...)
 	add("FB", upTo(9)...)
 	add("FD", append(upTo(11), 14, 15, 16, 17, 18)...)
-	add("FS", 4, 8, 11, 15, 23, 24, 25, 26, 47)
+	add("FS", 4, 8, 10, 11, 12, 13, 15, 23, 24, 25, 26, 47)
 	add("RP", upTo(15)...)
 	add("SEC", upTo(24)...)
 	return append(ids, "protocol.md §3.1", "protocol.md §3.2", "protocol.md §3.3", "protocol.md §3.4", "protocol.md §3.6")

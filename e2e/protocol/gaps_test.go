@@ -144,7 +144,7 @@ func TestAuthorize_AnswerIsSeeOtherAndLeavesNoTrace(t *testing.T) { // RFC 9700 
 func TestAuthorize_WordsAreCaseSensitive(t *testing.T) { // OIDC Core §3.1.2.1: prompt is a list of case-sensitive words
 	t.Parallel()
 	s := shared(t)
-	for _, prompt := range []string{"None", "LOGIN", "create"} {
+	for _, prompt := range []string{"None", "LOGIN", "Create"} {
 		s.browser(t).az(server.Trusted(), "prompt", prompt).wantErr("invalid_request")
 	}
 }

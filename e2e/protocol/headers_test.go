@@ -31,6 +31,8 @@ func everyPage(t *testing.T, s *site) map[string]*page {
 		"consent":          in.b.az(server.Web()).wantConsent(),
 		"error":            anonymous.az(server.Web(), "redirect_uri", "https://evil.example").wantPage400(),
 		"not found":        anonymous.open(s.Issuer + "/nowhere"),
+		"registration":     s.browser(t).az(server.Web(), "prompt", "create").wantRegister(),
+		"refused account":  s.browser(t).open(s.Issuer + "/register").register(server.User{Email: in.u.Email, Password: "violet kettle marches north"}),
 		"home":             in.b.open(s.Issuer + "/"),
 		"home, signed out": s.browser(t).open(s.Issuer + "/"),
 		"sign-out":         in.b.logout(),
@@ -119,7 +121,7 @@ func TestPages_NoGetGivesASecret(t *testing.T) { // SEC-2: crawl as a signed-in 
 	in := s.signIn(t, server.Web(), "scope", "openid offline_access")
 	pages := everyPage(t, s)
 	queue := []string{
-		s.Issuer + "/", s.Issuer + "/login?include_auth_token=1", s.Issuer + "/logout", s.Issuer + "/setup", s.Issuer + "/api/v1/", s.Issuer + "/api/v1/users", s.Issuer + "/api/v1/clients",
+		s.Issuer + "/", s.Issuer + "/login?include_auth_token=1", s.Issuer + "/logout", s.Issuer + "/setup", s.Issuer + "/register", s.Issuer + "/api/v1/", s.Issuer + "/api/v1/users", s.Issuer + "/api/v1/clients",
 		s.Issuer + "/api/v1/openapi.json", s.Issuer + "/metrics", s.Issuer + "/debug/pprof/", s.Issuer + "/healthz", s.Issuer + "/readyz", s.Issuer + "/dev/pages",
 		s.Issuer + "/.well-known/change-password", s.Issuer + "/.well-known/security.txt", s.endpoint(t, "token_endpoint"), s.endpoint(t, "introspection_endpoint"),
 	}

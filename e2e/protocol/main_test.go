@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 	err := life.Do(func(t testing.TB) {
 		s := server.Shared(
 			t, server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"), server.Set("IDP_CLIENT_REGISTRATION__PER_HOUR", "1000000"), server.Set("IDP_CLIENT_REGISTRATION__QUOTA", "100000"),
+			server.Set("IDP_REGISTRATION", "open"), server.Set("IDP_THROTTLE__REGISTRATIONS", "1000000"), server.Set("IDP_THROTTLE__REGISTRATIONS_TOTAL", "1000000"),
 			server.Set("IDP_OUTBOUND__ALLOW", "localhost"), // applications of the tests listen on this machine
 		)
 		suite.site = newSite(t, s, server.Transport(s))

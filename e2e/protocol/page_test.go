@@ -118,6 +118,7 @@ func (p *page) describe() string {
 	for _, known := range []struct{ id, name string }{
 		{"submit-login", "the sign-in page"},
 		{"continue-account", "the account chooser"},
+		{"submit-register", "the page for a new account"},
 		{"allow", "the consent page"},
 		{"confirm-logout", "the sign-out question"},
 		{"loop-count", "the loop page"},

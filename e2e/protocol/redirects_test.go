@@ -63,7 +63,7 @@ func TestRedirect_NoReturnParameterAnywhere(t *testing.T) { // SEC-1, FL-5, FD-1
 		"next", "return", "return_to", "returnTo", "return_url", "redirect", "redirect_to", "redirect_url", "redirect_uri", "url", "u", "r", "to", "target", "continue", "dest",
 		"callback", "goto", "service", "RelayState", "i", "post_logout_redirect_uri", "rd",
 	}
-	paths := []string{"/", "/login", "/consent", "/logout", "/select", "/setup", "/oauth2/authorize/resume", "/oauth2/logout", "/login/link", "/login/upstream/google"}
+	paths := []string{"/", "/login", "/consent", "/logout", "/select", "/setup", "/register", "/oauth2/authorize/resume", "/oauth2/logout", "/login/link", "/login/upstream/google"}
 	// Enough of the table to meet every kind of parser; the whole of it goes to the two parameters that are meant for addresses.
 	targets := []string{"//evil.example", `/\evil.example`, "https:evil.example", "https://evil.example", "javascript:alert(1)", "%20//evil.example"}
 	for _, target := range targets {

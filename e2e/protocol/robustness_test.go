@@ -103,6 +103,7 @@ func TestRobust_EveryFieldOfThePages(t *testing.T) {
 	in := s.signIn(t, server.Trusted())
 	for path, names := range map[string][]string{
 		"/login": {"identifier", "i", "csrf", "action", "remember"}, "/consent": {"i", "csrf", "action"}, "/logout": {"i", "csrf", "action"}, "/setup": {"token", "email", "name", "password", "csrf"},
+		"/register":   {"i", "csrf", "action", "email", "username", "password", "password_again"},
 		"/login/link": {"i", "password", "csrf", "action"}, "/login/upstream/nobody": {"i", "csrf"},
 	} {
 		t.Run(path, func(t *testing.T) {

@@ -97,7 +97,7 @@ func (r *recorder) request(req *http.Request) {
 	}
 	text, _ := io.ReadAll(body) // a reader of memory does not fail
 	form, _ := url.ParseQuery(string(text))
-	for _, name := range []string{"password", "client_secret", "code", "refresh_token", "access_token", "token", "code_verifier"} {
+	for _, name := range []string{"password", "password_again", "client_secret", "code", "refresh_token", "access_token", "token", "code_verifier"} {
 		for _, value := range form[name] {
 			r.book.add(name+" that was sent", value)
 		}

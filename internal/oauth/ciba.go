@@ -174,7 +174,7 @@ func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, erro
 	}
 	if err != nil || u.State != idp.UserActive {
 		call.trace.Fail(idp.Check{
-			Name: "person is known", Expected: "the address, username or sub of an active account", Received: named[0] + " of nobody",
+			Name: "person is known", Expected: "the verified address, username or sub of an active account", Received: named[0] + " of nobody",
 			Mend: "Compare it with `idp user list`.", Clause: "CIBA §13",
 		})
 		return "", &Error{Status: http.StatusBadRequest, Code: "unknown_user_id", Description: "The hint names nobody who can be asked."}
@@ -182,7 +182,8 @@ func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, erro
 	return u.ID, nil
 }
 
-// personByName finds who signs in by a name; a sub will do too.
+// personByName finds who signs in by a name; a sub will do too. An address that nobody has shown to be theirs names nobody: whoever registered it would be
+// asked, and answer, for its owner (SEC-8).
 func (p *Provider) personByName(ctx context.Context, name string) (*idp.User, error) {
 	if len(name) > loginMost {
 		return nil, idp.ErrNotFound
@@ -190,6 +191,9 @@ func (p *Provider) personByName(ctx context.Context, name string) (*idp.User, er
 	for _, canonical := range []func(string) (string, bool){idp.CanonicalEmail, idp.CanonicalUsername} {
 		if value, ok := canonical(name); ok {
 			u, err := p.Store.UserByIdentifier(ctx, value)
+			if err == nil && value == u.Email && !u.EmailVerified {
+				return nil, idp.ErrNotFound
+			}
 			if !errors.Is(err, idp.ErrNotFound) {
 				return u, err
 			}
