@@ -67,7 +67,7 @@ func (s *server) documents() *registration.Documents {
 	}
 	return registration.NewDocuments(registration.DocumentsConfig{
 		Profile: profile,
-		Store:   s.store, Audit: s.audit, Throttle: s.throttle, Outbound: s.outbound, Logger: s.logger, Known: s.clientDir.Get,
+		Store:   s.store, Audit: s.audit, Throttle: s.throttle, Outbound: s.outbound, Logger: s.logger, Known: s.clientDir.Get, Forget: s.clientDir.Forget,
 		Trust: registration.Trust(c.Trust), Hosts: c.Hosts, Scopes: c.Scopes, Most: c.Quota, PerHour: c.PerHour, Outside: s.clients.Outside, MoreScopes: s.resources.Scopes,
 	})
 }

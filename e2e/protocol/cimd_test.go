@@ -125,6 +125,33 @@ func TestCIMD_SignsInWithNoRegistration(t *testing.T) {
 	s.browser(t).az(server.Client{ID: c.ID, Redirect: "http://127.0.0.1:4711/cb"}, pairs...).wantLogin() // RFC 8252 §7.3
 }
 
+// What a document says counts wherever its client comes back, and so does that it is gone. A server that has just started reads it anew.
+func TestCIMD_AWithdrawnDocumentEndsItsClientAtEveryEndpoint(t *testing.T) {
+	t.Parallel()
+	h := newHomepage(t)
+	s := start(t, h.options("open")...)
+	c := h.app("/client.json", doc{"scope": "openid offline_access"})
+	verifier, pairs := pkce()
+	g := s.browser(t).az(c, append(pairs, "scope", "openid offline_access", "prompt", "consent")...).login(s.user(t)).wantConsent().allow().wantCode()
+	got := s.form(t, "token_endpoint", named(c), "grant_type", "authorization_code", "code", g.code, "redirect_uri", c.Redirect, "code_verifier", verifier).tokens()
+	s.Restart(t)
+	n := h.hits.Load()
+	got = s.refresh(t, c, got.refresh).tokens()
+	if h.hits.Load() != n+1 {
+		t.Errorf("the document was read %d times for a refresh after a start, want once", h.hits.Load()-n)
+	}
+	h.put("/client.json", nil)
+	s.Restart(t)
+	s.refresh(t, c, got.refresh).wantError(401, "invalid_client")
+	s.form(t, "revocation_endpoint", named(c), "token", got.refresh).wantError(401, "invalid_client")
+	s.form(t, "introspection_endpoint", named(c), "token", got.access).wantError(401, "invalid_client")
+	s.form(t, "pushed_authorization_request_endpoint", named(c), "response_type", "code").wantError(401, "invalid_client")
+	s.form(t, "token_endpoint", named(server.Client{ID: h.URL + "/stranger.json"}), "grant_type", "refresh_token", "refresh_token", got.refresh).wantError(401, "invalid_client")
+	if extra := h.hits.Load() - n; extra != 2 {
+		t.Errorf("addresses were read %d times, want the document once for each start, and none that is not known", extra)
+	}
+}
+
 func TestCIMD_WarnsWhereTheAnswerStaysOnThisComputer(t *testing.T) { // any program there may listen, whoever's name it bears
 	t.Parallel()
 	h := newHomepage(t)

@@ -169,6 +169,14 @@ func (p *Provider) clientOf(ctx context.Context, id string) (*idp.Client, error)
 	return p.Clients.Get(ctx, id)
 }
 
+// returning returns the client that comes back with what it was given here: a code, a token. Of an address that is not known nothing is read.
+func (p *Provider) returning(ctx context.Context, id string) (*idp.Client, error) {
+	if p.Documents != nil && idp.IsClientURL(id) {
+		return p.Documents.Returning(ctx, id)
+	}
+	return p.Clients.Get(ctx, id)
+}
+
 // findRedirectURI compares to the letter (RFC 9700 §4.1.3), native applications' loopback ports excepted (RFC 8252 §7.3).
 func findRedirectURI(a *authorizeRequest) error {
 	got := a.Params.Get("redirect_uri")

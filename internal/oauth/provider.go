@@ -139,10 +139,11 @@ func New(c Config) (*Provider, error) {
 	}
 	p := &Provider{
 		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
-		auth: newAuthenticator(c, u), loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
+		loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
 		details: &authdetail.Types{Store: c.Store, Audit: c.Audit},
 		objects: requestobject.New(requestobject.Config{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound}),
 	}
+	p.auth = p.newAuthenticator(c, u)
 	if p.metrics == nil {
 		p.metrics = func(string) {}
 	}
@@ -174,9 +175,9 @@ func New(c Config) (*Provider, error) {
 }
 
 // newAuthenticator returns what every back-channel endpoint asks who is there.
-func newAuthenticator(c Config, issuer *url.URL) *clientauth.Authenticator {
+func (p *Provider) newAuthenticator(c Config, issuer *url.URL) *clientauth.Authenticator {
 	a := &clientauth.Authenticator{
-		Clients: c.Clients, Keyring: c.Keyring, Keys: c.ClientKeys, Store: c.Store, Issuer: c.Issuer, TLSRoots: c.MTLS.Roots,
+		Client: p.returning, Keyring: c.Keyring, Keys: c.ClientKeys, Store: c.Store, Issuer: c.Issuer, TLSRoots: c.MTLS.Roots,
 		Origins: []string{issuer.Scheme + "://" + issuer.Host}, TokenPath: issuer.Path + pathToken,
 	}
 	if c.MTLS.Origin != "" {

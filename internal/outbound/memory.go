@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"errors"
@@ -29,7 +30,7 @@ type Found[T any] struct {
 	Value T
 	Size  int           // of the value, in bytes
 	Fresh time.Duration // for which it counts without another look, or the error that came with it does; 0 remembers nothing
-	At    time.Time     // the value was read; zero for now
+	Stale time.Duration // in the place of Bounds.Stale for this value; 0 for that
 }
 
 // Look reads an address. An ErrAway says that nothing was learned; any other error that there is nothing, or nothing good, any more.
@@ -52,10 +53,11 @@ type kept[T any] struct {
 	counted int // bytes, in Memory.bytes
 
 	value   T
-	size    int       // of value
-	readAt  time.Time // zero: there is no value
-	until   time.Time // value or err count without another look
-	ahead   time.Time // from here on a look is made before that
+	size    int           // of value
+	stale   time.Duration // since readAt
+	readAt  time.Time     // zero: there is no value
+	until   time.Time     // value or err count without another look
+	ahead   time.Time     // from here on a look is made before that
 	triedAt time.Time
 	away    bool // the host did not answer the last time
 	err     error
@@ -121,7 +123,7 @@ func (m *Memory[T]) wait(ctx context.Context, l *looking[T]) (T, error) {
 
 // usable reports whether there is a value that counts: a fresh one, or one of a host that does not answer.
 func (m *Memory[T]) usable(k *kept[T], now time.Time) bool {
-	return !k.readAt.IsZero() && (now.Before(k.until) || now.Sub(k.readAt) < m.bounds.Stale)
+	return !k.readAt.IsZero() && (now.Before(k.until) || now.Sub(k.readAt) < k.stale)
 }
 
 // start looks apart from the request that asked: when that one goes away, the others still want the answer. The caller holds the lock.
@@ -149,14 +151,12 @@ func (m *Memory[T]) settle(k *kept[T], found Found[T], err error, now time.Time)
 	k.away = errors.Is(err, ErrAway)
 	switch {
 	case err == nil:
-		if found.At.IsZero() {
-			found.At = now
-		}
-		k.value, k.readAt, k.err, k.size = found.Value, found.At, nil, found.Size
+		k.value, k.readAt, k.err, k.size = found.Value, now, nil, found.Size
+		k.stale = cmp.Or(found.Stale, m.bounds.Stale)
 		k.until, k.ahead = now.Add(found.Fresh), now.Add(found.Fresh/2)
 	case k.away && m.usable(k, now):
 		k.ahead = now.Add(found.Fresh)
-		if end := k.readAt.Add(m.bounds.Stale); k.until.Before(k.ahead) {
+		if end := k.readAt.Add(k.stale); k.until.Before(k.ahead) {
 			k.until = k.ahead
 			if end.Before(k.until) {
 				k.until = end

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"idp/internal/clientkeys"
-	"idp/internal/directory"
 	"idp/internal/idp"
 	"idp/internal/secret"
 	"idp/internal/store"
@@ -30,7 +29,8 @@ func (f *Failure) Error() string { return f.Description }
 
 // Authenticator authenticates clients, all but those that sign from memory. Safe for concurrent use.
 type Authenticator struct {
-	Clients *directory.Clients
+	// Client returns a client that may be used: idp.ErrNotFound if there is none, an *idp.Error that it may be told if it describes itself and is not taken.
+	Client  func(ctx context.Context, id string) (*idp.Client, error)
 	Keyring *secret.Keyring
 	Keys    *clientkeys.Keys
 	Store   *store.Store
@@ -59,7 +59,14 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 		return nil, failure
 	}
 	t.SetClient(cred.id)
-	client, err := a.Clients.Get(ctx, cred.id)
+	client, err := a.Client(ctx, cred.id)
+	if known := (*idp.Error)(nil); errors.As(err, &known) && (known.Kind == idp.Forbidden || known.Kind == idp.Invalid) {
+		t.Fail(idp.Check{
+			Name: "client's document is good", Expected: "a document at " + cred.id + " that can be taken", Received: known.Message,
+			Mend: "Mend the document at that address. It is looked at again after a moment.", Clause: "Client ID Metadata Document §4",
+		})
+		return nil, &Failure{"invalid_client", known.Message}
+	}
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return nil, err
 	}
