@@ -211,14 +211,14 @@ func TestCurl_TokenServesOnlyWithTheCertificate(t *testing.T) { // RFC 8705 §3
 	p := visitor(t)
 	trusted := x509.NewCertPool()
 	trusted.AddCert(s.own.leaf)
-	p.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
+	p.HTTP.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
 	verifier := strings.Repeat("verifier-", 6)
 	sum := sha256.Sum256([]byte(verifier))
 	g := p.open(s.browsers.text("authorization_endpoint") + "?" + url.Values{
 		"client_id": {"self-app"}, "redirect_uri": {redirectURI}, "response_type": {"code"}, "scope": {"openid email offline_access"}, "state": {"s"}, "nonce": {"n"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
 	}.Encode()).login(u).submit("allow")
-	exchange := form("grant_type", "authorization_code", "code", g.url.Query().Get("code"), "redirect_uri", redirectURI, "client_id", "self-app", "code_verifier", verifier)
+	exchange := form("grant_type", "authorization_code", "code", g.URL.Query().Get("code"), "redirect_uri", redirectURI, "client_id", "self-app", "code_verifier", verifier)
 	token, userInfo := s.aliases.text("token_endpoint"), s.aliases.text("userinfo_endpoint")
 	if got := s.ask(t, s.other, token, exchange...); got.status != http.StatusUnauthorized {
 		t.Errorf("a stolen code with another certificate: %d %v, want 401", got.status, got.said)

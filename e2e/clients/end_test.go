@@ -9,9 +9,9 @@ func (p *person) silently(a *app) answer {
 	p.t.Helper()
 	g := p.send("GET", a.home+"/login", nil)
 	for range 3 { // an application may need a hop of its own
-		to := parse(p.t, g.target())
+		to := parse(p.t, g.Target())
 		if !to.IsAbs() || to.Host == parse(p.t, a.home).Host {
-			g = p.send("GET", g.url.ResolveReference(to).String(), nil)
+			g = p.send("GET", g.URL.ResolveReference(to).String(), nil)
 			continue
 		}
 		query := to.Query()
@@ -46,8 +46,8 @@ func TestLogout_EndsTheSessionAtTheProvider(t *testing.T) { // RP-15, FL-14, FD-
 		if got := a.spend(t, before.Token.Refresh); got != "invalid_grant" {
 			t.Errorf("the refresh token after the logout: error %q, want invalid_grant", got)
 		}
-		if g := p.open(a.home + "/login"); !g.is("submit-login") {
-			t.Errorf("the next sign-in begins at %s, want the sign-in page", g.describe())
+		if g := p.open(a.home + "/login"); !g.Is("submit-login") {
+			t.Errorf("the next sign-in begins at %s, want the sign-in page", g.Describe())
 		}
 	})
 }
@@ -66,11 +66,11 @@ func TestDisabled_UserLosesEverythingAtOnce(t *testing.T) { // the last clause o
 			t.Errorf("refresh: error %q, want invalid_grant", got.Error)
 		}
 		g := p.open(a.home + "/login")
-		if !g.is("submit-login") {
-			t.Fatalf("with the cookies of before: %s, want the sign-in page", g.describe())
+		if !g.Is("submit-login") {
+			t.Fatalf("with the cookies of before: %s, want the sign-in page", g.Describe())
 		}
-		if g = g.login(u); !g.is("submit-login") || !g.is("error-summary") {
-			t.Errorf("with the right password: %s, want the sign-in page and a refusal", g.describe())
+		if g = g.login(u); !g.Is("submit-login") || !g.Is("error-summary") {
+			t.Errorf("with the right password: %s, want the sign-in page and a refusal", g.Describe())
 		}
 	})
 }

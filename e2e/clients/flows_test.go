@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"idp/e2e/walk"
 )
 
 // The clients that programs are registered as, beside those of the applications. The API is what the people's application gets tokens for.
@@ -53,8 +55,8 @@ func TestOAuth4WebAPI_Device(t *testing.T) { // RFC 8628
 	}
 	u := someone(t)
 	g := visitor(t).open(device.text("verification_uri")).submit("submit-code", "user_code", strings.ToLower(device.text("user_code"))).login(u).submit("allow")
-	if !g.is("device-connected") {
-		t.Fatalf("want the page that says that the device is connected, got %s", g.describe())
+	if !g.Is("device-connected") {
+		t.Fatalf("want the page that says that the device is connected, got %s", g.Describe())
 	}
 	if got := p.end(); got.object("user").text("email") != u.Email || got.object("token").text("refresh_token") == "" {
 		t.Errorf("got %v, want %s and a refresh token\n%s", got, u.Email, p.log)
@@ -74,13 +76,13 @@ func TestOAuth4WebAPI_DeviceDenied(t *testing.T) { // RFC 8628 §3.5
 func approvals(t testing.TB, issuer, message string, open func(address string) *page) (g *page, id string) {
 	t.Helper()
 	g = open(issuer + "/approvals")
-	for n := range g.doc.Descendants() {
-		if found, ok := strings.CutPrefix(attribute(n, "id"), "request-"); ok {
+	for n := range g.Doc.Descendants() {
+		if found, ok := strings.CutPrefix(walk.Attribute(n, "id"), "request-"); ok {
 			id = found
 		}
 	}
-	if id == "" || !strings.Contains(g.text("message-"+id), message) {
-		t.Fatalf("want a request that says %q, got %s", message, g.describe())
+	if id == "" || !strings.Contains(g.Text("message-"+id), message) {
+		t.Fatalf("want a request that says %q, got %s", message, g.Describe())
 	}
 	return g, id
 }
@@ -116,7 +118,7 @@ func pushed(t testing.TB, email string, through func(g *page) *page) said {
 		t.Errorf("the browser carries %v, want client_id and request_uri alone", query)
 	}
 	g := through(visitor(t).open(to))
-	p.tell(map[string]string{"callback": g.url.String()})
+	p.tell(map[string]string{"callback": g.URL.String()})
 	got := p.end()
 	if email != "" && got.object("user").text("email") != email {
 		t.Fatalf("got %v, want %s\n%s", got, email, p.log)

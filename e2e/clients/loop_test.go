@@ -25,24 +25,24 @@ func TestLoop_ApplicationThatLosesItsCookiesIsStopped(t *testing.T) { // FD-3
 	a := suite.site.app(t, "flask-dance-plain")
 	p, u := visitor(t), someone(t)
 	wantUser(t, a, p.signIn(a, u), u)
-	p.http.Jar = forgetful{p.http.Jar, parse(t, a.home).Host}
+	p.HTTP.Jar = forgetful{p.HTTP.Jar, parse(t, a.home).Host}
 
 	g, rounds := p.send(http.MethodGet, a.home+"/login/idp", nil), 0
-	for ; rounds < 15; g = p.send(http.MethodGet, g.target(), nil) {
-		to := g.target()
+	for ; rounds < 15; g = p.send(http.MethodGet, g.Target(), nil) {
+		to := g.Target()
 		if to == "" {
 			break
 		}
-		next, err := g.url.Parse(to)
+		next, err := g.URL.Parse(to)
 		if err != nil {
-			t.Fatalf("%s sends the browser to %q: %v", g.url, to, err)
+			t.Fatalf("%s sends the browser to %q: %v", g.URL, to, err)
 		}
 		if next.Path == "/oauth2/authorize" {
 			rounds++
 		}
-		g.header.Set("Location", next.String())
+		g.Header.Set("Location", next.String())
 	}
-	if rounds > 10 || !g.is("loop-count") {
-		t.Errorf("after %d rounds: %s, want the page about the loop within ten", rounds, g.describe())
+	if rounds > 10 || !g.Is("loop-count") {
+		t.Errorf("after %d rounds: %s, want the page about the loop within ten", rounds, g.Describe())
 	}
 }

@@ -179,10 +179,10 @@ func TestMCP_FromAToolServersAddressToItsTools(t *testing.T) {
 				t.Errorf("the SDK asks with %v", asked)
 			}
 			g := visitor(t).open(to).login(u)
-			if !g.is("scope-tools.read") || !g.is("allow") {
-				t.Fatalf("want the question whether the agent may read with the tools, got %s", g.describe())
+			if !g.Is("scope-tools.read") || !g.Is("allow") {
+				t.Fatalf("want the question whether the agent may read with the tools, got %s", g.Describe())
 			}
-			p.tell(map[string]string{"callback": g.submit("allow").url.String()})
+			p.tell(map[string]string{"callback": g.submit("allow").URL.String()})
 			first := p.hear()
 			if first.text("content") == "" || first.object("client").text("client_id") != asked.Get("client_id") {
 				t.Fatalf("want the tool to know the person, got %v\n%s", first, p.log)
@@ -213,7 +213,7 @@ func TestMCP_DenialReachesTheAgent(t *testing.T) { // RFC 6749 §4.1.2.1
 	tools.join(t, s.Server)
 	p := launch(t, "tools.mjs", "TOOLS="+tools.address, "REDIRECT_URI="+landing(t))
 	g := visitor(t).open(p.hear().text("to")).login(someone(t)).submit("deny")
-	p.tell(map[string]string{"callback": g.url.String()})
+	p.tell(map[string]string{"callback": g.URL.String()})
 	if got := p.end().text("error"); got != "access_denied" {
 		t.Errorf("after a no: %q, want access_denied\n%s", got, p.log)
 	}

@@ -50,8 +50,8 @@ func TestPassword_SecondApplicationAsksNothingButConsent(t *testing.T) { // RP-2
 	wantUser(t, first, p.signIn(first, u), u)
 	second := suite.site.app(t, "openid-client-plain")
 	g := p.open(second.home + "/login")
-	if !g.is("allow") || g.is("submit-login") {
-		t.Fatalf("want the consent page and no password asked again, got %s", g.describe())
+	if !g.Is("allow") || g.Is("submit-login") {
+		t.Fatalf("want the consent page and no password asked again, got %s", g.Describe())
 	}
 	wantUser(t, second, g.submit("allow").json(second), u)
 	wantUser(t, first, p.ask(first, "/login"), u)
@@ -132,8 +132,8 @@ func TestFresh_PasswordIsAskedAgain(t *testing.T) { // RP-12
 	first := p.signIn(a, u)
 	wantUser(t, a, first, u)
 	g := p.open(a.home + "/fresh")
-	if !g.is("submit-login") {
-		t.Fatalf("with prompt=login: %s, want the password asked again", g.describe())
+	if !g.Is("submit-login") {
+		t.Fatalf("with prompt=login: %s, want the password asked again", g.Describe())
 	}
 	again := p.through(g, a, u)
 	wantUser(t, a, again, u)
@@ -157,8 +157,8 @@ func TestDenial_ApplicationSaysSoItself(t *testing.T) { // RP-13
 		}
 		// Somebody who has changed their mind is asked again, and gets in.
 		g = p.open(a.home + "/login")
-		if !g.is("allow") {
-			t.Fatalf("want the consent page again, got %s", g.describe())
+		if !g.Is("allow") {
+			t.Fatalf("want the consent page again, got %s", g.Describe())
 		}
 		wantUser(t, a, g.submit("allow").json(a), u)
 	})

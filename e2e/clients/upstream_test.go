@@ -48,7 +48,7 @@ func withUpstream(t *testing.T, guests int) *server.Server {
 	a := suite.site.app(t, "authlib-plain")
 	eventually(t, "the sign-in page offers the upstream", func() bool {
 		g := visitor(t).open(a.home + "/login")
-		return g.is("upstream-"+trusted) && g.is("upstream-"+untrusted)
+		return g.Is("upstream-"+trusted) && g.Is("upstream-"+untrusted)
 	})
 	return up
 }
@@ -86,10 +86,10 @@ func TestUpstream_SignsIn(t *testing.T) { // FD-*, and §7.6: each application w
 		t.Parallel()
 		a, p, u := suite.site.app(t, "go-oidc-plain"), visitor(t), someone(t)
 		g := p.open(a.home + "/login").submit("upstream-" + trusted)
-		if g = g.submit("cancel-login"); !strings.HasPrefix(g.url.String(), a.site.Issuer+"/") {
-			t.Fatalf("after Cancel at the upstream: %s, want a page of the server", g.describe())
+		if g = g.submit("cancel-login"); !strings.HasPrefix(g.URL.String(), a.site.Issuer+"/") {
+			t.Fatalf("after Cancel at the upstream: %s, want a page of the server", g.Describe())
 		}
-		if g.is("use-password") {
+		if g.Is("use-password") {
 			g = p.open(a.home + "/login")
 		}
 		wantUser(t, a, p.through(g, a, u), u)
@@ -100,11 +100,11 @@ func TestUpstream_SignsIn(t *testing.T) { // FD-*, and §7.6: each application w
 func viaUpstream(t *testing.T, p *person, a *app, up *server.Server, id string, u server.User) answer {
 	t.Helper()
 	g := p.open(a.home + "/login").submit("upstream-" + id)
-	if !g.is("submit-login") || !strings.HasPrefix(g.url.String(), up.Issuer+"/") {
-		t.Fatalf("want the upstream's sign-in page, got %s", g.describe())
+	if !g.Is("submit-login") || !strings.HasPrefix(g.URL.String(), up.Issuer+"/") {
+		t.Fatalf("want the upstream's sign-in page, got %s", g.Describe())
 	}
 	g = g.login(u)
-	if g.is("allow") {
+	if g.Is("allow") {
 		g = g.submit("allow")
 	}
 	got := g.json(a)

@@ -1,4 +1,4 @@
-package clients
+package conformance
 
 import (
 	"crypto"
@@ -29,7 +29,7 @@ import (
 var updateConformance = flag.Bool("update-conformance", false, "write docs/conformance anew; its keys are kept")
 
 const (
-	conformanceFolder = "../../docs/conformance"
+	folder = "../../docs/conformance"
 	// Where a suite runs that somebody started at home, and where the server is that it tests. The guide says how to change both.
 	suiteURL    = "https://localhost.emobix.co.uk:8443"
 	testedURL   = "https://idp.test"
@@ -46,8 +46,8 @@ type conformanceKeys struct {
 	Certificates map[string]string          `json:"certificates"` // PEM, by client
 }
 
-// plan is one certification profile.
-type plan struct {
+// certification is one certification profile.
+type certification struct {
 	file, name string
 	variant    object
 	clients    []string // of conformanceClients; the first is "client", the second "client2", a third "client_secret_post"
@@ -55,11 +55,11 @@ type plan struct {
 	fapi       bool
 }
 
-func conformancePlans() []plan {
+func certifications() []certification {
 	static := object{"server_metadata": "discovery", "client_registration": "static_client"}
 	logout := object{"client_registration": "static_client", "response_type": "code"}
 	basic := []string{"conformance-1", "conformance-2", "conformance-post"}
-	list := []plan{
+	list := []certification{
 		{file: "oidcc-config", name: "oidcc-config-certification-test-plan"},
 		{file: "oidcc-dynamic", name: "oidcc-dynamic-certification-test-plan", variant: object{"response_type": "code"}, dynamic: true},
 		{file: "oidcc-3rdparty-login", name: "oidcc-3rdparty-init-login-certification-test-plan", variant: object{"response_type": "code"}, dynamic: true},
@@ -72,7 +72,7 @@ func conformancePlans() []plan {
 		{"oidcc-formpost-implicit", "oidcc-formpost-implicit-certification-test-plan"},
 		{"oidcc-formpost-hybrid", "oidcc-formpost-hybrid-certification-test-plan"},
 	} {
-		list = append(list, plan{file: p.file, name: p.name, variant: static, clients: basic})
+		list = append(list, certification{file: p.file, name: p.name, variant: static, clients: basic})
 	}
 	for _, p := range []struct{ file, name string }{
 		{"oidcc-rp-initiated-logout", "oidcc-rp-initiated-logout-certification-test-plan"},
@@ -80,7 +80,7 @@ func conformancePlans() []plan {
 		{"oidcc-frontchannel-logout", "oidcc-frontchannel-rp-initiated-logout-certification-test-plan"},
 		{"oidcc-backchannel-logout", "oidcc-backchannel-rp-initiated-logout-certification-test-plan"},
 	} {
-		list = append(list, plan{file: p.file, name: p.name, variant: logout, clients: basic[:2]})
+		list = append(list, certification{file: p.file, name: p.name, variant: logout, clients: basic[:2]})
 	}
 	for _, auth := range []string{"private_key_jwt", "mtls"} {
 		for _, bound := range []string{"dpop", "mtls"} {
@@ -89,11 +89,11 @@ func conformancePlans() []plan {
 			signing := maps.Clone(variant)
 			signing["fapi_request_method"], signing["fapi_response_mode"] = "signed_non_repudiation", "jarm"
 			list = append(list,
-				plan{
+				certification{
 					file: "fapi2-security-" + short, name: "fapi2-security-profile-final-test-plan", variant: variant, fapi: true,
 					clients: []string{"fapi2-" + short + "-1", "fapi2-" + short + "-2"},
 				},
-				plan{
+				certification{
 					file: "fapi2-signing-" + short, name: "fapi2-message-signing-final-test-plan", variant: signing, fapi: true,
 					clients: []string{"fapi2-signing-" + short + "-1", "fapi2-signing-" + short + "-2"},
 				})
@@ -117,7 +117,7 @@ func conformanceClients(k *conformanceKeys) []object {
 			"contract": object{"claims_in_id_token": false},
 		}
 	}
-	for _, p := range conformancePlans() {
+	for _, p := range certifications() {
 		if !p.fapi {
 			continue
 		}
@@ -150,7 +150,7 @@ func conformanceClients(k *conformanceKeys) []object {
 }
 
 // config is a plan file: what the suite's page "Create a new test plan" takes as JSON, and its command line as a file.
-func (p plan) config(k *conformanceKeys) object {
+func (p certification) config(k *conformanceKeys) object {
 	c := object{
 		"alias": suiteAlias, "description": "idp: " + p.file, "server": object{"discoveryUrl": testedURL + "/.well-known/openid-configuration", "login_hint": testAddress},
 		"browser": browserScript(),
@@ -258,7 +258,7 @@ func (k *conformanceKeys) certified(id string) jose.JSONWebKey {
 func conformanceFiles(t testing.TB, k *conformanceKeys) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, p := range conformancePlans() {
+	for _, p := range certifications() {
 		files["plans/"+p.file+".json"] = indented(t, p.config(k))
 	}
 	var clients []string
@@ -276,7 +276,7 @@ func conformanceFiles(t testing.TB, k *conformanceKeys) map[string]string {
 		}
 		clients = append(clients, string(plain))
 	}
-	files["clients.yaml"] = "# Written by the tests, which say how: go test ./e2e/clients -run Conformance -update-conformance\n" + strings.Join(clients, "---\n")
+	files["clients.yaml"] = "# Written by the tests, which say how: go test ./e2e/conformance -run Fresh -update-conformance\n" + strings.Join(clients, "---\n")
 	files["private.json"] = indented(t, k)
 	return files
 }
@@ -293,7 +293,7 @@ func indented(t testing.TB, v any) string {
 func readConformanceKeys(t testing.TB) *conformanceKeys {
 	t.Helper()
 	k := &conformanceKeys{Secrets: map[string]string{}, Keys: map[string]jose.JSONWebKey{}, Certificates: map[string]string{}}
-	text, err := os.ReadFile(filepath.Join(conformanceFolder, "private.json"))
+	text, err := os.ReadFile(filepath.Join(folder, "private.json"))
 	if os.IsNotExist(err) && *updateConformance {
 		return k
 	}
@@ -307,10 +307,10 @@ func readConformanceKeys(t testing.TB) *conformanceKeys {
 }
 
 // The files of docs/conformance are what the table says.
-func TestConformance_FilesAreFresh(t *testing.T) {
+func TestFilesAreFresh(t *testing.T) {
 	k := readConformanceKeys(t)
 	for name, want := range conformanceFiles(t, k) {
-		path := filepath.Join(conformanceFolder, name)
+		path := filepath.Join(folder, name)
 		if *updateConformance {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
@@ -322,7 +322,7 @@ func TestConformance_FilesAreFresh(t *testing.T) {
 		}
 		got, err := os.ReadFile(path)
 		if err != nil || string(got) != want {
-			t.Errorf("%s is not what the table says (%v). Run: go test ./e2e/clients -run Conformance -update-conformance", path, err)
+			t.Errorf("%s is not what the table says (%v). Run: go test ./e2e/conformance -run Fresh -update-conformance", path, err)
 		}
 	}
 }
