@@ -339,3 +339,19 @@ func TestDevice_Discovery(t *testing.T) { // RFC 8628 §4
 		t.Errorf("device_authorization_endpoint = %v, grant_types_supported = %v", meta["device_authorization_endpoint"], meta["grant_types_supported"])
 	}
 }
+
+func TestDevice_SignOutStopsWhatDoesNotOutliveTheSession(t *testing.T) { // Back-Channel Logout 1.0 §2.7
+	t.Parallel()
+	s := shared(t)
+	for scope, stays := range map[string]bool{"openid": false, "openid offline_access": true} {
+		d := s.device(t, server.TV(), "scope", scope)
+		b := s.browser(t)
+		b.enter(d, s.user(t)).submit("allow")
+		b.open(s.endpoint(t, "end_session_endpoint")).submit("confirm-logout")
+		if a := s.pollDevice(t, d); stays {
+			s.refresh(t, server.TV(), a.tokens().refresh).tokens()
+		} else {
+			a.wantError(http.StatusBadRequest, "access_denied")
+		}
+	}
+}

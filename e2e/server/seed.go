@@ -133,7 +133,8 @@ func Resources() Client {
 	return client("resources", "https://resources.example/cb", "")
 }
 
-// Payments is a client that may ask for the authorization details payment and urn:example:account, once those types are registered.
+// Payments is a client that may ask for the authorization details payment and urn:example:account, once those types are registered, for two resources,
+// by a device and by CIBA too.
 func Payments() Client {
 	return client("payments", "https://payments.example/cb", "")
 }

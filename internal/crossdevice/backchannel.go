@@ -21,14 +21,12 @@ const (
 
 // Question is what a client asks of a person behind the scenes (CIBA §7.1).
 type Question struct {
-	Client         *idp.Client
+	Ask
 	UserID         string
-	Scopes         []string
 	BindingMessage string
 	ACRValues      []string
 	Life           time.Duration
 	NotifyToken    string // the client's, for mode ping; empty for poll
-	TraceID        string
 }
 
 // notice is what a ping needs. It is sealed: the client's token is a secret, and so is the auth_req_id.
@@ -42,13 +40,13 @@ func noticeBinding(id string) secret.Binding {
 	return secret.Binding{Table: "pending_authorizations", Column: "notify", Row: id}
 }
 
-// Ask keeps a question until the person answers, and returns the auth_req_id and the interval of polls.
-func (s *Service) Ask(ctx context.Context, q Question, now time.Time) (authReqID string, interval time.Duration, err error) {
+// AskPerson keeps a question until the person answers, and returns the auth_req_id and the interval of polls.
+func (s *Service) AskPerson(ctx context.Context, q Question, now time.Time) (authReqID string, interval time.Duration, err error) {
 	peer, now := idp.PeerOf(ctx), now.UTC().Truncate(time.Microsecond)
 	p := &idp.PendingAuthorization{
-		ID: idp.NewID(), Kind: idp.PendingBackchannel, ClientID: q.Client.ID, UserID: q.UserID, Scopes: q.Scopes, Audience: q.Client.Audience,
+		ID: idp.NewID(), Kind: idp.PendingBackchannel, ClientID: q.Client.ID, UserID: q.UserID, Scopes: q.Scopes, Audience: q.Audience,
 		Request: idp.PendingRequest{
-			Address: peer.Address, UserAgent: peer.UserAgent, TraceID: q.TraceID, BindingMessage: q.BindingMessage, ACRValues: q.ACRValues,
+			Address: peer.Address, UserAgent: peer.UserAgent, TraceID: q.TraceID, BindingMessage: q.BindingMessage, ACRValues: q.ACRValues, Details: q.Details,
 		},
 		Interval: backchannelInterval, CreatedAt: now, ExpiresAt: now.Add(q.Life),
 	}

@@ -2,6 +2,7 @@ package crossdevice
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,12 +59,21 @@ type Device struct {
 	Interval   time.Duration
 }
 
-// StartDevice begins a device authorization for a client whose request has been checked.
-func (s *Service) StartDevice(ctx context.Context, c *idp.Client, scopes []string, traceID string, now time.Time) (*Device, error) {
+// Ask is what a client asks for, after its request has been checked.
+type Ask struct {
+	Client   *idp.Client
+	Scopes   []string
+	Audience []string        // of the tokens (RFC 8707)
+	Details  json.RawMessage // authorization_details in one spelling (RFC 9396); nil for none
+	TraceID  string
+}
+
+// StartDevice begins a device authorization.
+func (s *Service) StartDevice(ctx context.Context, ask Ask, now time.Time) (*Device, error) {
 	peer, now := idp.PeerOf(ctx), now.UTC().Truncate(time.Microsecond)
 	p := &idp.PendingAuthorization{
-		ID: idp.NewID(), Kind: idp.PendingDevice, ClientID: c.ID, Scopes: scopes, Audience: c.Audience, Address: idp.Line(peer.Address),
-		Request:  idp.PendingRequest{Address: peer.Address, UserAgent: peer.UserAgent, TraceID: traceID},
+		ID: idp.NewID(), Kind: idp.PendingDevice, ClientID: ask.Client.ID, Scopes: ask.Scopes, Audience: ask.Audience, Address: idp.Line(peer.Address),
+		Request:  idp.PendingRequest{Address: peer.Address, UserAgent: peer.UserAgent, TraceID: ask.TraceID, Details: ask.Details},
 		Interval: deviceInterval, CreatedAt: now, ExpiresAt: now.Add(deviceLife),
 	}
 	token := s.Keyring.NewToken(secret.TokenDevice, p.ID) // RFC 8628 §5.2: 256 random bits

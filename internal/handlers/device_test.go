@@ -21,7 +21,7 @@ func TestCIBA_AnsweredAutomaticallyInDevelopment(t *testing.T) {
 	client, err := s.clients.Get(t.Context(), "app")
 	must(t, err)
 	ask := func() string {
-		id, _, err := s.across.Ask(t.Context(), crossdevice.Question{Client: client, UserID: s.ann.ID, Scopes: []string{"openid"}, Life: time.Minute}, time.Now())
+		id, _, err := s.across.AskPerson(t.Context(), crossdevice.Question{Ask: crossdevice.Ask{Client: client, Scopes: []string{"openid"}}, UserID: s.ann.ID, Life: time.Minute}, time.Now())
 		must(t, err)
 		return id
 	}

@@ -1,6 +1,9 @@
 package idp
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // PendingKind says by which protocol an authorization is asked for that a person decides on another device.
 type PendingKind string
@@ -11,8 +14,7 @@ const (
 	PendingBackchannel PendingKind = "ciba"   // OpenID Connect CIBA: the client says whom to ask
 )
 
-// PendingState says how far a pending authorization is. One that was redeemed stays approved: the authorization that it became has
-// its id.
+// PendingState says how far a pending authorization is. The authorization that a redeemed one became has its id.
 type PendingState string
 
 // The states of a pending authorization.
@@ -20,6 +22,7 @@ const (
 	PendingOpen     PendingState = "pending"
 	PendingApproved PendingState = "approved"
 	PendingDenied   PendingState = "denied"
+	PendingRedeemed PendingState = "redeemed"
 )
 
 // PendingAuthorization is what one device asked for and a person decides on at another one, while the client polls. Only digests of
@@ -46,4 +49,6 @@ type PendingRequest struct {
 	TraceID        string   `json:"trace,omitempty"`
 	BindingMessage string   `json:"binding_message,omitempty"`
 	ACRValues      []string `json:"acr_values,omitempty"`
+	// Details are authorization_details in one spelling (RFC 9396). What is asked for beside them, scopes and resources, has columns of its own.
+	Details json.RawMessage `json:"details,omitempty"`
 }

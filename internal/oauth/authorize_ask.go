@@ -2,13 +2,16 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"idp/internal/authdetail"
 	"idp/internal/idp"
 	"idp/internal/oauth/claims"
+	"idp/internal/trace"
 )
 
 // What a request asks for beyond its scopes: claims by name, and the resources that its tokens are for.
@@ -47,24 +50,36 @@ func (a *authorizeRequest) consentScopes() []string {
 // checkResources reads the resource indicators (RFC 8707 §2, §2.1). Tokens are for what is registered for the client, and nothing else; for a client
 // that registered itself these are the operator's protected resources.
 func (p *Provider) checkResources(a *authorizeRequest) error {
-	resources := a.Params["resource"]
+	audience, fault := p.audienceOf(a.Client, a.Params["resource"], a.Trace)
+	if fault != "" {
+		return &redirectFault{"invalid_target", fault}
+	}
+	a.Audience = audience
+	return nil
+}
+
+// audienceOf returns what the tokens of a request are for that names these resources. A fault is the client's, and stands in the trace.
+func (p *Provider) audienceOf(c *idp.Client, resources []string, t *trace.T) (audience []string, fault string) {
+	if len(resources) == 0 {
+		return c.Audience, ""
+	}
 	if len(resources) > resourcesMost {
-		return a.fail("invalid_target", "The request names more than 10 resources.", "RFC 8707 §2")
+		t.Fail(idp.Check{
+			Name: "resources are few", Expected: "10 resources at most", Received: strconv.Itoa(len(resources)),
+			Mend: "Ask for fewer at once; each token can be for fewer still.", Clause: "RFC 8707 §2",
+		})
+		return nil, "The request names more than 10 resources."
 	}
 	for _, resource := range resources {
-		if !idp.ValidResource(resource) || !a.Client.MayTarget(resource) && !p.isPublishedFor(a.Client, resource) {
-			a.Trace.Fail(idp.Check{
-				Name: "resource is the client's", Expected: list(slices.Concat(a.Client.Audience, a.Client.Resources)), Received: printable(resource),
-				Mend: "`idp client update " + a.Client.ID + " --resource …`, or take it out of the application's request.", Clause: "RFC 8707 §2",
+		if !idp.ValidResource(resource) || !c.MayTarget(resource) && !p.isPublishedFor(c, resource) {
+			t.Fail(idp.Check{
+				Name: "resource is the client's", Expected: list(slices.Concat(c.Audience, c.Resources)), Received: printable(resource),
+				Mend: "`idp client update " + c.ID + " --resource …`, or take it out of the application's request.", Clause: "RFC 8707 §2",
 			})
-			return &redirectFault{"invalid_target", "The client may not ask for the resource " + printable(resource) + "."}
+			return nil, "The client may not ask for the resource " + printable(resource) + "."
 		}
 	}
-	a.Audience = a.Client.Audience
-	if len(resources) > 0 {
-		a.Audience = slices.Compact(slices.Sorted(slices.Values(resources)))
-	}
-	return nil
+	return slices.Compact(slices.Sorted(slices.Values(resources))), ""
 }
 
 // isPublishedFor reports whether a resource is one of the operator's protected resources, and the client one that no operator could have given it to.
@@ -83,18 +98,26 @@ func (a *authorizeRequest) acrValues() []string {
 
 // checkDetails reads authorization_details (RFC 9396 §2, §5). It costs a statement for each type that is asked for.
 func (p *Provider) checkDetails(ctx context.Context, a *authorizeRequest) error {
-	text := a.Params.Get("authorization_details")
-	if text == "" {
-		return nil
-	}
-	details, err := p.details.Check(ctx, a.Client, text)
-	if fault := (*authdetail.Fault)(nil); errors.As(err, &fault) {
-		a.Trace.Fail(idp.Check{
-			Name: "authorization_details", Expected: "details of types that are registered for the client: " + list(a.Client.AuthorizationDetailsTypes), Received: fault.Reason,
-			Mend: "Compare with `idp authorization-type list` and `idp client get " + a.Client.ID + "`.", Clause: "RFC 9396 §5",
-		})
-		return &redirectFault{"invalid_authorization_details", fault.Reason}
+	details, fault, err := p.detailsOf(ctx, a.Client, a.Params.Get("authorization_details"), a.Trace)
+	if fault != "" {
+		return &redirectFault{"invalid_authorization_details", fault}
 	}
 	a.Details = details
 	return err
+}
+
+// detailsOf returns authorization details in one spelling. A fault is the client's, and stands in the trace.
+func (p *Provider) detailsOf(ctx context.Context, c *idp.Client, text string, t *trace.T) (details json.RawMessage, fault string, err error) {
+	if text == "" {
+		return nil, "", nil
+	}
+	details, err = p.details.Check(ctx, c, text)
+	if unfit := (*authdetail.Fault)(nil); errors.As(err, &unfit) {
+		t.Fail(idp.Check{
+			Name: "authorization_details", Expected: "details of types that are registered for the client: " + list(c.AuthorizationDetailsTypes), Received: unfit.Reason,
+			Mend: "Compare with `idp authorization-type list` and `idp client get " + c.ID + "`.", Clause: "RFC 9396 §5",
+		})
+		return nil, unfit.Reason, nil
+	}
+	return details, "", err
 }

@@ -74,7 +74,10 @@ func (p *Provider) ask(ctx context.Context, call *clientCall) (*cibaAnswer, erro
 	if !slices.Contains(scopes, idp.ScopeOpenID) {
 		return nil, call.refuse("invalid_scope", "The scope must have openid in it.")
 	}
-	q := crossdevice.Question{Client: call.client, Scopes: scopes, TraceID: call.trace.ID}
+	q := crossdevice.Question{Ask: crossdevice.Ask{Client: call.client, Scopes: scopes, TraceID: call.trace.ID}}
+	if err := call.askBeyondScopes(ctx, &q.Ask); err != nil {
+		return nil, err
+	}
 	for _, read := range []func(*clientCall, *crossdevice.Question) error{readBindingMessage, readRequestedExpiry, readACRValues, readNotifyToken} {
 		if err := read(call, &q); err != nil {
 			return nil, err
@@ -83,7 +86,7 @@ func (p *Provider) ask(ctx context.Context, call *clientCall) (*cibaAnswer, erro
 	if q.UserID, err = p.personOf(ctx, call); err != nil {
 		return nil, err
 	}
-	id, interval, err := p.CrossDevice.Ask(ctx, q, call.now)
+	id, interval, err := p.CrossDevice.AskPerson(ctx, q, call.now)
 	if err != nil {
 		return nil, err
 	}

@@ -154,8 +154,8 @@ func readClaims(payload []byte) (c *signedClaims, fault string) {
 	return c, ""
 }
 
-// params returns the parameters that the request signs: texts, and numbers where a parameter is one (CIBA §7.1.1: requested_expiry). The fault,
-// if there is one, is a sentence.
+// params returns the parameters that the request signs: texts, numbers where a parameter is one (CIBA §7.1.1: requested_expiry), several resources as a
+// list (RFC 8707 §2), and authorization details as the JSON that they are (RFC 9396 §2). The fault, if there is one, is a sentence.
 func (c *signedClaims) params() (form url.Values, fault string) {
 	form = url.Values{}
 	for name, raw := range c.rest {
@@ -164,7 +164,20 @@ func (c *signedClaims) params() (form url.Values, fault string) {
 		}
 		var text string
 		var number json.Number
+		var several untrusted.Texts
 		switch {
+		case name == "resource" && json.Unmarshal(raw, &several) == nil:
+			for _, one := range several.List {
+				if !cleanText(one) {
+					return nil, "A parameter of the signed request has characters that cannot be."
+				}
+			}
+			if len(several.List) > 0 {
+				form[name] = several.List
+			}
+			continue
+		case name == "authorization_details" && len(raw) > 0 && raw[0] == '[':
+			text = string(raw)
 		case json.Unmarshal(raw, &text) == nil:
 		case len(raw) > 0 && raw[0] != '"' && json.Unmarshal(raw, &number) == nil:
 			text = number.String()

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"idp/internal/crossdevice"
 	"idp/internal/idp"
 	"idp/internal/logctx"
 	"idp/internal/trace"
@@ -40,12 +42,17 @@ func (p *Provider) DeviceAuthorization(w http.ResponseWriter, r *http.Request) {
 		call.fail(err)
 		return
 	}
-	started, err := p.CrossDevice.StartDevice(r.Context(), call.client, scopes, call.trace.ID, call.now)
+	ask := crossdevice.Ask{Client: call.client, Scopes: scopes, TraceID: call.trace.ID}
+	if err := call.askBeyondScopes(r.Context(), &ask); err != nil {
+		call.fail(err)
+		return
+	}
+	started, err := p.CrossDevice.StartDevice(r.Context(), ask, call.now)
 	if err != nil {
 		call.fail(err)
 		return
 	}
-	call.trace.Pass("client and scope")
+	call.trace.Pass("client, scope and resources")
 	call.trace.End(trace.Waiting)
 	page := p.Issuer + pathDevicePage
 	// RFC 8628 §3.2: the answer, which nobody may keep.
@@ -78,7 +85,7 @@ func (p *Provider) clientCall(w http.ResponseWriter, r *http.Request, endpoint s
 	logctx.Set(r.Context(), slog.String("trace_id", c.trace.ID))
 	var err error
 	if c.form, err = readForm(w, r); err != nil {
-		c.trace.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Clause: "RFC 6749 §3.2"})
+		c.trace.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Mend: mendForm, Clause: "RFC 6749 §3.2"})
 		c.fail(err)
 		return nil, false
 	}
@@ -89,6 +96,9 @@ func (p *Provider) clientCall(w http.ResponseWriter, r *http.Request, endpoint s
 	logClient(r, c.client)
 	return c, true
 }
+
+// mendForm is what to do about a form that cannot be read.
+const mendForm = "Let the application send its parameters form-encoded in the body of a POST, each once and within 64 KiB; client libraries do."
 
 // fail answers with an error and ends the trace.
 func (c *clientCall) fail(err error) {
@@ -120,4 +130,17 @@ func (c *clientCall) scopes() ([]string, error) {
 		}
 	}
 	return scopes, nil
+}
+
+// askBeyondScopes reads the resources that the tokens are for (RFC 8707 §2) and the authorization details (RFC 9396 §2): both are parameters of
+// any authorization request. What the person allows is both of them, and no token says more.
+func (c *clientCall) askBeyondScopes(ctx context.Context, ask *crossdevice.Ask) (err error) {
+	var fault string
+	if ask.Audience, fault = c.p.audienceOf(c.client, c.form["resource"], c.trace); fault != "" {
+		return &Error{Status: http.StatusBadRequest, Code: "invalid_target", Description: fault}
+	}
+	if ask.Details, fault, err = c.p.detailsOf(ctx, c.client, c.form.Get("authorization_details"), c.trace); fault != "" {
+		return &Error{Status: http.StatusBadRequest, Code: "invalid_authorization_details", Description: fault}
+	}
+	return err
 }

@@ -70,7 +70,7 @@ func wantPoll(t *testing.T, what string, status int, answer map[string]any, code
 	}
 }
 
-// The whole story, with its round trips: one to begin, one for each poll that finds nothing, two for the tokens.
+// The whole story, with its round trips: one to begin, one for each poll that finds nothing; a transaction of two statements more for the tokens.
 func TestDevice_FromCodeToTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, television)
@@ -94,8 +94,8 @@ func TestDevice_FromCodeToTokens(t *testing.T) {
 	}
 	w.decide(t, d["user_code"], true)
 	status, n, a = w.poll(t, d["device_code"])
-	if status != 200 || n != 2 || a["access_token"] == nil || a["refresh_token"] == nil || a["id_token"] == nil || a["scope"] != "email offline_access openid" {
-		t.Fatalf("got %d %v in %d trips, want tokens in 2", status, a, n)
+	if status != 200 || n != 5 || a["access_token"] == nil || a["refresh_token"] == nil || a["id_token"] == nil || a["scope"] != "email offline_access openid" {
+		t.Fatalf("got %d %v in %d trips, want tokens in 5", status, a, n)
 	}
 	if id := claimsOf(t, a["id_token"]); id["sub"] != w.user.ID || id["aud"] != "app" || id["nonce"] != nil || id["auth_time"] == nil {
 		t.Errorf("got the ID token %v", id)
@@ -225,4 +225,27 @@ func TestDevice_WhatWasApprovedEndsWithAllSessions(t *testing.T) {
 	must(t, err)
 	status, _, a := w.poll(t, d["device_code"])
 	wantPoll(t, "after all sessions ended", status, a, "access_denied")
+}
+
+// A plain sign-out stops what does not outlive the session, as it does with a code, and leaves the device that asked to stay.
+func TestDevice_WhatWasApprovedEndsWithItsSessionUnlessOffline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, television)
+	for scope, stays := range map[string]bool{"openid": false, "openid offline_access": true} {
+		_, _, d := w.device(t, "scope", scope)
+		w.decide(t, d["user_code"], true)
+		sessions, err := w.store.SessionsOf(t.Context(), w.user.ID, time.Now())
+		must(t, err)
+		for _, s := range sessions {
+			_, err := w.store.EndSession(t.Context(), s.ID, time.Now())
+			must(t, err)
+		}
+		status, _, a := w.poll(t, d["device_code"])
+		if stays && status != http.StatusOK {
+			t.Errorf("%s: got %d %v, want tokens", scope, status, a)
+		}
+		if !stays {
+			wantPoll(t, scope, status, a, "access_denied")
+		}
+	}
 }

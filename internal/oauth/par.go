@@ -53,7 +53,7 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 	ctx := r.Context()
 	form, err := readForm(w, r)
 	if err != nil {
-		t.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Clause: "RFC 9126 §2.1"})
+		t.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Mend: mendForm, Clause: "RFC 9126 §2.1"})
 		return nil, err
 	}
 	if id := form.Get("client_id"); p.Documents != nil && idp.IsClientURL(id) {
@@ -68,7 +68,10 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 	}
 	logClient(r, c)
 	if err := pushable(form, c); err != nil {
-		t.Fail(idp.Check{Name: "request can be pushed", Received: err.Error(), Clause: "RFC 9126 §2.1"})
+		t.Fail(idp.Check{
+			Name: "request can be pushed", Expected: "the parameters of an authorization request, with the client_id of the client that authenticates, and no request_uri",
+			Received: err.Error(), Mend: "Push what would else go through the browser; request_uri is what comes back.", Clause: "RFC 9126 §2.1",
+		})
 		return nil, err
 	}
 	a, err := p.readAuthorizeRequest(ctx, &authorizeRequest{Params: form, RequestedAt: now, Trace: t, Pushing: true}, nil)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"idp/internal/idp"
@@ -39,9 +40,9 @@ func (s *Store) CreatePending(ctx context.Context, p *idp.PendingAuthorization, 
 	if err != nil {
 		return err
 	}
-	n, err := s.db.Exec(ctx, `INSERT INTO pending_authorizations (id, kind, digest, user_code, client_id, scopes, audience, request, state, user_id, session_id,
+	n, err := s.db.Exec(ctx, `INSERT INTO pending_authorizations (id, kind, digest, user_code, client_id, scopes, audience, request, state, user_id, session_id, session_ended,
 			amr, acr, address, polled_ms, interval_ms, hurried, notify, ping_tries, created_at, expires_at, purge_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, '', '', '', $10, 0, $11, $12, $19, 0, $13, $14, $15
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, '', $12, '', '', $10, 0, $11, $12, $19, 0, $13, $14, $15
 		WHERE ($16 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE client_id = $5 AND expires_at > $13 AND state = 'pending') < $16)
 			AND ($17 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE address = $10 AND expires_at > $13 AND state = 'pending') < $17)
 			AND ($18 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE user_id = $9 AND expires_at > $13 AND state = 'pending') < $18)`,
@@ -75,13 +76,26 @@ func (s *Store) PendingByUserCode(ctx context.Context, userCode string, now time
 
 // ApprovePending records that a person said yes to scopes, if they are still signed in, may sign in, and are the one who is asked, and nobody has
 // decided yet. idp.ErrNotFound if something does not hold.
+//
+// The first statement holds the session's row: if it is ending at this moment, one of the two waits for the other, and either nothing is approved, or
+// who ends everything finds what was.
 func (s *Store) ApprovePending(ctx context.Context, id string, scopes []string, by *idp.Session, digest []byte, now time.Time) error {
-	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', scopes = $9, user_id = $2, session_id = $3, auth_time = $5, amr = $6, acr = $7,
-			ping_at = CASE WHEN notify <> '' THEN $8 ELSE ping_at END
-		WHERE id = $1 AND state = 'pending' AND expires_at > $8 AND (user_id IS NULL OR user_id = $2)
-			AND EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $3 AND s.digest = $4 AND s.user_id = $2
-				AND s.idle_expires_at > $8 AND s.expires_at > $8 AND u.state = 'active')`,
-		id, by.UserID, by.ID, digest, by.AuthTime, words(by.AMR), by.ACR, now, words(scopes))
+	return s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, `UPDATE sessions SET last_seen_at = $4 WHERE id = $1 AND digest = $2 AND user_id = $3 AND idle_expires_at > $4 AND expires_at > $4`,
+			by.ID, digest, by.UserID, now)
+		if err := changedOne(n, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		return s.approvePending(ctx, id, scopes, by, now)
+	})
+}
+
+func (s *Store) approvePending(ctx context.Context, id string, scopes []string, by *idp.Session, now time.Time) error {
+	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', scopes = $8, user_id = $2, session_id = $3, auth_time = $4, amr = $5, acr = $6,
+			ping_at = CASE WHEN notify <> '' THEN $7 ELSE ping_at END
+		WHERE id = $1 AND state = 'pending' AND expires_at > $7 AND (user_id IS NULL OR user_id = $2)
+			AND EXISTS (SELECT 1 FROM users u WHERE u.id = $2 AND u.state = 'active')`,
+		id, by.UserID, by.ID, by.AuthTime, words(by.AMR), by.ACR, now, words(scopes))
 	return changedOne(n, err, idp.ErrNotFound)
 }
 
@@ -99,6 +113,8 @@ type PendingPoll struct {
 	Hurried  bool // the poll came before its time, and the interval has grown
 	Interval time.Duration
 	Scopes   []string
+	Audience []string
+	Details  json.RawMessage // of what was approved; nil before
 	Expires  time.Time
 }
 
@@ -115,21 +131,27 @@ const (
 // before its time makes the interval longer. idp.ErrNotFound for what is unknown, or another client's.
 func (s *Store) PollPending(ctx context.Context, kind idp.PendingKind, id string, digest []byte, clientID string, now time.Time) (*PendingPoll, error) {
 	var p PendingPoll
-	var state, scopes string
+	var state, scopes, audience, request string
 	var interval int64
 	err := s.db.QueryRow(ctx, `UPDATE pending_authorizations SET
 			hurried = $5 < polled_ms + interval_ms - $6,
 			interval_ms = CASE WHEN $5 < polled_ms + interval_ms - $6 AND interval_ms < $8 THEN interval_ms + $7 ELSE interval_ms END,
 			polled_ms = $5
 		WHERE id = $1 AND kind = $2 AND digest = $3 AND client_id = $4
-		RETURNING state, hurried, interval_ms, scopes, expires_at`,
+		RETURNING state, hurried, interval_ms, scopes, audience, CASE WHEN state = 'approved' THEN request ELSE '' END, expires_at`,
 		id, string(kind), digest, clientID, now.UnixMilli(), pollGrace.Milliseconds(), pollStep.Milliseconds(), pollLongest.Milliseconds()).
-		Scan(&state, &p.Hurried, &interval, &scopes, &p.Expires)
+		Scan(&state, &p.Hurried, &interval, &scopes, &audience, &request, &p.Expires)
 	if err != nil {
 		return nil, err
 	}
-	p.State, p.Interval, p.Scopes = idp.PendingState(state), time.Duration(interval)*time.Millisecond, split(scopes)
-	return &p, nil
+	p.State, p.Interval, p.Scopes, p.Audience = idp.PendingState(state), time.Duration(interval)*time.Millisecond, split(scopes), split(audience)
+	if request == "" {
+		return &p, nil
+	}
+	var asked idp.PendingRequest
+	err = fromJSON(request, &asked)
+	p.Details = asked.Details
+	return &p, err
 }
 
 // PendingRedemption is what a token request for an approved authorization presents, and what is to follow from it.
@@ -147,9 +169,10 @@ type PendingRedemption struct {
 	BoundKey      string    // what the tokens are bound to, empty for nothing
 }
 
-// RedeemPending turns what was approved into an authorization with its first refresh token, in one statement: the authorization takes
-// the pending one's id, so that of any number at once one inserts it. The user must be active still. idp.ErrNotFound says that something
-// does not hold; WhyNotRedeemed then says what. The authorization outlives the pending row, or it could be inserted again.
+// RedeemPending turns what was approved into an authorization with its first refresh token. One conditional statement decides, so that of any
+// number at once one wins: the user is active still, and the session in which it was approved has not ended, unless the authorization outlives sessions.
+// It holds the row until the authorization is there: who ends the person's sessions at this moment waits for it and finds the authorization, or comes
+// first and leaves nothing to redeem. idp.ErrNotFound says that something does not hold; WhyNotRedeemed then says what.
 func (s *Store) RedeemPending(ctx context.Context, r PendingRedemption, now time.Time) (*AuthorizationUser, error) {
 	request, err := toJSON(r.Request)
 	if err != nil {
@@ -159,21 +182,31 @@ func (s *Store) RedeemPending(ctx context.Context, r PendingRedemption, now time
 	if r.Refreshable {
 		idle = r.RefreshIdle
 	}
-	return s.scanAuthorizationUser(s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
-			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, code_used_at,
-			refresh_digest, refresh_idle_at, bound_key, expires_at)
-		SELECT p.id, p.client_id, p.user_id, p.session_id, $5, $6, p.scopes, p.audience, '', $7, '', $8, p.auth_time, p.amr, p.acr, $9, p.digest, p.expires_at, $9,
-			$10, $11, $12, CASE WHEN p.purge_at > $13 THEN p.purge_at ELSE $13 END
-		FROM pending_authorizations p JOIN users u ON u.id = p.user_id
-		WHERE p.id = $1 AND p.kind = $2 AND p.digest = $3 AND p.client_id = $4 AND p.state = 'approved' AND p.expires_at > $9 AND u.state = 'active'
-		ON CONFLICT (id) DO NOTHING
-		RETURNING `+authorizationCols+authorizationUser,
-		r.ID, string(r.Kind), r.Digest, r.ClientID, r.Offline, r.Refreshable, false, request, now, r.RefreshDigest, idle, r.BoundKey, r.Expires))
+	var v *AuthorizationUser
+	err = s.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'redeemed'
+			WHERE id = $1 AND kind = $2 AND digest = $3 AND client_id = $4 AND state = 'approved' AND expires_at > $5
+				AND EXISTS (SELECT 1 FROM users u WHERE u.id = pending_authorizations.user_id AND u.state = 'active')
+				AND ($6 OR NOT session_ended)`,
+			r.ID, string(r.Kind), r.Digest, r.ClientID, now, r.Offline)
+		if err := changedOne(n, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		v, err = s.scanAuthorizationUser(s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
+				redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, code_used_at,
+				refresh_digest, refresh_idle_at, bound_key, expires_at)
+			SELECT id, client_id, user_id, session_id, $2, $3, scopes, audience, '', $4, '', $5, auth_time, amr, acr, $6, digest, expires_at, $6, $7, $8, $9, $10
+			FROM pending_authorizations WHERE id = $1
+			RETURNING `+authorizationCols+authorizationUser,
+			r.ID, r.Offline, r.Refreshable, false, request, now, r.RefreshDigest, idle, r.BoundKey, r.Expires))
+		return err
+	})
+	return v, err
 }
 
 // PendingFailure says why what was approved could not be redeemed.
 type PendingFailure struct {
-	Redeemed  bool
+	State     idp.PendingState
 	UserID    string
 	UserState idp.UserState
 }
@@ -181,12 +214,12 @@ type PendingFailure struct {
 // WhyNotRedeemed looks at what RedeemPending refused. idp.ErrNotFound if it is gone altogether.
 func (s *Store) WhyNotRedeemed(ctx context.Context, id string) (*PendingFailure, error) {
 	var f PendingFailure
-	var state string
-	err := s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM authorizations a WHERE a.id = p.id), coalesce(p.user_id, ''), coalesce(u.state, '')
-		FROM pending_authorizations p LEFT JOIN users u ON u.id = p.user_id WHERE p.id = $1`, id).Scan(&f.Redeemed, &f.UserID, &state)
+	var state, userState string
+	err := s.db.QueryRow(ctx, `SELECT p.state, coalesce(p.user_id, ''), coalesce(u.state, '')
+		FROM pending_authorizations p LEFT JOIN users u ON u.id = p.user_id WHERE p.id = $1`, id).Scan(&state, &f.UserID, &userState)
 	if err != nil {
 		return nil, err
 	}
-	f.UserState = idp.UserState(state)
+	f.State, f.UserState = idp.PendingState(state), idp.UserState(userState)
 	return &f, nil
 }

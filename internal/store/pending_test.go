@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -168,7 +170,7 @@ func TestPending_RedeemedGivesTheAuthorization(t *testing.T) {
 	must(t, w.SetUserState(ctx, w.user.ID, idp.UserDisabled, w.now))
 	_, err = w.RedeemPending(ctx, w.redemption(p), w.now)
 	wantKind(t, "user disabled in between", err, idp.NotFound)
-	if f, err := w.WhyNotRedeemed(ctx, p.ID); err != nil || f.Redeemed || f.UserState != idp.UserDisabled {
+	if f, err := w.WhyNotRedeemed(ctx, p.ID); err != nil || f.State != idp.PendingApproved || f.UserState != idp.UserDisabled {
 		t.Errorf("why not: got %+v, %v", f, err)
 	}
 	must(t, w.SetUserState(ctx, w.user.ID, idp.UserActive, w.now))
@@ -181,7 +183,7 @@ func TestPending_RedeemedGivesTheAuthorization(t *testing.T) {
 	}
 	_, err = w.RedeemPending(ctx, w.redemption(p), w.now)
 	wantKind(t, "a second time", err, idp.NotFound)
-	if f, err := w.WhyNotRedeemed(ctx, p.ID); err != nil || !f.Redeemed {
+	if f, err := w.WhyNotRedeemed(ctx, p.ID); err != nil || f.State != idp.PendingRedeemed {
 		t.Errorf("why not: got %+v, %v", f, err)
 	}
 	rotated, err := w.RotateRefreshToken(ctx, store.Rotation{ID: v.ID, Old: []byte("refresh"), ClientID: "tv", New: []byte("next"), Idle: w.now.Add(time.Hour)}, w.now)
@@ -190,8 +192,8 @@ func TestPending_RedeemedGivesTheAuthorization(t *testing.T) {
 	}
 }
 
-// What was redeemed cannot be inserted again when the authorization has been purged: it outlives the pending row.
-func TestPending_AuthorizationOutlivesIt(t *testing.T) {
+// What was redeemed stays so when its authorization has been purged.
+func TestPending_IsRedeemedOnceThoughTheAuthorizationIsGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
@@ -201,16 +203,102 @@ func TestPending_AuthorizationOutlivesIt(t *testing.T) {
 	r.Refreshable, r.RefreshDigest, r.Expires = false, nil, w.now.Add(time.Second)
 	v, err := w.RedeemPending(ctx, r, w.now)
 	must(t, err)
-	if !v.ExpiresAt.After(p.ExpiresAt) {
-		t.Errorf("got an authorization until %s, want it to outlive %s", v.ExpiresAt, p.ExpiresAt)
-	}
-	_, err = w.Purge(ctx, 100, w.now.Add(time.Minute), time.Time{})
-	must(t, err)
-	_, err = w.RedeemPending(ctx, r, w.now.Add(time.Minute))
-	wantKind(t, "after a purge", err, idp.NotFound)
 	gone, err := w.Purge(ctx, 100, v.ExpiresAt, time.Time{})
-	if err != nil || gone["pending_authorizations"] != 1 || gone["authorizations"] != 1 {
-		t.Errorf("got %v, %v, want both gone", gone, err)
+	if err != nil || gone["authorizations"] != 1 {
+		t.Errorf("got %v, %v, want the authorization gone", gone, err)
+	}
+	_, err = w.RedeemPending(ctx, r, v.ExpiresAt)
+	wantKind(t, "after a purge", err, idp.NotFound)
+	gone, err = w.Purge(ctx, 100, p.ExpiresAt.Add(time.Hour), time.Time{})
+	if err != nil || gone["pending_authorizations"] != 1 {
+		t.Errorf("got %v, %v, want the request gone", gone, err)
+	}
+}
+
+// Back-Channel Logout 1.0 §2.7: a sign-out stops what does not outlive the session, on a device too that has not fetched its tokens yet.
+func TestPending_SignOutStopsWhatDoesNotOutliveTheSession(t *testing.T) {
+	t.Parallel()
+	for name, offline := range map[string]bool{"for the session": false, "that outlives it": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			ctx := t.Context()
+			p := w.pend(t, "code")
+			must(t, w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), w.now))
+			_, err := w.EndSession(ctx, w.session.ID, w.now)
+			must(t, err)
+			r := w.redemption(p)
+			r.Offline = offline
+			_, err = w.RedeemPending(ctx, r, w.now)
+			if (err == nil) != offline {
+				t.Errorf("got %v, want it redeemed: %v", err, offline)
+			}
+			if f, err := w.WhyNotRedeemed(ctx, p.ID); err != nil || !offline && (f.State != idp.PendingApproved || f.UserState != idp.UserActive) {
+				t.Errorf("why not: got %+v, %v", f, err)
+			}
+		})
+	}
+}
+
+// Whoever ends a person's sessions leaves no tokens behind, whichever of the two comes first: what is redeemed, or approved, at this very moment.
+func TestPending_NothingSurvivesTheEndOfAllSessions(t *testing.T) {
+	t.Parallel()
+	const pause = 100 * time.Millisecond // until the other one waits, or has come through
+	redeem := func(w world, p *idp.PendingAuthorization, offline bool) func(context.Context) error {
+		r := w.redemption(p)
+		r.Offline = offline
+		return func(ctx context.Context) error { _, err := w.RedeemPending(ctx, r, w.now); return err }
+	}
+	approve := func(w world, p *idp.PendingAuthorization, _ bool) func(context.Context) error {
+		return func(ctx context.Context) error {
+			return w.ApprovePending(ctx, p.ID, p.Scopes, w.session, []byte("cookie"), w.now)
+		}
+	}
+	all := func(w world) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := w.EndSessionsOf(ctx, w.user.ID, "", w.now); return err }
+	}
+	one := func(w world) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := w.EndSession(ctx, w.session.ID, w.now); return err }
+	}
+	for name, c := range map[string]struct {
+		approved, offline bool
+		end               func(world) func(context.Context) error
+		act               func(world, *idp.PendingAuthorization, bool) func(context.Context) error
+	}{
+		"redeemed while all end": {true, true, all, redeem},
+		"approved while all end": {false, true, all, approve},
+		"redeemed at a sign-out": {true, false, one, redeem},
+		"approved at a sign-out": {false, false, one, approve},
+	} {
+		for _, endFirst := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, the end first: %v", name, endFirst), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				p := w.pend(t, "code")
+				if c.approved {
+					must(t, w.ApprovePending(t.Context(), p.ID, p.Scopes, w.session, []byte("cookie"), w.now))
+				}
+				first, second := c.act(w, p, c.offline), c.end(w)
+				if endFirst {
+					first, second = second, first
+				}
+				done := make(chan error, 1)
+				var began sync.Once // a transaction may run twice
+				must(t, w.InTx(t.Context(), func(ctx context.Context) error {
+					err := first(ctx)
+					began.Do(func() { go func() { done <- second(t.Context()) }() })
+					time.Sleep(pause)
+					return err
+				}))
+				if err := <-done; err != nil && !errors.Is(err, idp.ErrNotFound) {
+					t.Fatal(err)
+				}
+				_ = redeem(w, p, c.offline)(t.Context()) // what was approved may be fetched now, if it may
+				if v, _, err := w.AuthorizationNow(t.Context(), p.ID, ""); err == nil && v.RevokedAt == nil {
+					t.Error("there is an authorization that nobody revoked")
+				}
+			})
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func fill(t *testing.T, db sqldb.Engine, now time.Time) {
 		{"revoked_tokens", `'j' || i, $1`},
 		{"interactions", `'x' || i, '', ` + bytes + `, 'app', '', '{}', '', $1, $1`},
 		{"pushed_requests", `'p' || i, ` + bytes + `, 'app', '', $1, $1`},
-		{"pending_authorizations", `'p' || i, 'device', ` + bytes + `, 'uc' || i, 'app' || i, '', '', '{}', 'pending', NULL, '', NULL, '', '', 'l' || i, 0, 5000, FALSE, '', NULL, 0, $1, $1, $1`},
+		{"pending_authorizations", `'p' || i, 'device', ` + bytes + `, 'uc' || i, 'app' || i, '', '', '{}', 'pending', NULL, '', FALSE, NULL, '', '', 'l' || i, 0, 5000, FALSE, '', NULL, 0, $1, $1, $1`},
 		{"upstream_logins", bytes + `, ` + bytes + `, '', '', '', $1, $1`},
 		{"clients", `'c' || i, '{}', FALSE, '', $1, $1, 1, i % 100 = 0, i % 100 = 1`},
 		{"audit_events", `'e' || i, $1, '', '', '', 'u' || i, '', '', '', '', '', '{}'`},

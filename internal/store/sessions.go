@@ -98,8 +98,8 @@ type EndedSession struct {
 	Clients []idp.SessionClient
 }
 
-// EndSession deletes a session, stops the tokens that do not outlive it (Back-Channel Logout 1.0 §2.7), and writes down which clients are to be told. It returns the
-// session, or idp.ErrNotFound.
+// EndSession deletes a session, stops the tokens that do not outlive it (Back-Channel Logout 1.0 §2.7), of another device too that has not fetched them
+// yet, and writes down which clients are to be told. It returns the session, or idp.ErrNotFound.
 func (s *Store) EndSession(ctx context.Context, id string, now time.Time) (*EndedSession, error) {
 	var ended *EndedSession
 	err := s.InTx(ctx, func(ctx context.Context) error {
@@ -109,6 +109,10 @@ func (s *Store) EndSession(ctx context.Context, id string, now time.Time) (*Ende
 		}
 		ended = &EndedSession{Session: v}
 		if ended.Clients, err = s.tellClients(ctx, v.UserID, []string{v.ID}, now); err != nil {
+			return err
+		}
+		// Before the authorizations: a request that is being redeemed is waited for here, and is one of them then.
+		if _, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET session_ended = $3 WHERE user_id = $1 AND session_id = $2 AND state = 'approved'`, v.UserID, v.ID, true); err != nil {
 			return err
 		}
 		_, err = s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE user_id = $1 AND session_id = $2 AND NOT offline AND revoked_at IS NULL`,
@@ -132,7 +136,8 @@ func (s *Store) EndSessionsOf(ctx context.Context, userID, keep string, now time
 		if _, err := s.tellClients(ctx, userID, ended, now); err != nil {
 			return err
 		}
-		// What they approved for another device must not be fetched any more: perhaps it was a thief who approved, or asked.
+		// What they approved for another device must not be fetched any more: perhaps it was a thief who approved, or asked. Before the
+		// authorizations: one that is being redeemed is waited for here, and is one of them then.
 		if _, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'denied' WHERE user_id = $1 AND session_id <> $2 AND state = 'approved'`, userID, keep); err != nil {
 			return err
 		}

@@ -65,7 +65,10 @@ func (p *Pages) showQuestions(w http.ResponseWriter, r *http.Request, v *visit, 
 		}
 		one := ui.Approval{
 			ID: q.ID, Client: ui.ClientOf(client), Message: q.Request.BindingMessage, Address: q.Request.Address, Agent: shortAgent(q.Request.UserAgent),
-			Age: max(time.Second, time.Since(q.CreatedAt)),
+			Age: max(time.Second, time.Since(q.CreatedAt)), Resources: q.Audience, DetailDigest: pendingDetails(q),
+		}
+		if one.Details, err = p.details(r.Context(), string(q.Request.Details)); err != nil {
+			return err
 		}
 		for _, s := range pendingScopes(client, q) {
 			one.Scopes = append(one.Scopes, ui.Scope{Name: s})
@@ -96,7 +99,7 @@ func (p *Pages) approvals(w http.ResponseWriter, r *http.Request) error {
 		if client, err = p.Clients.Get(r.Context(), q.ClientID); err != nil {
 			return err
 		}
-		if form.Get("scopes") != strings.Join(pendingScopes(client, q), " ") {
+		if form.Get("scopes") != strings.Join(pendingScopes(client, q), " ") || form.Get("details") != pendingDetails(q) {
 			return p.showQuestions(w, r, v, c, ui.Message{}) // nobody allows what they have not read
 		}
 		if reason := tooOld(client, q, c); reason != "" {

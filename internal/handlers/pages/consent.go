@@ -41,7 +41,7 @@ func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) error {
 	for _, s := range scopes(v) {
 		view.Scopes = append(view.Scopes, ui.Scope{Name: s, Allowed: slices.Contains(granted, s)})
 	}
-	if view.Details, err = p.details(r.Context(), v); err != nil {
+	if view.Details, err = p.details(r.Context(), v.params.Get("authorization_details")); err != nil {
 		return err
 	}
 	view.DetailDigest = detailDigest(v)

@@ -20,9 +20,8 @@ const fieldsMost = 60
 // detailDigest names the authorization details that a visit is about; empty for none. The authorization endpoint has checked and spelled them.
 func detailDigest(v *visit) string { return authdetail.Digest(v.params.Get("authorization_details")) }
 
-// details returns the authorization details in words: nobody allows what they cannot read (RFC 9396 §3, §12).
-func (p *Pages) details(ctx context.Context, v *visit) ([]ui.Detail, error) {
-	text := v.params.Get("authorization_details")
+// details returns authorization details, which have been checked and spelled, in words: nobody allows what they cannot read (RFC 9396 §3, §12).
+func (p *Pages) details(ctx context.Context, text string) ([]ui.Detail, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -30,7 +29,7 @@ func (p *Pages) details(ctx context.Context, v *visit) ([]ui.Detail, error) {
 	decoder.UseNumber()
 	var list []map[string]any
 	if err := decoder.Decode(&list); err != nil {
-		return nil, fmt.Errorf("authorization details of interaction %s: %w", v.interaction.ID, err)
+		return nil, fmt.Errorf("authorization details that were kept: %w", err)
 	}
 	out := make([]ui.Detail, 0, len(list))
 	for _, detail := range list {

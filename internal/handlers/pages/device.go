@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"idp/internal/authdetail"
 	"idp/internal/crossdevice"
 	"idp/internal/handlers/ui"
 	"idp/internal/idp"
@@ -187,8 +188,17 @@ func (p *Pages) showDeviceConfirm(w http.ResponseWriter, r *http.Request) error 
 	for _, s := range pendingScopes(d.client, d.request) {
 		view.Scopes = append(view.Scopes, ui.Scope{Name: s})
 	}
+	view.Resources, view.DetailDigest = d.request.Audience, pendingDetails(d.request)
+	if view.Details, err = p.details(r.Context(), string(d.request.Request.Details)); err != nil {
+		return err
+	}
 	p.show(w, d.visit, view, http.StatusOK)
 	return nil
+}
+
+// pendingDetails names the authorization details of a request; empty for none. An answer counts for these and no others.
+func pendingDetails(request *idp.PendingAuthorization) string {
+	return authdetail.Digest(string(request.Request.Details))
 }
 
 // pendingScopes are the scopes of a request that the client may have still.
@@ -225,7 +235,7 @@ func (p *Pages) deviceConfirm(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	case action != actionAllow && action != actionDeny:
 		return failure(http.StatusBadRequest, "invalid_request", "The form says neither allow nor deny.")
-	case form.Get("account") != d.signedIn.User.ID || form.Get("scopes") != strings.Join(pendingScopes(d.client, d.request), " "):
+	case form.Get("account") != d.signedIn.User.ID || form.Get("scopes") != strings.Join(pendingScopes(d.client, d.request), " "), form.Get("details") != pendingDetails(d.request):
 		// Somebody else signed in meanwhile, or the application may ask for something else: nobody allows what they have not read.
 		p.redirect(w, p.deviceURL(d.visit))
 		return nil

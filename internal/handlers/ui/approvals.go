@@ -25,9 +25,13 @@ type Approval struct {
 	Client  *Client
 	Message string // that the client shows elsewhere too; empty for none
 	Scopes  []Scope
-	Address string // where the client asked from
-	Agent   string
-	Age     time.Duration
+	// As on DeviceConfirm.
+	Resources    []string
+	Details      []Detail
+	DetailDigest string
+	Address      string // where the client asked from
+	Agent        string
+	Age          time.Duration
 }
 
 // Asked names what the request asks for; it comes back with the answer, which counts for nothing else.
@@ -45,8 +49,13 @@ func approvalsFixtures() []Fixture {
 	two.Requests = append(two.Requests[:1:1], Approval{
 		ID: "0698c5c2a7b07d2g", Client: hostile(), Message: "</strong><script>alert(1)</script>" + strings.Repeat("x", 60), Scopes: []Scope{{Name: "openid"}}, Age: 3 * time.Minute,
 	})
+	paying := one
+	paying.Requests = []Approval{one.Requests[0]}
+	paying.Requests[0].Resources, paying.Requests[0].DetailDigest = []string{"https://api.example.com/payments"}, "6b86b273ff34"
+	paying.Requests[0].Details = []Detail{{Title: "Start a payment", Fields: []DetailField{{"amount › value", "123.50"}, {"to", "Merchant <b>A</b>"}}}}
 	return []Fixture{
 		show("approvals", one),
+		show("approvals/details", paying),
 		in(language.German, show("approvals", one)),
 		in(language.French, show("approvals", one)),
 		in(language.Spanish, show("approvals", one)),

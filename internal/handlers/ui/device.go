@@ -26,15 +26,19 @@ func (d DeviceCode) problems() Problems { return d.Problems }
 // somebody else began this (RFC 10027).
 type DeviceConfirm struct {
 	Form
-	Client   *Client
-	Account  Account
-	UserID   string // of the account; comes back with the answer, which counts for nobody else
-	Scopes   []Scope
-	Code     string        // as the device shows it
-	Address  string        // where the device asked from
-	Agent    string        // what the device says it is
-	Age      time.Duration // since it asked
-	Unproven bool          // any program could be this client
+	Client  *Client
+	Account Account
+	UserID  string // of the account; comes back with the answer, which counts for nobody else
+	Scopes  []Scope
+	// What it asks for beyond scopes: where the tokens are for, and authorization details (RFC 9396), which the digest names.
+	Resources    []string
+	Details      []Detail
+	DetailDigest string
+	Code         string        // as the device shows it
+	Address      string        // where the device asked from
+	Agent        string        // what the device says it is
+	Age          time.Duration // since it asked
+	Unproven     bool          // any program could be this client
 }
 
 // PageName names the template.
@@ -63,6 +67,9 @@ func deviceFixtures() []Fixture {
 	}
 	bad := plain
 	bad.Client, bad.Address, bad.Agent, bad.Age = hostile(), "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", `Mozilla/5.0 </dd><script>alert(1)</script>`+"\u202e", 9*time.Minute
+	paying := plain
+	paying.Resources, paying.DetailDigest = []string{"https://api.example.com/payments", "urn:example:files"}, "6b86b273ff34"
+	paying.Details = []Detail{{Title: "Start a payment", Fields: []DetailField{{"amount › currency", "EUR"}, {"amount › value", "123.50"}, {"to", "Merchant <b>A</b>"}}}}
 	silent := plain
 	silent.Address, silent.Agent, silent.Unproven = "", "", false
 	return []Fixture{
@@ -77,6 +84,7 @@ func deviceFixtures() []Fixture {
 		in(language.Spanish, show("device-confirm", plain)),
 		show("device-confirm/hostile", bad),
 		show("device-confirm/silent", silent),
+		show("device-confirm/details", paying),
 		show("device-done", DeviceDone{Client: &Client{Name: "Field Notes TV"}, Allowed: true}),
 		show("device-done/denied", DeviceDone{Client: &Client{Name: "Field Notes TV"}}),
 	}

@@ -39,7 +39,7 @@ func (g *Pending) CanHandleTokenEndpointRequest(_ context.Context, r fosite.Acce
 func (*Pending) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
 
 // HandleTokenEndpointRequest answers a poll: one statement says how the request stands and whether the poll came too early. Only what was
-// approved is redeemed, in a second one.
+// approved is redeemed, in a transaction of its own.
 func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
 	s, form := sessionOf(r), r.GetRequestForm()
 	presented := form.Get(g.Parameter)
@@ -68,6 +68,13 @@ func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	if refused := g.judge(s, poll); refused != nil {
 		return refused
 	}
+	// What a token cannot be for must not cost the client what the person allowed, so it is judged before anything is spent.
+	if s.Resources, err = s.targetOfGrant(form, poll.Audience); err != nil {
+		return err
+	}
+	if s.Details, err = s.detailsOf(form, poll.Details); err != nil {
+		return err
+	}
 	return g.redeem(ctx, s, token, poll)
 }
 
@@ -76,13 +83,18 @@ func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
 	switch {
 	// RFC 8628 §3.5: expired before anything else, or an unanswered request would be pending for ever.
 	case !s.Now.Before(poll.Expires):
-		s.Trace.Fail(idp.Check{Name: "request is fresh", Expected: "redeemed before " + poll.Expires.UTC().Format(time.TimeOnly), Received: s.Now.UTC().Format(time.TimeOnly), Mend: "Begin again.", Clause: "RFC 8628 §3.5"})
+		s.Trace.Fail(idp.Check{Name: "request is fresh", Expected: "redeemed before " + poll.Expires.UTC().Format(time.TimeOnly), Received: s.Now.UTC().Format(time.TimeOnly), Mend: "Begin again, and poll until an answer says that it is over.", Clause: "RFC 8628 §3.5"})
 		return refuse("expired_token", "Nobody answered in time, or the tokens were not fetched in time. Begin again.")
 	case poll.State == idp.PendingDenied:
-		s.Trace.Fail(idp.Check{Name: "person said yes", Expected: "allowed", Received: "denied", Clause: "RFC 8628 §3.5"})
+		s.Trace.Fail(idp.Check{
+			Name: "person said yes", Expected: "allowed", Received: "denied, or all sessions of the person were ended after they allowed it",
+			Mend: "Tell the person, and begin again when they ask for it.", Clause: "RFC 8628 §3.5",
+		})
 		return refuse("access_denied", "The person denied the request.")
 	case poll.State == idp.PendingApproved:
 		return nil
+	case poll.State == idp.PendingRedeemed:
+		return g.usedBefore(s)
 	case poll.Hurried:
 		s.Trace.Fail(idp.Check{
 			Name: "poll comes in time", Expected: "a poll every " + poll.Interval.String() + " at most", Received: "one before that",
@@ -94,14 +106,14 @@ func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
 	return refuse(AuthorizationPending, "The person has not answered yet.")
 }
 
-// redeem turns what was approved into an authorization, in one statement of which one poll alone wins.
+// redeem turns what was approved into an authorization, of which one poll alone wins.
 func (g *Pending) redeem(ctx context.Context, s *Session, token secret.Token, poll *store.PendingPoll) error {
 	if err := s.once(ctx); err != nil {
 		return err
 	}
 	contract := &s.Client.Contract
 	redemption := store.PendingRedemption{
-		ID: token.ID, Kind: g.Kind, Digest: token.Digest, ClientID: s.Client.ID, Request: idp.CodeRequest{TraceID: s.Trace.ID},
+		ID: token.ID, Kind: g.Kind, Digest: token.Digest, ClientID: s.Client.ID, Request: idp.CodeRequest{TraceID: s.Trace.ID, Details: poll.Details},
 		// As with a code: OpenID Connect Core §11.
 		Refreshable: slices.Contains(poll.Scopes, idp.ScopeOfflineAccess) && slices.Contains(s.Client.GrantTypes, idp.GrantRefreshToken),
 		Expires:     s.Now.Add(contract.AccessTokenTTL.Duration()),
@@ -131,13 +143,25 @@ func (g *Pending) explain(ctx context.Context, s *Session, token secret.Token) e
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return err
 	}
-	if f != nil && !f.Redeemed && f.UserState != idp.UserActive {
+	switch {
+	case f == nil || f.State == idp.PendingRedeemed:
+		return g.usedBefore(s)
+	case f.UserState != idp.UserActive:
 		s.Trace.Fail(idp.Check{
 			Name: "user may sign in", Expected: "an active account", Received: string(f.UserState),
 			Mend: "`idp user enable " + f.UserID + "`, if this person should have access.",
 		})
 		return refuse("access_denied", "The person may not sign in any more.")
 	}
+	s.Trace.Fail(idp.Check{
+		Name: "session lives in which the request was allowed", Expected: "a session that has not ended, or the scope offline_access", Received: "a session that has ended",
+		Mend: "Begin again. A device that is to outlive the person's session asks for offline_access, which the client must be allowed.", Clause: "Back-Channel Logout 1.0 §2.7",
+	})
+	return refuse("access_denied", "The person signed out before the tokens were fetched.")
+}
+
+// usedBefore refuses a second redemption.
+func (g *Pending) usedBefore(s *Session) error {
 	s.Trace.Fail(idp.Check{
 		Name: g.Parameter + " is used for the first time", Expected: "one whose tokens were not fetched yet", Received: "one that was redeemed before, or at this moment",
 		Mend: "Poll one after the other, and stop at the first answer that is neither authorization_pending nor slow_down.", Clause: "RFC 6749 §5.2",

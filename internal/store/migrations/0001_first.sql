@@ -212,6 +212,7 @@ CREATE TABLE pending_authorizations (
   state TEXT NOT NULL,
   user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
   session_id TEXT NOT NULL,
+  session_ended BOOLEAN NOT NULL,
   auth_time TIMESTAMPTZ,
   amr TEXT NOT NULL,
   acr TEXT NOT NULL,
