@@ -183,6 +183,7 @@ func (s *Store) RedeemPending(ctx context.Context, r PendingRedemption, now time
 		idle = r.RefreshIdle
 	}
 	var v *AuthorizationUser
+	// Back-Channel Logout 1.0 §2.7: an end of the session stops this too.
 	err = s.InTx(ctx, func(ctx context.Context) error {
 		n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'redeemed'
 			WHERE id = $1 AND kind = $2 AND digest = $3 AND client_id = $4 AND state = 'approved' AND expires_at > $5

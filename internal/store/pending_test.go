@@ -243,7 +243,7 @@ func TestPending_SignOutStopsWhatDoesNotOutliveTheSession(t *testing.T) {
 // Whoever ends a person's sessions leaves no tokens behind, whichever of the two comes first: what is redeemed, or approved, at this very moment.
 func TestPending_NothingSurvivesTheEndOfAllSessions(t *testing.T) {
 	t.Parallel()
-	const pause = 100 * time.Millisecond // until the other one waits, or has come through
+	const patience = 100 * time.Millisecond // with the other one, which waits, or comes through
 	redeem := func(w world, p *idp.PendingAuthorization, offline bool) func(context.Context) error {
 		r := w.redemption(p)
 		r.Offline = offline
@@ -282,16 +282,25 @@ func TestPending_NothingSurvivesTheEndOfAllSessions(t *testing.T) {
 				if endFirst {
 					first, second = second, first
 				}
-				done := make(chan error, 1)
+				done := make(chan struct{})
+				var secondErr error
 				var began sync.Once // a transaction may run twice
 				must(t, w.InTx(t.Context(), func(ctx context.Context) error {
 					err := first(ctx)
-					began.Do(func() { go func() { done <- second(t.Context()) }() })
-					time.Sleep(pause)
+					began.Do(func() {
+						go func() {
+							defer close(done)
+							secondErr = second(t.Context())
+						}()
+					})
+					select {
+					case <-done:
+					case <-time.After(patience):
+					}
 					return err
 				}))
-				if err := <-done; err != nil && !errors.Is(err, idp.ErrNotFound) {
-					t.Fatal(err)
+				if <-done; secondErr != nil && !errors.Is(secondErr, idp.ErrNotFound) {
+					t.Fatal(secondErr)
 				}
 				_ = redeem(w, p, c.offline)(t.Context()) // what was approved may be fetched now, if it may
 				if v, _, err := w.AuthorizationNow(t.Context(), p.ID, ""); err == nil && v.RevokedAt == nil {
