@@ -160,8 +160,10 @@ func (s *server) runBehind(ctx context.Context, running *sync.WaitGroup) {
 			jobs.Purge(jobs.PurgeConfig{Store: s.store, Lease: lease, Logger: s.logger, AuditRetention: s.config.Audit.Retention}),
 			jobs.SweepClients(jobs.SweepConfig{Lease: lease, Logger: s.logger, Sweep: s.sweepClients}),
 			jobs.RotateKeys(jobs.RotateConfig{Lease: lease, Logger: s.logger, Rotate: s.keys.RotateDue}),
-			jobs.SendPings(jobs.PingsConfig{Logger: s.logger, Send: s.across.SendPings}),
-			jobs.SendLogouts(jobs.LogoutsConfig{Logger: s.logger, Send: s.protocol.SendLogouts}),
+			// The person has put the telephone down and looks at the other screen.
+			jobs.SendNotices(jobs.NoticesConfig{Name: "send_pings", Every: time.Second, Logger: s.logger, Send: s.across.SendPings}),
+			// An application hears of a disabled user within five seconds (FS-46).
+			jobs.SendNotices(jobs.NoticesConfig{Name: "send_logouts", Every: 2 * time.Second, Logger: s.logger, Send: s.protocol.SendLogouts}),
 		})
 	})
 }

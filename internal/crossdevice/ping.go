@@ -8,16 +8,16 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
+	"idp/internal/outbound"
+	"idp/internal/outbox"
 	"idp/internal/store"
 )
 
 const (
-	pingBatch  = 16               // posts at once
-	pingRounds = 64               // batches in one run
-	pingLease  = 30 * time.Second // longer than any attempt takes
+	pingLease = 30 * time.Second // longer than any attempt takes
+	pingBusy  = 2 * time.Second  // until there may be a place in the line of the client's host
 )
 
 // pingAgain is how long after which attempt the next one comes; after the last the client has to poll.
@@ -28,39 +28,42 @@ func pingAgain() []time.Duration {
 // SendPings tells clients in mode ping that a person has decided (CIBA §10.2), as far as they are due, and returns how many were told and
 // how many are given up. Every replica does it: a ping is one replica's at a time.
 func (s *Service) SendPings(ctx context.Context, now time.Time) (delivered, failed int, err error) {
-	for range pingRounds {
-		list, err := s.Store.ClaimPings(ctx, pingBatch, now.Add(pingLease), now)
-		if err != nil {
-			return delivered, failed, fmt.Errorf("claim pings: %w", err)
-		}
-		var running sync.WaitGroup
-		outcomes, faults := make([]outcome, len(list)), make([]error, len(list))
-		for i, p := range list {
-			running.Go(func() {
-				outcomes[i] = s.ping(ctx, p)
-				faults[i] = s.settle(ctx, p, &outcomes[i])
-			})
-		}
-		running.Wait()
-		for _, o := range outcomes {
+	return s.pings.Send(ctx, now)
+}
+
+// pingBox returns the outbox of pings.
+func (s *Service) pingBox() *outbox.Box[*store.Ping] {
+	return &outbox.Box[*store.Ping]{
+		Claim: func(ctx context.Context, limit int, busy []string, now time.Time) ([]*store.Ping, error) {
+			list, err := s.Store.ClaimPings(ctx, store.Claim{Limit: limit, Busy: busy, Lease: now.Add(pingLease), Now: now})
+			if err != nil {
+				err = fmt.Errorf("claim pings: %w", err)
+			}
+			return list, err
+		},
+		Client: func(p *store.Ping) string { return p.ClientID },
+		Try: func(ctx context.Context, p *store.Ping) (outbox.Result, error) {
+			o := s.ping(ctx, p)
+			if o.busy {
+				return outbox.Again, s.Store.PutOffPing(context.WithoutCancel(ctx), p, time.Now().Add(pingBusy))
+			}
+			err := s.settle(ctx, p, &o)
 			switch {
 			case o.fault == "":
-				delivered++
+				return outbox.Delivered, err
 			case o.last:
-				failed++
+				return outbox.GivenUp, err
 			}
-		}
-		if err := errors.Join(faults...); err != nil || len(list) < pingBatch || ctx.Err() != nil {
-			return delivered, failed, err
-		}
+			return outbox.Again, err
+		},
 	}
-	return delivered, failed, nil
 }
 
 // outcome is what came of an attempt.
 type outcome struct {
 	fault string // empty if the client was told
 	last  bool   // another attempt would come to the same, or too late
+	busy  bool   // none was made: the line of its host is full
 }
 
 // ping makes one attempt (CIBA §10.2): the auth_req_id as JSON, the client's own token as bearer.
@@ -80,7 +83,7 @@ func (s *Service) ping(ctx context.Context, p *store.Ping) outcome {
 	answer, err := s.Outbound.Post(ctx, n.Endpoint, "application/json", body, http.Header{"Authorization": {"Bearer " + n.Token}})
 	switch {
 	case err != nil:
-		return outcome{fault: err.Error()}
+		return outcome{fault: err.Error(), busy: errors.Is(err, outbound.ErrBusy)}
 	case answer.Status == http.StatusNoContent || answer.Status == http.StatusOK:
 		return outcome{}
 	}

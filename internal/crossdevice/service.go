@@ -12,6 +12,7 @@ import (
 	"idp/internal/audit"
 	"idp/internal/idp"
 	"idp/internal/outbound"
+	"idp/internal/outbox"
 	"idp/internal/secret"
 	"idp/internal/store"
 	"idp/internal/throttle"
@@ -28,10 +29,17 @@ type Config struct {
 }
 
 // Service keeps what devices ask for until a person has decided. It is safe for concurrent use.
-type Service struct{ Config }
+type Service struct {
+	Config
+	pings *outbox.Box[*store.Ping]
+}
 
 // New returns a service.
-func New(c Config) *Service { return &Service{c} }
+func New(c Config) *Service {
+	s := &Service{Config: c}
+	s.pings = s.pingBox()
+	return s
+}
 
 const (
 	// deviceLife is how long a device code and its user code are good (RFC 8628 §3.2; RFC 10027 asks for minutes).

@@ -227,10 +227,10 @@ func TestRotateKeys_TellsHowManyKeysWereMade(t *testing.T) {
 	}
 }
 
-func TestSendLogouts_TellsWhatCameOfThem(t *testing.T) {
+func TestSendNotices_TellsWhatCameOfThem(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	j := SendLogouts(LogoutsConfig{Send: func(_ context.Context, at time.Time) (int, int, error) {
+	j := SendNotices(NoticesConfig{Name: "send", Every: time.Second, Send: func(_ context.Context, at time.Time) (int, int, error) {
 		if !at.Equal(now) {
 			t.Errorf("sent at %v, want %v", at, now)
 		}
@@ -240,7 +240,35 @@ func TestSendLogouts_TellsWhatCameOfThem(t *testing.T) {
 	if !errors.Is(err, idp.ErrUnavailable) || counts["delivered"] != 3 || counts["given_up"] != 1 {
 		t.Errorf("got %v, %v, want the counts beside the error", counts, err)
 	}
-	if j.Every > 5*time.Second || j.Lease != nil {
-		t.Errorf("every %s under %v, want within five seconds (FS-46), by each replica", j.Every, j.Lease)
+	if j.Lease != nil || j.AtOnce < 2 {
+		t.Errorf("got lease %v and %d runs at once, want each replica to do it, and a run that waits to hold up no other", j.Lease, j.AtOnce)
 	}
+}
+
+// A run that waits holds up no other of its job, as far as the job allows; a tick beyond that is dropped.
+func TestRun_AsManyAtOnceAsTheJobAllows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct{ atOnce, want int }{{0, 1}, {3, 3}} {
+			var now, most, runs atomic.Int64
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				Run(ctx, []Job{{Name: "slow", Every: time.Second, Timeout: time.Minute, AtOnce: c.atOnce, Logger: slog.New(slog.DiscardHandler), Do: func(context.Context, time.Time) (Counts, error) {
+					runs.Add(1)
+					most.Store(max(most.Load(), now.Add(1)))
+					time.Sleep(4500 * time.Millisecond)
+					now.Add(-1)
+					return nil, nil
+				}}})
+			}()
+			time.Sleep(10*time.Second + time.Millisecond)
+			stop()
+			<-done
+			if most.Load() != int64(c.want) || now.Load() != 0 || runs.Load() < int64(2*c.want) {
+				t.Errorf("%d allowed: got %d at once, %d left, %d in all, want %d at once and none left", c.atOnce, most.Load(), now.Load(), runs.Load(), c.want)
+			}
+		}
+	})
 }

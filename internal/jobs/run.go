@@ -21,13 +21,14 @@ type Job struct {
 	Name    string
 	Every   time.Duration
 	Timeout time.Duration // of one run; Every if 0
+	AtOnce  int           // runs that may be under way; one if 0
 	Lease   *Lease        // nil: each replica does it for itself
 	Logger  *slog.Logger
 	// Do does the work once. It may be cut short by ctx at any point and is then tried again.
 	Do func(ctx context.Context, now time.Time) (Counts, error)
 }
 
-// Run runs the jobs until ctx ends, and returns when none is running. A job never overlaps itself: a tick that comes while it runs is
+// Run runs the jobs until ctx ends, and returns when none is running. A tick that comes while as many runs as may be are under way is
 // dropped. An error, or a panic, ends one run, never the job.
 func Run(ctx context.Context, list []Job) {
 	var running sync.WaitGroup
@@ -40,10 +41,20 @@ func Run(ctx context.Context, list []Job) {
 func (j Job) loop(ctx context.Context) {
 	ticker := time.NewTicker(j.Every)
 	defer ticker.Stop()
+	var running sync.WaitGroup
+	defer running.Wait()
+	places := make(chan struct{}, max(j.AtOnce, 1))
 	for {
 		select {
 		case <-ticker.C:
-			j.once(ctx)
+			select {
+			case places <- struct{}{}:
+				running.Go(func() {
+					defer func() { <-places }()
+					j.once(ctx)
+				})
+			default:
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -8,20 +8,20 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"time"
 
 	"idp/internal/audit"
 	"idp/internal/idp"
 	"idp/internal/outbound"
+	"idp/internal/outbox"
 	"idp/internal/store"
 )
 
 const (
 	tellPatience = 3 * time.Second  // how long a person who signs out waits for applications
 	tellLease    = 30 * time.Second // longer than any attempt takes
-	tellBatch    = 16               // posts at once
-	tellRounds   = 64               // batches in one run of the job
+	tellMost     = 32               // applications told while somebody waits; the others hear in a moment
+	tellBusy     = 5 * time.Second  // until there may be a place in the line of an application's host
 	faultMost    = 200              // bytes
 )
 
@@ -43,7 +43,12 @@ func (p *Provider) TellOfLogout(ctx context.Context, ended *store.EndedSession) 
 	// A browser that goes away changes nothing.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellPatience)
 	defer cancel()
-	if _, err := p.tellSome(ctx, ended.ID, time.Now()); err != nil && ctx.Err() == nil {
+	now := time.Now()
+	list, err := p.Store.ClaimLogoutsOf(ctx, ended.ID, tellMost, now.Add(tellLease), now)
+	if err == nil {
+		err = p.logouts.Each(ctx, list)
+	}
+	if err != nil && ctx.Err() == nil {
 		p.Logger.WarnContext(ctx, "applications are told of a sign-out later", slog.String("session_id", ended.ID), slog.Any("error", err))
 	}
 }
@@ -54,43 +59,27 @@ func (p *Provider) SendLogouts(ctx context.Context, now time.Time) (delivered, f
 	if p.Outbound == nil {
 		return 0, 0, nil
 	}
-	for range tellRounds {
-		some, err := p.tellSome(ctx, "", now)
-		delivered, failed = delivered+some.delivered, failed+some.failed
-		if err != nil || some.tried < tellBatch || ctx.Err() != nil {
-			return delivered, failed, err
-		}
-	}
-	return delivered, failed, nil
+	return p.logouts.Send(ctx, now)
 }
 
-// told counts what came of a batch.
-type told struct{ tried, delivered, failed int }
-
-// tellSome claims what is due and makes one attempt each.
-func (p *Provider) tellSome(ctx context.Context, sessionID string, now time.Time) (n told, err error) {
-	list, err := p.Store.ClaimLogouts(ctx, sessionID, tellBatch, now.Add(tellLease), now)
-	if err != nil {
-		return n, fmt.Errorf("claim logouts: %w", err)
+// logoutBox returns the outbox of logout tokens.
+func (p *Provider) logoutBox() *outbox.Box[*idp.Logout] {
+	return &outbox.Box[*idp.Logout]{
+		Claim: func(ctx context.Context, limit int, busy []string, now time.Time) ([]*idp.Logout, error) {
+			list, err := p.Store.ClaimLogouts(ctx, store.Claim{Limit: limit, Busy: busy, Lease: now.Add(tellLease), Now: now})
+			if err != nil {
+				err = fmt.Errorf("claim logouts: %w", err)
+			}
+			return list, err
+		},
+		Client: func(v *idp.Logout) string { return v.ClientID },
+		Try: func(ctx context.Context, v *idp.Logout) (outbox.Result, error) {
+			if err := p.settle(ctx, v, p.tell(ctx, v)); err != nil {
+				return outbox.Again, err
+			}
+			return map[idp.LogoutState]outbox.Result{idp.LogoutDelivered: outbox.Delivered, idp.LogoutFailed: outbox.GivenUp}[v.State], nil
+		},
 	}
-	n.tried = len(list)
-	var running sync.WaitGroup
-	faults := make([]error, len(list))
-	for i, v := range list {
-		running.Go(func() {
-			faults[i] = p.settle(ctx, v, p.tell(ctx, v))
-		})
-	}
-	running.Wait()
-	for _, v := range list {
-		switch v.State {
-		case idp.LogoutDelivered:
-			n.delivered++
-		case idp.LogoutFailed:
-			n.failed++
-		}
-	}
-	return n, errors.Join(faults...)
 }
 
 // attempt is what came of one attempt.
@@ -98,6 +87,7 @@ type attempt struct {
 	status int    // of the answer; 0 for none
 	fault  string // empty if the application was told
 	last   bool   // another one would come to the same
+	busy   bool   // none was made: the host of the application has a line that is full (outbound.ErrBusy)
 }
 
 // tell makes one attempt.
@@ -119,7 +109,7 @@ func (p *Provider) tell(ctx context.Context, v *idp.Logout) attempt {
 	body := url.Values{"logout_token": {token}}.Encode()
 	answer, err := p.Outbound.Post(ctx, c.BackchannelLogoutURI, "application/x-www-form-urlencoded", []byte(body), nil)
 	if err != nil {
-		return attempt{fault: plainFault(err)}
+		return attempt{fault: plainFault(err), busy: errors.Is(err, outbound.ErrBusy)}
 	}
 	// Back-Channel Logout 1.0 §2.8: 200; some frameworks make it a 204. A redirect is followed by nobody.
 	if answer.Status == http.StatusOK || answer.Status == http.StatusNoContent {
@@ -130,6 +120,12 @@ func (p *Provider) tell(ctx context.Context, v *idp.Logout) attempt {
 
 // settle writes down what came of an attempt, with an audit event if it was the last one.
 func (p *Provider) settle(ctx context.Context, v *idp.Logout, a attempt) error {
+	// The time for the attempt may be over; what came of it is written all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellPatience)
+	defer cancel()
+	if a.busy {
+		return p.Store.PutOffLogout(ctx, v, time.Now().Add(tellBusy))
+	}
 	v.Status, v.Fault = a.status, a.fault
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	again := tellAgain()
@@ -151,9 +147,6 @@ func (p *Provider) settle(ctx context.Context, v *idp.Logout, a attempt) error {
 		p.Logger.WarnContext(ctx, "an application was not told of a sign-out", slog.String("client_id", v.ClientID), slog.String("session_id", v.SessionID),
 			slog.Int("attempt", v.Attempts), slog.String("fault", v.Fault), slog.Bool("given_up", v.State == idp.LogoutFailed))
 	}
-	// The time for the attempt may be over; what came of it is written all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellPatience)
-	defer cancel()
 	err := p.Store.InTx(ctx, func(ctx context.Context) error {
 		if err := p.Store.SettleLogout(ctx, v); err != nil || v.DoneAt == nil {
 			return err

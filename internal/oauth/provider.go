@@ -26,6 +26,7 @@ import (
 	"idp/internal/oauth/mint"
 	"idp/internal/oauth/requestobject"
 	"idp/internal/outbound"
+	"idp/internal/outbox"
 	"idp/internal/registration"
 	"idp/internal/secret"
 	"idp/internal/session"
@@ -119,6 +120,7 @@ type Provider struct {
 	details *authdetail.Types
 	grants  []grantEntry
 	loops   *loopGuard
+	logouts *outbox.Box[*idp.Logout]
 	meta    atomic.Pointer[document]
 	base    string // the issuer's path
 	realm   string
@@ -143,7 +145,7 @@ func New(c Config) (*Provider, error) {
 		details: &authdetail.Types{Store: c.Store, Audit: c.Audit},
 		objects: requestobject.New(requestobject.Config{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound}),
 	}
-	p.auth = p.newAuthenticator(c, u)
+	p.auth, p.logouts = p.newAuthenticator(c, u), p.logoutBox()
 	if p.metrics == nil {
 		p.metrics = func(string) {}
 	}

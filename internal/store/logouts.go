@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"idp/internal/idp"
@@ -157,18 +158,38 @@ func (s *Store) purgeAuthorizations(ctx context.Context, batch int, now time.Tim
 	return n, err
 }
 
-// ClaimLogouts takes at most limit entries that are due, those of one session or, if it is empty, of all: each counts an attempt, and is
-// nobody else's until the lease ends. One statement, so that of several replicas one has the entry.
-func (s *Store) ClaimLogouts(ctx context.Context, sessionID string, limit int, lease, now time.Time) ([]*idp.Logout, error) {
-	which, args := `ORDER BY due_at LIMIT $3`, []any{now, lease, limit}
-	if sessionID != "" {
-		which, args = `AND session_id = $4 LIMIT $3`, append(args, sessionID)
-	}
+// Claim bounds what a sender takes of an outbox at once.
+type Claim struct {
+	Limit      int
+	Busy       []string  // clients that get nothing now
+	Lease, Now time.Time // what is claimed at Now is nobody else's until Lease
+}
+
+// busy is a list for the left side of NOT LIKE '% ' || client_id || ' %': no id has a space.
+func (c Claim) busy() string { return " " + strings.Join(c.Busy, " ") + " " }
+
+// ClaimLogouts takes entries that are due: each counts an attempt, and is nobody else's until the lease ends. One statement, so that of several
+// replicas one has the entry.
+func (s *Store) ClaimLogouts(ctx context.Context, c Claim) ([]*idp.Logout, error) {
 	rows, err := s.db.Query(ctx, `UPDATE logouts SET attempts = attempts + 1, due_at = $2
-		WHERE id IN (SELECT id FROM logouts WHERE state = 'waiting' AND due_at <= $1 `+which+`)
+		WHERE id IN (SELECT id FROM logouts WHERE state = 'waiting' AND due_at <= $1 AND $4 NOT LIKE '% ' || client_id || ' %' ORDER BY due_at LIMIT $3)
 			AND state = 'waiting' AND due_at <= $1
-		RETURNING `+logoutCols, args...)
+		RETURNING `+logoutCols, c.Now, c.Lease, c.Limit, c.busy())
 	return collect(rows, err, scanLogout)
+}
+
+// ClaimLogoutsOf takes at most limit entries of one session in the same way.
+func (s *Store) ClaimLogoutsOf(ctx context.Context, sessionID string, limit int, lease, now time.Time) ([]*idp.Logout, error) {
+	rows, err := s.db.Query(ctx, `UPDATE logouts SET attempts = attempts + 1, due_at = $2
+		WHERE id IN (SELECT id FROM logouts WHERE session_id = $4 AND state = 'waiting' AND due_at <= $1 LIMIT $3) AND state = 'waiting' AND due_at <= $1
+		RETURNING `+logoutCols, now, lease, limit, sessionID)
+	return collect(rows, err, scanLogout)
+}
+
+// PutOffLogout gives back an entry that was claimed and not tried: it is due at due, and counts one attempt less.
+func (s *Store) PutOffLogout(ctx context.Context, v *idp.Logout, due time.Time) error {
+	_, err := s.db.Exec(ctx, `UPDATE logouts SET attempts = attempts - 1, due_at = $3 WHERE id = $1 AND attempts = $2 AND state = 'waiting'`, v.ID, v.Attempts, due)
+	return err
 }
 
 // SettleLogout writes down what came of an attempt: v's state, status and fault, and when it is due again if it still waits.

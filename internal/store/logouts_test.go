@@ -146,17 +146,19 @@ func TestClaimLogouts_RaceHasOneWinner(t *testing.T) {
 	_, err := w.EndSession(ctx, w.session.ID, w.now)
 	must(t, err)
 	claim := func(at time.Time) []*idp.Logout {
-		list, err := w.ClaimLogouts(ctx, "", 10, at.Add(30*time.Second), at)
+		list, err := w.ClaimLogouts(ctx, store.Claim{Limit: 10, Lease: at.Add(30 * time.Second), Now: at})
 		must(t, err)
 		return list
 	}
 	counts := make(chan int, 16)
 	race(t, 16, idp.ErrNotFound, func(i int) error {
-		of := ""
-		if i%2 == 0 {
-			of = w.session.ID
+		claim := func() ([]*idp.Logout, error) {
+			return w.ClaimLogouts(ctx, store.Claim{Limit: 10, Lease: lease, Now: w.now})
 		}
-		list, err := w.ClaimLogouts(ctx, of, 10, lease, w.now)
+		if i%2 == 0 {
+			claim = func() ([]*idp.Logout, error) { return w.ClaimLogoutsOf(ctx, w.session.ID, 10, lease, w.now) }
+		}
+		list, err := claim()
 		counts <- len(list)
 		return err
 	})
@@ -200,8 +202,41 @@ func TestClaimLogouts_TakesSoManyAtMost(t *testing.T) {
 		must(t, err)
 	}
 	for _, want := range []int{3, 2, 0} {
-		if list, err := w.ClaimLogouts(ctx, "", 3, w.now.Add(time.Hour), w.now); err != nil || len(list) != want {
+		if list, err := w.ClaimLogouts(ctx, store.Claim{Limit: 3, Lease: w.now.Add(time.Hour), Now: w.now}); err != nil || len(list) != want {
 			t.Errorf("got %d entries %v, want %d", len(list), err, want)
 		}
+	}
+}
+
+// One client has most of what waits, in front of all others: while it is busy, what is behind it comes.
+func TestClaimLogouts_NothingOfABusyClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	for i, client := range []string{"much", "much", "much", "much_", "other"} {
+		_, err := w.Engine().Exec(ctx, `INSERT INTO logouts (id, session_id, client_id, user_id, state, attempts, status, fault, created_at, due_at, expires_at)
+			VALUES ($1, 's', $2, 'u', 'waiting', 0, 0, '', $3, $3, $3)`, fmt.Sprint(i), client, w.now.Add(time.Duration(i)*time.Millisecond))
+		must(t, err)
+	}
+	at := w.now.Add(time.Second)
+	claim := func(at time.Time, limit int, busy ...string) (ids []string, list []*idp.Logout) {
+		list, err := w.ClaimLogouts(ctx, store.Claim{Limit: limit, Busy: busy, Lease: at.Add(time.Minute), Now: at})
+		must(t, err)
+		for _, v := range list {
+			ids = append(ids, v.ID)
+		}
+		slices.Sort(ids)
+		return ids, list
+	}
+	first, list := claim(at, 1)
+	same(t, "the first claim", first, []string{"0"})
+	rest, _ := claim(at, 9, "else", "much")
+	same(t, "while it is busy", rest, []string{"3", "4"})
+	// What was not tried is given back, and counts no attempt.
+	must(t, w.PutOffLogout(ctx, list[0], at.Add(time.Second)))
+	must(t, w.PutOffLogout(ctx, list[0], at.Add(time.Hour))) // it is nobody's by now
+	_, again := claim(at.Add(time.Second), 9)
+	if len(again) != 3 || !slices.ContainsFunc(again, func(v *idp.Logout) bool { return v.ID == "0" && v.Attempts == 1 }) {
+		t.Errorf("after it was put off: got %+v, want it among them with its first attempt", again)
 	}
 }

@@ -348,7 +348,7 @@ func TestPending_AreBounded(t *testing.T) {
 		}
 		wantKind(t, "one more of a "+name, create(c.client, c.address, c.user, c.most), idp.NotFound)
 	}
-	must(t, create("other", "192.0.2.10", "", store.PendingBounds{PerClient: 3, PerAddress: 3}))
+	must(t, create("other", "192.0.2.10", "", store.PendingBounds{PerAddress: 3}))
 }
 
 // Ten thousand polls at once for one approved authorization: one is given tokens.
@@ -396,7 +396,7 @@ func TestPings_AreClaimedByOneAndEnd(t *testing.T) {
 	if p, err := w.PendingByToken(ctx, yes.Kind, yes.ID, []byte("d"), w.now); err != nil || p.ID != yes.ID {
 		t.Errorf("by its token: got %v, %v", p, err)
 	}
-	if list, err := w.ClaimPings(ctx, 10, w.now.Add(time.Minute), w.now); err != nil || len(list) != 0 {
+	if list, err := w.ClaimPings(ctx, store.Claim{Limit: 10, Lease: w.now.Add(time.Minute), Now: w.now}); err != nil || len(list) != 0 {
 		t.Errorf("before anybody decided: got %v, %v, want none", list, err)
 	}
 	must(t, w.ApprovePending(ctx, yes.ID, yes.Scopes, w.session, []byte("cookie"), w.now))
@@ -406,7 +406,7 @@ func TestPings_AreClaimedByOneAndEnd(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			list, err := w.ClaimPings(ctx, 10, w.now.Add(time.Minute), w.now)
+			list, err := w.ClaimPings(ctx, store.Claim{Limit: 10, Lease: w.now.Add(time.Minute), Now: w.now})
 			if err != nil {
 				t.Error(err)
 			}
@@ -418,7 +418,7 @@ func TestPings_AreClaimedByOneAndEnd(t *testing.T) {
 		t.Errorf("got %d pings claimed by eight, want each of two once", claimed.Load())
 	}
 	must(t, w.SettlePing(ctx, yes.ID, nil))
-	if list, err := w.ClaimPings(ctx, 10, w.now.Add(time.Hour), w.now.Add(time.Minute)); err != nil || len(list) != 1 || list[0].ID != no.ID || list[0].Tries != 2 || list[0].Notify != "sealed" {
+	if list, err := w.ClaimPings(ctx, store.Claim{Limit: 10, Lease: w.now.Add(time.Hour), Now: w.now.Add(time.Minute)}); err != nil || len(list) != 1 || list[0].ID != no.ID || list[0].Tries != 2 || list[0].Notify != "sealed" {
 		t.Errorf("after one was told: got %v, %v, want the other, a second time", list, err)
 	}
 	if list, err := w.PendingOf(ctx, w.user.ID, w.now); err != nil || len(list) != 0 {

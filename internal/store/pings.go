@@ -34,13 +34,19 @@ func scanPing(r sqldb.Row) (*Ping, error) {
 	return &p, r.Scan(&p.ID, &p.ClientID, &p.Notify, &p.Tries, &p.Expires)
 }
 
-// ClaimPings takes at most limit pings that are due, and puts each off until again: whoever claims one tries it and settles it, and if that
-// process dies another one tries.
-func (s *Store) ClaimPings(ctx context.Context, limit int, again, now time.Time) ([]*Ping, error) {
-	rows, err := s.db.Query(ctx, `UPDATE pending_authorizations SET ping_at = $1, ping_tries = ping_tries + 1
-		WHERE id IN (SELECT id FROM pending_authorizations WHERE ping_at IS NOT NULL AND ping_at <= $2 LIMIT $3) AND ping_at <= $2
-		RETURNING id, client_id, notify, ping_tries, expires_at`, again, now, limit)
+// ClaimPings takes pings that are due: whoever claims one tries it and settles it, and if that process dies another one tries after the lease.
+func (s *Store) ClaimPings(ctx context.Context, c Claim) ([]*Ping, error) {
+	rows, err := s.db.Query(ctx, `UPDATE pending_authorizations SET ping_at = $2, ping_tries = ping_tries + 1
+		WHERE id IN (SELECT id FROM pending_authorizations WHERE ping_at IS NOT NULL AND ping_at <= $1 AND $4 NOT LIKE '% ' || client_id || ' %' ORDER BY ping_at LIMIT $3)
+			AND ping_at <= $1
+		RETURNING id, client_id, notify, ping_tries, expires_at`, c.Now, c.Lease, c.Limit, c.busy())
 	return collect(rows, err, scanPing)
+}
+
+// PutOffPing gives back a ping that was claimed and not tried.
+func (s *Store) PutOffPing(ctx context.Context, p *Ping, due time.Time) error {
+	_, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET ping_at = $3, ping_tries = ping_tries - 1 WHERE id = $1 AND ping_tries = $2`, p.ID, p.Tries, due)
+	return err
 }
 
 // SettlePing says when a ping is due again; nil: never.
