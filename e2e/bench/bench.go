@@ -147,9 +147,6 @@ func (b *bench) engine(ctx context.Context, name string) (*engineReport, error) 
 	if e.Limits, err = b.limits(ctx, name, limitAddress, pg); err != nil {
 		return nil, err
 	}
-	if err := b.floors(ctx, e); err != nil {
-		return nil, err
-	}
 	s, err := newServer(b.options, folder, databaseURL, b.workers())
 	if err != nil {
 		return nil, err
@@ -218,13 +215,18 @@ func (b *bench) limits(ctx context.Context, engine, address string, pg *cluster)
 	return costs, json.Unmarshal(out.Bytes(), &costs)
 }
 
-// floors measures the bare HTTP server.
-func (b *bench) floors(ctx context.Context, e *engineReport) error {
+// floors measures the bare HTTP server, whose documents are as long as those of real.
+func (b *bench) floors(ctx context.Context, e *engineReport, real *site) error {
 	there := &site{issuer: "http://" + b.floorAddress, host: b.floorAddress}
 	for _, floor := range []struct {
 		part part
 		do   operation
-	}{{partGet, floorGet}, {partPost, floorPost}} {
+	}{
+		{partGet, floorGet(floorShort)},
+		{partConf, floorGet(len(real.discovery))},
+		{partKeys, floorGet(len(real.jwks))},
+		{partPost, floorPost},
+	} {
 		for _, n := range b.Concurrency {
 			workers := newWorkers(there, b.floorAddress, n)
 			c, err := b.cell(ctx, load{workers, floor.do}, warmUp, b.floor.pid(), 0, "")
@@ -260,6 +262,9 @@ func closeAll(workers []*worker) {
 func (b *bench) scenarioCells(ctx context.Context, e *engineReport, s *server, pg *cluster) error {
 	there, err := open(s.issuer, s.address)
 	if err != nil {
+		return err
+	}
+	if err := b.floors(ctx, e, there); err != nil {
 		return err
 	}
 	workers := newWorkers(there, s.address, b.workers())

@@ -29,7 +29,9 @@ type part string
 
 // The parts. HTTP and database depend on concurrency and are measured at the goals'.
 const (
-	partGet    part = "http_get"      // bare net/http, constant document
+	partGet    part = "http_get"      // bare net/http, constant answer
+	partConf   part = "http_get_conf" // the same, as long as the discovery document
+	partKeys   part = "http_get_keys" // the same, as long as the key set
 	partPost   part = "http_post"     // bare net/http with Basic and form, constant answer
 	partJSON   part = "json"          // encoding a token answer
 	partES256  part = "sign_es256"    // bare signatures of a token's size
@@ -204,6 +206,6 @@ func limit(parts []part, costs map[part]cost) (rate, cpu float64, ok bool) {
 
 // partsInOrder lists the measured parts for the report.
 func partsInOrder(costs map[part]cost) []part {
-	order := []part{partGet, partPost, partJSON, partES256, partEdDSA, partRS256, partVerify, partHash, partRead, partInsert, partRotate}
+	order := []part{partGet, partConf, partKeys, partPost, partJSON, partES256, partEdDSA, partRS256, partVerify, partHash, partRead, partInsert, partRotate}
 	return slices.DeleteFunc(order, func(p part) bool { _, ok := costs[p]; return !ok })
 }

@@ -29,8 +29,8 @@ func scenarioNames() []string {
 
 func scenarios() []scenario {
 	return []scenario{
-		{name: "discovery", parts: []part{partGet}, least: 0.79, do: func(w *worker) error { return w.document(pathDiscovery, w.site.discovery) }},
-		{name: "jwks", parts: []part{partGet}, least: 0.79, do: func(w *worker) error { return w.document(pathJWKS, w.site.jwks) }},
+		{name: "discovery", parts: []part{partConf}, least: 0.79, do: func(w *worker) error { return w.document(pathDiscovery, w.site.discovery) }},
+		{name: "jwks", parts: []part{partKeys}, least: 0.79, do: func(w *worker) error { return w.document(pathJWKS, w.site.jwks) }},
 		{name: "client_credentials", parts: []part{partPost, partJSON, partES256}, least: 0.68, do: clientCredentials("es256")},
 		{name: "client_credentials_eddsa", parts: []part{partPost, partJSON, partEdDSA}, least: 0.63, do: clientCredentials("eddsa")},
 		{name: "client_credentials_rs256", parts: []part{partPost, partJSON, partRS256}, least: 0.85, do: clientCredentials("rs256")},

@@ -53,13 +53,14 @@ const (
 // frame is the public side.
 type frame struct {
 	Dependencies
-	base    string // the issuer's path
-	proxies proxies
-	cross   *http.CrossOriginProtection
-	headers headers
-	mux     *http.ServeMux
-	stray   http.Handler  // answers what the mux would redirect
-	unknown *routeMetrics // of requests that no route takes
+	base      string // the issuer's path
+	proxies   proxies
+	cross     *http.CrossOriginProtection
+	headers   headers // of what people see
+	documents headers // of what programs read
+	mux       *http.ServeMux
+	stray     http.Handler  // answers what the mux would redirect
+	unknown   *routeMetrics // of requests that no route takes
 
 	prepared map[string]prepared // by path; empty where every request is to be logged
 }
@@ -81,7 +82,7 @@ func New(d Dependencies) (http.Handler, error) {
 	}
 	f := &frame{
 		Dependencies: d, base: issuer.Path, proxies: d.TrustedProxies, cross: http.NewCrossOriginProtection(),
-		headers: newHeaders(issuer.Scheme == "https"), mux: http.NewServeMux(), unknown: d.Metrics.route("none"),
+		headers: newHeaders(issuer.Scheme == "https"), documents: newHeaders(issuer.Scheme == "https").forDocuments(), mux: http.NewServeMux(), unknown: d.Metrics.route("none"),
 	}
 	// A proxy may change the Host header: our own origin is the configured one whatever the request says.
 	if err := f.cross.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {

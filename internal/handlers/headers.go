@@ -2,12 +2,15 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 
 	"idp/internal/handlers/ui"
 )
 
 // headers are on every answer. The values are shared: whoever changes one replaces it.
-type headers []struct {
+type headers []header
+
+type header struct {
 	name   string
 	values []string
 }
@@ -21,10 +24,7 @@ const lasting = "max-age=31536000"
 func newHeaders(https bool) headers {
 	var list headers
 	add := func(name, value string) {
-		list = append(list, struct {
-			name   string
-			values []string
-		}{name, []string{value}})
+		list = append(list, header{name, []string{value}})
 	}
 	of := ui.SecurityHeaders()
 	for _, name := range []string{"Referrer-Policy", "X-Content-Type-Options", "X-Frame-Options"} {
@@ -36,6 +36,12 @@ func newHeaders(https bool) headers {
 		add("Strict-Transport-Security", lasting)
 	}
 	return list
+}
+
+// forDocuments leaves out what concerns pages only: programs read a document, no browser frames it or follows a link from it. Eight headers
+// fit into a map that is not made twice.
+func (h headers) forDocuments() headers {
+	return slices.DeleteFunc(slices.Clone(h), func(one header) bool { return one.name == "Referrer-Policy" || one.name == "X-Frame-Options" })
 }
 
 func (h headers) set(to http.Header) {

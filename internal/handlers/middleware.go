@@ -31,7 +31,7 @@ func (f *frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 
 	rec := &recorder{ResponseWriter: w, route: f.unknown}
-	f.headers.set(w.Header())
+	f.documents.set(w.Header())
 	w.Header().Set("X-Request-Id", peer.RequestID)
 	completed := false
 	defer func() {
@@ -96,6 +96,9 @@ func (f *frame) around(m mounted) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if rec, ok := w.(*recorder); ok {
 			rec.route, rec.to = metrics, m.to
+		}
+		if m.to != programs {
+			f.headers.set(w.Header())
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = http.MaxBytesReader(w, r.Body, limit)

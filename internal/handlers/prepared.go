@@ -31,7 +31,7 @@ func (f *frame) prepare() {
 // servePrepared answers and counts. Scripts of every site may read the answer.
 func (f *frame) servePrepared(w http.ResponseWriter, r *http.Request, p prepared, started time.Time) {
 	h := w.Header()
-	f.headers.set(h)
+	f.documents.set(h)
 	h["Access-Control-Allow-Origin"] = everyOrigin
 	rec := recorder{ResponseWriter: w}
 	p.handler(&rec, r)
