@@ -23,9 +23,6 @@ const appSecret = "6J2n3Vq9xqkYp5Yw7s0c1mT4bK8dR2fZ"
 // crowd is the number of users.
 const crowd = 120
 
-// The hash of server.Password, made once so that starting costs nothing.
-const passwordHash = "$argon2id$v=19$m=19456,t=2,p=1$Ki23XdX84a+kfTPSiwFTrA$Zdd1b8Dx68c04YcYD53Q/FMJcqYyoYRrE3OCUD/rSTg"
-
 func member(n int) server.User { return server.Person(fmt.Sprintf("member%03d", n)) }
 
 // site is a server and the applications that trust it.
@@ -87,7 +84,7 @@ func (s *site) seed() string {
 	b.WriteString("users:\n")
 	for n := range crowd {
 		u := member(n + 1)
-		fmt.Fprintf(&b, "  - {username: %s, email: %s, email_verified: true, password_hash: '%s', name: Member %d}\n", u.Username, u.Email, passwordHash, n+1)
+		fmt.Fprintf(&b, "  - {username: %s, email: %s, email_verified: true, password_hash: '%s', name: Member %d}\n", u.Username, u.Email, server.PasswordHash, n+1)
 	}
 	return b.String()
 }

@@ -31,7 +31,7 @@ func withUpstream(t *testing.T, guests int) *server.Server {
 		suite.site.Issuer, trusted, untrusted)
 	for n := range guests {
 		u := guest(n)
-		fmt.Fprintf(&b, "  - {username: %s, email: %s, email_verified: true, password_hash: '%s', name: Guest %d}\n", u.Username, u.Email, passwordHash, n)
+		fmt.Fprintf(&b, "  - {username: %s, email: %s, email_verified: true, password_hash: '%s', name: Guest %d}\n", u.Username, u.Email, server.PasswordHash, n)
 	}
 	// Another host name than the shared server's: cookies do not tell ports apart.
 	up := server.Start(t, server.Issuer("http://127.0.0.1:PORT"), server.Seed(b.String()), server.Set("E2E_APP_SECRET", appSecret))

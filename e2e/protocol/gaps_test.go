@@ -25,7 +25,7 @@ func peculiar(t *testing.T, clients string) (*site, server.User) {
   - username: ann
     email: ann@example.test
     email_verified: true
-    password_hash: '$argon2id$v=19$m=19456,t=2,p=1$Ki23XdX84a+kfTPSiwFTrA$Zdd1b8Dx68c04YcYD53Q/FMJcqYyoYRrE3OCUD/rSTg'
+    password_hash: '`+server.PasswordHash+`'
 `)), server.Person("ann")
 }
 

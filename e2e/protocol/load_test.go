@@ -245,7 +245,7 @@ func TestLoad_PostgresAwayAndBack(t *testing.T) { // PS-19, RP-13, issue row; fo
 
 func TestLoad_HashingIsBounded(t *testing.T) { // FB-1, issue row: a login storm does not starve the token endpoint
 	t.Parallel()
-	s := start(t, server.Set("IDP_PASSWORD__QUEUE", "4"))
+	s := start(t, server.RealHashing(), server.Set("IDP_PASSWORD__QUEUE", "4"))
 	var group sync.WaitGroup
 	var answered, busy atomic.Int32
 	for range 40 {

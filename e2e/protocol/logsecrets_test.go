@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,4 +154,18 @@ func databaseFiles(t *testing.T, s *site) []byte {
 		all.Write(text)
 	}
 	return all.Bytes()
+}
+
+func TestSecretBook_FindsWhatItHolds(t *testing.T) { // a search that finds nothing proves nothing
+	t.Parallel()
+	book := newSecretBook()
+	book.add("token", "idp_rt_0123456789abcdef")
+	book.add("token", "idp_rt_0123456789abcXYZ") // begins as the other one does
+	book.add("password", "päss wörd/with everything")
+	book.add("cookie", "never-logged-at-all")
+	found := book.search("one line\nGET /x?t=idp_rt_0123456789abcdef again idp_rt_0123456789abcdef\nlogin?p=" + url.QueryEscape("päss wörd/with everything") + "\nidp_rt_0123456789ab")
+	want := []string{"a token, in: GET /x?t=‹token› again ‹token›", "a password, in: login?p=‹password›"}
+	if !slices.Equal(found, want) {
+		t.Errorf("search = %q, want %q", found, want)
+	}
 }

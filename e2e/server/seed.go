@@ -19,6 +19,9 @@ var secretFiles embed.FS
 // Password is the password of every user in seed.yaml.
 const Password = "correct horse battery staple 42"
 
+// PasswordHash is its hash, by the cheap parameters that a server of the tests has (see RealHashing).
+const PasswordHash = "$argon2id$v=19$m=64,t=1,p=1$c2FsdE9mVGhlRTJFVGVzdA$HpmU65e+MiVIxxwQYREPnRD0NaJup4x4moIgISXJNPo"
+
 // CrowdSize is the number of interchangeable users in seed.yaml.
 const CrowdSize = 480
 

@@ -51,6 +51,14 @@ func Issuer(url string) Option { return func(s *Server) { s.Issuer = url } }
 // Set gives a setting by its environment variable; :PORT in it stands for the public port.
 func Set(name, value string) Option { return func(s *Server) { s.set[name] = value } }
 
+// RealHashing hashes passwords as a server does that was told nothing.
+func RealHashing() Option {
+	return func(s *Server) {
+		Set("IDP_PASSWORD__MEMORY", "19MiB")(s)
+		Set("IDP_PASSWORD__ITERATIONS", "2")(s)
+	}
+}
+
 // Seed replaces the text of seed.yaml.
 func Seed(text string) Option { return func(s *Server) { s.seed = text } }
 
@@ -152,6 +160,8 @@ func prepare(t testing.TB, options ...Option) *Server {
 		"IDP_THROTTLE__PER_ADDRESS": "100000",
 		"IDP_THROTTLE__STARTS":      "1000000",
 		"IDP_SHUTDOWN_DELAY":        "0s",
+		// A thousand tests sign in, and few of them are about the hash.
+		"IDP_PASSWORD__MEMORY": "64KiB", "IDP_PASSWORD__ITERATIONS": "1",
 	} {
 		if _, given := s.set[name]; !given {
 			s.set[name] = value

@@ -86,7 +86,7 @@ func comments() map[string]string {
 		"Password.Breached":                    "Breached compares new passwords with those known from breaches, by the first five digits of their SHA-1 (nobody learns the password): \"normal\" accepts the password if the service does not answer, \"strict\" refuses it.",
 		"Password.BreachedURL":                 "BreachedURL is the range service that is asked; five hexadecimal digits are appended.",
 		"Password.HashMemoryBudget":            "HashMemoryBudget bounds the memory of all hashes that run at once.",
-		"Password.Iterations":                  "Iterations of Argon2id. The pair of memory and iterations must not be weaker than OWASP's: 46MiB×1, 19MiB×2, 12MiB×3, 9MiB×4, 7MiB×5.",
+		"Password.Iterations":                  "Iterations of Argon2id. The pair of memory and iterations must not be weaker than OWASP's: 46MiB×1, 19MiB×2, 12MiB×3, 9MiB×4, 7MiB×5. Tests may: with seed_file, and with --dev, any pair is taken.",
 		"Password.Memory":                      "Memory that one Argon2id hash takes.",
 		"Password.MinLength":                   "MinLength of a new password, in characters. There are no rules about kinds of characters, and never will be (NIST SP 800-63B-4 §3.1.1.2).",
 		"Password.Parallelism":                 "Parallelism of Argon2id.",

@@ -131,6 +131,7 @@ type Password struct {
 	// Memory that one Argon2id hash takes.
 	Memory Size `key:"memory" default:"19MiB" max:"256MiB"`
 	// Iterations of Argon2id. The pair of memory and iterations must not be weaker than OWASP's: 46MiB×1, 19MiB×2, 12MiB×3, 9MiB×4, 7MiB×5.
+	// Tests may: with seed_file, and with --dev, any pair is taken.
 	Iterations int `key:"iterations" default:"2" min:"1" max:"10"`
 	// Parallelism of Argon2id.
 	Parallelism int `key:"parallelism" default:"1" min:"1" max:"16"`

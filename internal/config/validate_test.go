@@ -76,6 +76,8 @@ func TestValidate_RefusesWhatWouldBreakOrWeaken(t *testing.T) {
 		{"host bits", "trusted_proxies=10.0.0.1/8", "Write 10.0.0.0/8"},
 		{"weak hash", "password.memory=8MiB", "Write at least 19MiB"}, // FB-1
 		{"weak hash in dev", "password.memory=8MiB dev=true", ""},
+		{"weak hash in a test", "password.memory=64KiB issuer=https://id.example.test seed_file=" + keyring, ""},
+		{"weak hash and a public issuer", "password.memory=64KiB issuer=https://id.example.com seed_file=" + keyring, "puts known users into a server"},
 		{"more iterations", "password.memory=8MiB password.iterations=5", ""},
 		{"hash larger than the budget", "password.memory=200MiB password.hash_memory_budget=128MiB", "does not hold one hash"},
 		{"idle over max", "session.idle=10d", "longer than session.max"},
