@@ -29,6 +29,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/keys"
+	"idp/internal/keys/keystest"
 	"idp/internal/logctx"
 	"idp/internal/oauth"
 	"idp/internal/secret"
@@ -136,8 +137,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	})
 	watcher := directory.NewWatcher(s.store, log)
 	s.clients, s.providers = directory.NewClients(s.store, watcher), directory.NewProviders(s.store, s.keyring, watcher, log)
-	signer, err := keys.New(ctx, keys.Config{Store: s.store, Keyring: s.keyring, Logger: log, MaxTokenLife: time.Hour})
-	must(t, err)
+	signer := keystest.New(t, keys.Config{Store: s.store, Keyring: s.keyring, Logger: log, MaxTokenLife: time.Hour})
 	slow := throttle.New(throttle.Config{
 		Store: s.store, Keyring: s.keyring, Logger: log, PerAccount: throttle.Limits{Failures: o.failures}, PerAddress: throttle.Limits{Failures: 10_000},
 	})

@@ -21,6 +21,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/keys"
+	"idp/internal/keys/keystest"
 	"idp/internal/oauth"
 	"idp/internal/outbound"
 	"idp/internal/secret"
@@ -81,8 +82,7 @@ func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *worl
 		c(w.client)
 	}
 	must(t, s.CreateClient(ctx, w.client))
-	k, err := keys.New(ctx, keys.Config{Store: s, Keyring: ring, Logger: log, MaxTokenLife: 24 * time.Hour})
-	must(t, err)
+	k := keystest.New(t, keys.Config{Store: s, Keyring: ring, Logger: log, MaxTokenLife: 24 * time.Hour})
 	a := audit.New(audit.Config{Store: s, Logger: log})
 	w.sessions = session.New(session.Config{Store: s, Keyring: ring, Audit: a, Issuer: issuer, Logger: log})
 	w.cross = crossdevice.New(crossdevice.Config{Store: s, Keyring: ring, Audit: a, Logger: log, Throttle: throttle.New(throttle.Config{Store: s, Keyring: ring, Logger: log, Guessing: "user_code "})})

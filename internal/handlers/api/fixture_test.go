@@ -22,6 +22,7 @@ import (
 	"idp/internal/client"
 	"idp/internal/idp"
 	"idp/internal/keys"
+	"idp/internal/keys/keystest"
 	"idp/internal/outbound"
 	"idp/internal/secret"
 	"idp/internal/session"
@@ -82,8 +83,7 @@ func newWorld(t testing.TB) *world {
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	events := audit.New(audit.Config{Store: db, Logger: logger})
 	sessions := session.New(session.Config{Store: db, Keyring: ring, Audit: events, Issuer: testIssuer, Logger: logger})
-	signing, err := keys.New(t.Context(), keys.Config{Store: db, Keyring: ring, Logger: logger, PublishBefore: time.Hour, MaxTokenLife: time.Hour})
-	must(err)
+	signing := keystest.New(t, keys.Config{Store: db, Keyring: ring, Logger: logger, PublishBefore: time.Hour, MaxTokenLife: time.Hour})
 	out, err := outbound.New(outbound.Config{Allow: []string{"127.0.0.0/8"}})
 	must(err)
 	clients, err := client.New(client.Config{Store: db, Keyring: ring, Audit: events, Issuer: testIssuer, Logger: logger, Outbound: out, EnsureKeys: signing.Ensure})

@@ -1,0 +1,5 @@
+// Package keystest gives tests a key manager without the wait for a new RSA key.
+//
+// It is for every test that needs signing keys and is not about how they are made: those are in package keys. Nothing outside tests
+// imports it.
+package keystest

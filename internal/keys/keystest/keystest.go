@@ -1,0 +1,46 @@
+package keystest
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"sync"
+	"testing"
+	"time"
+
+	"idp/internal/idp"
+	"idp/internal/keys"
+)
+
+// private is the RSA key of all managers of a process, as PKCS #8.
+var private = sync.OnceValues(func() ([]byte, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	return x509.MarshalPKCS8PrivateKey(key)
+})
+
+// New returns a manager on an empty database. Its RS256 key has an id of its own and the numbers of every other manager's; the other keys are
+// its own.
+func New(t testing.TB, c keys.Config) *keys.Manager {
+	t.Helper()
+	der, err := private()
+	if err != nil {
+		t.Fatalf("make an RSA key: %v", err)
+	}
+	now := time.Now()
+	key := &idp.SigningKey{ID: idp.NewID(), Algorithm: keys.RS256, Private: der, CreatedAt: now, ActiveAt: now}
+	sealed, err := c.Keyring.Seal(der, keys.Binding(key.ID))
+	if err != nil {
+		t.Fatalf("seal the RSA key: %v", err)
+	}
+	if err := c.Store.CreateSigningKey(t.Context(), key, sealed); err != nil {
+		t.Fatalf("write the RSA key: %v", err)
+	}
+	m, err := keys.New(t.Context(), c)
+	if err != nil {
+		t.Fatalf("start the keys: %v", err)
+	}
+	return m
+}
