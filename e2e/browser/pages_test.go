@@ -185,6 +185,13 @@ func TestPages_FormsWorkWithoutScript(t *testing.T) {
 		"link":             {"link", [][2]string{{"#password", "x"}}, "#submit-link", "/login/link csrf=csrf-5Yq0d8uJ&i=0198c5c2a7b07d1f&identifier=ada%40example.com&password=x"},
 		"do not link":      {"link", nil, "#cancel-link", "/login/link action=cancel&csrf=csrf-5Yq0d8uJ&i=0198c5c2a7b07d1f"},
 		"sign out at home": {"home", nil, "#sign-out", "/logout action=confirm&csrf=csrf-5Yq0d8uJ"},
+		"create an account": {
+			"register",
+			[][2]string{{"#email", "a@example.com"}, {"#username", "ada"}, {"#password", "long enough words"}, {"#password_again", "long enough words"}},
+			"#submit-register",
+			"/register csrf=csrf-5Yq0d8uJ&email=a%40example.com&i=0198c5c2a7b07d1f&password=long+enough+words&password_again=long+enough+words&username=ada",
+		},
+		"create no account": {"register", nil, "#cancel-register", "/register action=cancel&csrf=csrf-5Yq0d8uJ&i=0198c5c2a7b07d1f"},
 		"set up": {
 			"setup",
 			[][2]string{{"#token", "T0"}, {"#name", "Ada"}, {"#email", "a@example.com"}, {"#password", "long enough words"}},
@@ -215,6 +222,7 @@ func TestLogin_EnterSubmitsAndFocusIsWhereItHelps(t *testing.T) {
 	for page, want := range map[string]string{
 		"login": "identifier", "login/hint": "password", "login/wrong-password": "error-summary", "login/throttled": "error-summary",
 		"login/reauthenticate": "password", "login/select-account": "continue-account", "link": "password", "setup": "token", "setup/wrong": "error-summary",
+		"register": "email", "register/hint": "password", "register/address-taken": "error-summary", "register/throttled": "error-summary",
 	} {
 		server, _ := posted(t, fixture(t, page))
 		tab := first.Tab(t)
@@ -321,7 +329,7 @@ func TestPages_ZoomedTo400PercentFit(t *testing.T) { // WCAG 1.4.10: 1280 by 102
 	t.Parallel()
 	server := serve(t, sampleBrand())
 	tab := browser.New(t, browser.Size(320, 256))
-	for _, page := range []string{"login/several-providers", "consent/hostile-application", "error/redirect-uri-de", "setup/wrong"} {
+	for _, page := range []string{"login/several-providers", "consent/hostile-application", "error/redirect-uri-de", "setup/wrong", "register/wrong-es", "login/registration-open-de"} {
 		tab.Goto(server.URL + "/" + page)
 		if got := browser.Eval[int](tab, "document.documentElement.scrollWidth"); got > 320 {
 			t.Errorf("%s: got %d pixels, want at most 320", page, got)
@@ -333,7 +341,7 @@ func TestPages_ZoomedTo400PercentFit(t *testing.T) { // WCAG 1.4.10: 1280 by 102
 func shown() []string {
 	return []string{
 		"login", "consent", "device", "device/given", "device-confirm", "device-done", "approvals", "logout", "signed-out", "continue", "error/redirect-uri",
-		"home", "link", "upstream-failed", "loop", "setup",
+		"home", "link", "upstream-failed", "loop", "setup", "register", "register/address-taken",
 	}
 }
 

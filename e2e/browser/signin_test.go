@@ -3,6 +3,7 @@ package browser_test
 import (
 	"bufio"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -13,10 +14,10 @@ import (
 )
 
 // devServer runs `idp serve --dev`, as the README says, and returns the address of its sample application, read from what it prints.
-func devServer(t *testing.T) (sample, user, password string) {
+func devServer(t *testing.T, settings ...string) (sample, user, password string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), server.Binary(t), "serve", "--dev", "--listen", "localhost:0", "--ops-listen", "", "--data-dir", t.TempDir())
-	cmd.Stderr = io.Discard
+	cmd.Stderr, cmd.Env = io.Discard, append(os.Environ(), settings...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +93,46 @@ func TestSignIn_SampleApplication(t *testing.T) {
 			// The session at the provider is gone too: signing in asks again.
 			b.Follow("#sign-in")
 			b.WaitVisible("#password")
+		})
+	}
+}
+
+// Where people may register: from the sign-in page to an account, to the application, and back in another browser with the new password.
+func TestRegister_SampleApplication(t *testing.T) {
+	sample, demo, _ := devServer(t, "IDP_REGISTRATION=open")
+	for name, options := range map[string][]browser.Option{"with-scripts": nil, "without-scripts": {browser.NoScript(), browser.Size(320, 640)}} {
+		t.Run(name, func(t *testing.T) {
+			email, password := name+"@example.com", "violet kettle marches north"
+			b := browser.New(t, options...)
+			b.Goto(sample)
+			b.Follow("#sign-in")
+			b.Follow("#create-account")
+			b.WaitVisible("#email:focus")
+			b.Fill("#email", demo)
+			b.Fill("#password", password)
+			b.Fill("#password_again", password)
+			b.Click("#submit-register")
+			b.WaitVisible("#email-error")
+			for _, v := range b.Axe() {
+				t.Errorf("%s: %s\n\t%s", v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
+			}
+			b.Fill("#email", email)
+			b.Fill("#password", password)
+			b.Fill("#password_again", password)
+			b.Click("#submit-register")
+			b.WaitVisible("#allow")
+			b.Click("#allow")
+			b.WaitVisible("#id-token")
+			if claims := b.Text("#id-token"); strings.Contains(claims, email) {
+				t.Errorf("the application hears of an address that nobody has confirmed: %s", claims)
+			}
+			again := browser.New(t, options...)
+			again.Goto(sample)
+			again.Follow("#sign-in")
+			again.Fill("#identifier", email)
+			again.Fill("#password", password)
+			again.Click("#submit-login")
+			again.WaitVisible("#id-token")
 		})
 	}
 }

@@ -18,7 +18,7 @@ type way struct {
 	begin func(t *testing.T, w *world, u *idp.User) (enter func() (*idp.User, error))
 }
 
-// ways lists every way of getting a session that there is. Whoever adds one adds it here.
+// ways lists every way of getting a session for an account that is there. Whoever adds one adds it here. Registration makes another account: it has its own test.
 func ways() []way {
 	return []way{
 		{"password by address", func(t *testing.T, w *world, u *idp.User) func() (*idp.User, error) {
@@ -161,5 +161,29 @@ func TestSideDoors_BootstrapIsNoWayIntoADisabledAccount(t *testing.T) { // SEC-3
 	}
 	if got := w.user(t, u.ID); got.State != idp.UserDisabled || w.passwordWorks(t, u.Email, otherPassword) {
 		t.Errorf("the disabled account was opened: %+v", got)
+	}
+}
+
+func TestSideDoors_RegistrationIsNoWayIntoAnAccountThatIsThere(t *testing.T) { // SEC-3
+	t.Parallel()
+	w := newWorld(t, open(100, 100))
+	for _, disabled := range []bool{false, true} {
+		name := fmt.Sprintf("ursula-%t", disabled)
+		u := w.create(t, account.NewUser{Email: name + "@corp.example", EmailVerified: true, Username: name, Password: goodPassword, Roles: []string{idp.RoleAdmin}})
+		if disabled {
+			if err := w.accounts.Disable(t.Context(), u.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for code, a := range map[string]account.Applicant{
+			account.CodeAddressTaken:  {Email: u.Email, Password: otherPassword},
+			account.CodeUsernameTaken: {Email: "new-" + u.Email, Username: u.Username, Password: otherPassword},
+		} {
+			_, err := w.register(from(t, "192.0.2.1"), a)
+			wantKind(t, err, idp.Conflict, code)
+		}
+		if w.passwordWorks(t, u.Email, otherPassword) {
+			t.Errorf("disabled %t: the password of whoever registered opens the account", disabled)
+		}
 	}
 }

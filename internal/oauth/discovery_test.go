@@ -13,6 +13,7 @@ import (
 
 	"idp/internal/idp"
 	"idp/internal/keys"
+	"idp/internal/oauth"
 )
 
 func (w *world) get(t testing.TB, path string) *httptest.ResponseRecorder {
@@ -67,6 +68,28 @@ func TestDiscovery_HasRegisteredNamesOnly(t *testing.T) { // RFC 8414 §2, RP-1
 		}
 		if rec := w.get(t, strings.TrimPrefix(address, issuer)); rec.Code == http.StatusNotFound || rec.Code >= 500 {
 			t.Errorf("%s: %s answers %d", name, address, rec.Code)
+		}
+	}
+}
+
+// Prompt Create §4.1, §4.2: create is listed and leads to its page where people may register; elsewhere it is an error that names it.
+func TestDiscovery_PromptCreateWherePeopleMayRegister(t *testing.T) {
+	t.Parallel()
+	for _, open := range []bool{true, false} {
+		w := newWorldWith(t, func(c *oauth.Config) { c.MayRegister = open })
+		if listed := slices.Contains(textsOf(t, w.discovery(t), "prompt_values_supported"), "create"); listed != open {
+			t.Errorf("registration open %t: create is listed: %t", open, listed)
+		}
+		q := goodParams()
+		q.Set("prompt", "create")
+		rec := w.get(t, "/oauth2/authorize?"+q.Encode())
+		to, err := url.Parse(rec.Header().Get("Location"))
+		must(t, err)
+		switch {
+		case open && (to.Path != "/register" || to.Query().Get("i") == ""):
+			t.Errorf("where people may register: sent to %s, want the page for it", to)
+		case !open && (to.Query().Get("error") != "invalid_request" || !strings.Contains(to.Query().Get("error_description"), "create")):
+			t.Errorf("where they may not: sent to %s, want invalid_request that names create", to)
 		}
 	}
 }

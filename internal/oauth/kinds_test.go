@@ -17,9 +17,15 @@ import (
 
 func newWorldLimited(t *testing.T, limit int) *world {
 	t.Helper()
+	return newWorldWith(t, func(c *oauth.Config) { c.LoopLimit = limit })
+}
+
+// newWorldWith makes a world whose server is configured otherwise.
+func newWorldWith(t *testing.T, change func(*oauth.Config)) *world {
+	t.Helper()
 	w := newWorldOn(t, storetest.New(t))
 	conf := w.Config
-	conf.LoopLimit = limit
+	change(&conf)
 	p, err := oauth.New(conf)
 	must(t, err)
 	w.Provider, w.mux = p, http.NewServeMux()
