@@ -99,7 +99,7 @@ func TestSignIn_SampleApplication(t *testing.T) {
 
 // Where people may register: from the sign-in page to an account, to the application, and back in another browser with the new password.
 func TestRegister_SampleApplication(t *testing.T) {
-	sample, demo, _ := devServer(t, "IDP_REGISTRATION=open")
+	sample, _, _ := devServer(t, "IDP_REGISTRATION=open")
 	for name, options := range map[string][]browser.Option{"with-scripts": nil, "without-scripts": {browser.NoScript(), browser.Size(320, 640)}} {
 		t.Run(name, func(t *testing.T) {
 			email, password := name+"@example.com", "violet kettle marches north"
@@ -108,13 +108,15 @@ func TestRegister_SampleApplication(t *testing.T) {
 			b.Follow("#sign-in")
 			b.Follow("#create-account")
 			b.WaitVisible("#email:focus")
-			b.Fill("#email", demo)
+			b.Fill("#email", "Demo@Example.com")
 			b.Fill("#password", password)
 			b.Fill("#password_again", password)
 			b.Click("#submit-register")
 			b.WaitVisible("#email-error")
-			for _, v := range b.Axe() {
-				t.Errorf("%s: %s\n\t%s", v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
+			if options == nil { // axe is a script itself
+				for _, v := range b.Axe() {
+					t.Errorf("%s: %s\n\t%s", v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
+				}
 			}
 			b.Fill("#email", email)
 			b.Fill("#password", password)
