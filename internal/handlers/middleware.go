@@ -26,8 +26,9 @@ func (f *frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	peer := f.proxies.peer(r, f.Certificates)
 	ctx := logctx.With(idp.WithPeer(r.Context(), peer), logctx.IDs{Request: peer.RequestID})
 	ctx, event := logctx.NewEvent(ctx)
-	ctx, cancel := context.WithTimeout(ctx, f.RequestTimeout)
-	defer cancel()
+	clock := withDeadline(ctx, started.Add(f.RequestTimeout))
+	defer clock.end()
+	ctx = clock
 	r = r.WithContext(ctx)
 
 	rec := &recorder{ResponseWriter: w, route: f.unknown}

@@ -46,11 +46,13 @@ func invalidForm(description string) error {
 
 // readBody reads the parameters of a form. Its errors are an *Error, or those of parseParams.
 func readBody(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, invalidForm("The Content-Type must be application/x-www-form-urlencoded.")
+	if kind := r.Header.Get("Content-Type"); kind != formType { // as nearly everybody writes it
+		media, _, err := mime.ParseMediaType(kind)
+		if err != nil || media != formType {
+			return nil, invalidForm("The Content-Type must be application/x-www-form-urlencoded.")
+		}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMost))
+	body, err := readBounded(w, r)
 	if err != nil {
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The body is larger than 64 KiB."}
@@ -58,6 +60,18 @@ func readBody(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, invalidForm("The body could not be read.")
 	}
 	return parseParams(string(body))
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// readBounded reads a body of at most bodyMost bytes: at once where its length was said, as it mostly is.
+func readBounded(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength > bodyMost {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMost))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 // secretParams must never stand in a URL.
@@ -117,6 +131,13 @@ func parseParams(encoded string) (url.Values, error) {
 }
 
 func cleanText(s string) bool {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] >= 0x20 && s[i] < 0x7f
+	}
+	if plain {
+		return true
+	}
 	return strings.ToValidUTF8(s, "") == s && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 && r != '\n' && r != '\r' && r != '\t' || r == 0x7f })
 }
 
