@@ -23,7 +23,7 @@ func TestThreats_EachIsTried(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"FAPI 2.0 A1", "FAPI 2.0 A1a", "FAPI 2.0 A2", "FAPI 2.0 A3a", "FAPI 2.0 A3b", "FAPI 2.0 A5", "FAPI 2.0 A7"}
+	want := []string{"FAPI 2.0 A1", "FAPI 2.0 A1a", "FAPI 2.0 A2", "FAPI 2.0 A3a", "FAPI 2.0 A3b (of the analysis)", "FAPI 2.0 A4", "FAPI 2.0 A5"}
 	for n := range 17 {
 		want = append(want, fmt.Sprintf("RFC 9700 §4.%d", n+1))
 	}

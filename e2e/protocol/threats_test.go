@@ -60,7 +60,7 @@ func TestThreat_MixUp(t *testing.T) {
 	}
 }
 
-// RFC 9700 §4.5, FAPI 2.0 attacker A3b: a code that was read from the victim's answer is brought to the application in the attacker's own session.
+// RFC 9700 §4.5, attacker A3b of the analysis of FAPI 2.0: a code that was read from the victim's answer is brought to the application in the attacker's own session.
 func TestThreat_CodeInjection(t *testing.T) {
 	t.Parallel()
 	s := shared(t)

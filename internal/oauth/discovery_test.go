@@ -45,7 +45,12 @@ func TestDiscovery_HasRegisteredNamesOnly(t *testing.T) { // RFC 8414 §2, RP-1
 	w := newWorld(t)
 	text, err := os.ReadFile(filepath.Join("testdata", "registered_metadata.txt"))
 	must(t, err)
-	registered := strings.Fields(string(text))
+	var registered []string
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "#") {
+			registered = append(registered, strings.Fields(line)...)
+		}
+	}
 	meta := w.discovery(t)
 	for name, value := range meta {
 		if !slices.Contains(registered, name) {
