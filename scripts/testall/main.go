@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -36,7 +37,7 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	flags := flag.NewFlagSet("testall", flag.ContinueOnError)
 	engines := flags.String("engines", "sqlite,postgres", "database engines, in this order")
 	countFile := flags.String("count-file", "", "file that also gets the closing line")
-	goFlags := flags.String("goflags", "-count=1 -p=2 -timeout=9m", "further flags of go test, split at spaces")
+	goFlags := flags.String("goflags", "-count=1 -p=2 -timeout=9m -ldflags=-w", "further flags of go test, split at spaces")
 	if err := flags.Parse(args); err != nil {
 		return false, fmt.Errorf("read the flags: %w", err)
 	}
@@ -49,6 +50,12 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+
+	remove, err := buildBinary(ctx, all)
+	if err != nil {
+		return false, err
+	}
+	defer remove()
 
 	total := newTally()
 	started := time.Now()
@@ -74,6 +81,30 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 		}
 	}
 	return total.ok(), nil
+}
+
+// binaryVariable names the built binary to the black-box tests (package e2e/server), each of which would build one of its own.
+const binaryVariable = "IDP_TEST_BINARY"
+
+// buildBinary builds cmd/idp once for all black-box tests among packages, and returns what removes it.
+func buildBinary(ctx context.Context, packages []string) (remove func(), err error) {
+	blackBox := func(name string) bool { return strings.HasPrefix(name, "idp/e2e/") }
+	if os.Getenv(binaryVariable) != "" || !slices.ContainsFunc(packages, blackBox) {
+		return func() {}, nil
+	}
+	folder, err := os.MkdirTemp("", "idp-testall-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the binary: %w", err)
+	}
+	remove = func() { _ = os.RemoveAll(folder) } // in the folder for temporary things
+	path := filepath.Join(folder, "idp")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "idp/cmd/idp")
+	if words, err := cmd.CombinedOutput(); err != nil {
+		// Not the end: the packages that do not need it still have something to say, and those that do will say this again.
+		fmt.Fprintf(os.Stderr, "testall: go build ./cmd/idp: %v\n%s", err, words)
+		return remove, nil
+	}
+	return remove, os.Setenv(binaryVariable, path)
 }
 
 // listPackages returns the packages that match patterns, and those among them whose tests can open a database.
