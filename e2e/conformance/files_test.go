@@ -189,7 +189,7 @@ func browserScript() []object {
 	return []object{
 		{"match": testedURL + "/oauth2/authorize*", "tasks": []object{login, consent, verify}},
 		{"match": testedURL + "/oauth2/logout*", "tasks": []object{
-			optional("sign out", "/logout*", []any{"click", "id", "confirm-logout"}),
+			optional("sign out", "/logout?i=*", []any{"click", "id", "confirm-logout"}),
 			{"task": "back at the suite", "optional": true, "match": "*/test/*/post_logout_redirect*"},
 		}},
 	}

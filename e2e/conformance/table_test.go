@@ -32,11 +32,11 @@ type playedPlan struct {
 
 // every module and every plan, each room's in the files of its own.
 func modules() []module {
-	return slices.Concat(coreModules())
+	return slices.Concat(coreModules(), dynamicModules(), logoutModules())
 }
 
 func playedPlans() []playedPlan {
-	return slices.Concat(corePlans())
+	return slices.Concat(corePlans(), dynamicPlans(), logoutPlans())
 }
 
 // TestConformance plays every module of every plan.

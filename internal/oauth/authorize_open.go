@@ -25,7 +25,7 @@ const (
 // openRequest puts the parameters that count in the place of those that came, where the request is elsewhere: pushed before, or in a
 // request object.
 func (p *Provider) openRequest(ctx context.Context, a *authorizeRequest) error {
-	text, uri := a.Params.Get("request"), a.Params.Get("request_uri")
+	text, uri, from := a.Params.Get("request"), a.Params.Get("request_uri"), requestobject.InRequest
 	switch {
 	case text != "" && uri != "": // OpenID Connect Core §6.1, RFC 9101 §5
 		return a.fail("invalid_request", "The request has both request and request_uri.", "RFC 9101 §5")
@@ -36,11 +36,11 @@ func (p *Provider) openRequest(ctx context.Context, a *authorizeRequest) error {
 		if err != nil {
 			return a.objectFault(err)
 		}
-		text = fetched
+		text, from = fetched, requestobject.AtAddress
 	case text == "":
 		return nil
 	}
-	o, err := p.objects.Open(ctx, a.Client, text, a.RequestedAt)
+	o, err := p.objects.Open(ctx, a.Client, text, from, a.RequestedAt)
 	if err != nil {
 		return a.objectFault(err)
 	}

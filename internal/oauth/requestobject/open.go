@@ -76,9 +76,18 @@ func bad(name, expected, received string) *Fault {
 	return &Fault{Code: CodeObject, Name: name, Expected: expected, Received: received, Clause: "RFC 9101 §6"}
 }
 
+// Source says how a request object came.
+type Source int
+
+// The sources.
+const (
+	InRequest Source = iota // by value
+	AtAddress               // fetched from an address that the client registered
+)
+
 // Open judges a request object of a client. The error is a *Fault, or the context's.
-func (r *Reader) Open(ctx context.Context, c *idp.Client, text string, now time.Time) (*Object, error) {
-	if !c.HasKeys() && c.RequestObjectSigningAlg == "" {
+func (r *Reader) Open(ctx context.Context, c *idp.Client, text string, from Source, now time.Time) (*Object, error) {
+	if !c.HasKeys() && c.RequestObjectSigningAlg == "" && from != AtAddress {
 		// OpenID Connect Core §6.1: off unless the client is registered for it.
 		return nil, &Fault{
 			Code: CodeUnsupported, Name: "client may send request objects", Expected: "registered keys, or request_object_signing_alg none", Received: "neither",
@@ -99,7 +108,7 @@ func (r *Reader) Open(ctx context.Context, c *idp.Client, text string, now time.
 	if strings.Count(text, ".") != 2 {
 		return nil, bad("its form", "a JWT of three parts, perhaps encrypted once", "something else")
 	}
-	payload, signed, err := r.verify(ctx, c, text)
+	payload, signed, err := r.verify(ctx, c, text, from)
 	if err != nil {
 		return nil, err
 	}
@@ -135,9 +144,10 @@ func (r *Reader) decrypt(c *idp.Client, text string) (string, error) {
 }
 
 // verify returns the claims, and whether the client signed them.
-func (r *Reader) verify(ctx context.Context, c *idp.Client, text string) (payload []byte, signed bool, err error) {
-	// RFC 9101 §10.1, RFC 8725 §3.1: unsigned ones only of clients that are registered with none, and from them nothing else.
-	if c.RequestObjectSigningAlg == idp.RequestObjectUnsigned {
+func (r *Reader) verify(ctx context.Context, c *idp.Client, text string, from Source) (payload []byte, signed bool, err error) {
+	// RFC 9101 §10.1, RFC 8725 §3.1: unsigned ones only of clients that are registered with none, and from them nothing else. OpenID Connect
+	// Core §15.2: and from the very address that a client registered, if it named no algorithm: TLS says that it is the client's.
+	if c.RequestObjectSigningAlg == idp.RequestObjectUnsigned || from == AtAddress && mayLeaveUnsigned(c) && saysUnsigned(text) {
 		payload, err := unsigned(text)
 		return payload, false, err
 	}
@@ -168,6 +178,17 @@ func checkType(typ string) *Fault {
 		return nil
 	}
 	return bad("its typ", "oauth-authz-req+jwt", fmt.Sprintf("%.40q", typ))
+}
+
+// mayLeaveUnsigned reports whether what the client may send as plain parameters it may keep at its address as they are (OpenID Connect Dynamic
+// Client Registration §2: without request_object_signing_alg any algorithm, none included).
+func mayLeaveUnsigned(c *idp.Client) bool {
+	return c.RequestObjectSigningAlg == "" && !c.RequireSignedRequestObject && !c.FAPI()
+}
+
+func saysUnsigned(text string) bool {
+	_, err := unsigned(text)
+	return err == nil
 }
 
 // unsigned reads a JWT whose header says so (RFC 7519 §6.1): alg none, and no signature.
