@@ -17,12 +17,13 @@ import (
 type fieldKind int
 
 const (
-	fieldText    fieldKind = iota
-	fieldWords             // several, parted by commas or by repeating the flag
-	fieldList              // several, by repeating the flag: a value may hold a comma
-	fieldSwitch            // true, or false with =false
-	fieldSeconds           // a duration
-	fieldJSON              // a file that holds JSON; an empty name takes the member away
+	fieldText     fieldKind = iota
+	fieldWords              // several, parted by commas or by repeating the flag
+	fieldList               // several, by repeating the flag: a value may hold a comma
+	fieldSwitch             // true, or false with =false
+	fieldSeconds            // a duration
+	fieldVouchers           // several, by repeating the flag: what an upstream vouches for, and when
+	fieldJSON               // a file that holds JSON; an empty name takes the member away
 )
 
 // field is a flag that stands for a member of the document that the API takes. One table of them describes a noun for create and
@@ -49,7 +50,7 @@ func addField(flags *pflag.FlagSet, f field) {
 	switch f.kind {
 	case fieldWords:
 		flags.StringSlice(f.flag, nil, f.usage)
-	case fieldList:
+	case fieldList, fieldVouchers:
 		flags.StringArray(f.flag, nil, f.usage)
 	case fieldSwitch:
 		flags.Bool(f.flag, false, f.usage)
@@ -82,6 +83,12 @@ func (f field) read(flags *pflag.FlagSet) (any, error) {
 	case fieldList:
 		list, err := flags.GetStringArray(f.flag)
 		return notNil(slices.DeleteFunc(list, func(s string) bool { return s == "" })), err // --redirect-uri "" empties the list
+	case fieldVouchers:
+		list, err := flags.GetStringArray(f.flag)
+		if err != nil {
+			return nil, err
+		}
+		return readVouchers(f.flag, list)
 	case fieldSwitch:
 		return flags.GetBool(f.flag)
 	case fieldSeconds:

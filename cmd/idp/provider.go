@@ -61,6 +61,7 @@ func providerFields() []field {
 		{flag: "provision", member: "provision", kind: fieldSwitch, usage: "an unknown person gets an account"},
 		{flag: "email-verified-text", member: "email_verified_text", kind: fieldSwitch, usage: `take email_verified as the text "true" too`},
 		{flag: "client-auth-method", member: "client_auth_method", usage: "client_secret_basic or client_secret_post", values: []string{idp.AuthClientSecretBasic, idp.AuthClientSecretPost}},
+		{flag: "vouches-for", member: "vouches_for", kind: fieldVouchers, usage: "an authentication `context`, and what the provider's ID token must say for it: \"CONTEXT acr=VALUE amr=METHOD+METHOD\", acr or amr or both; may be repeated, empty for none"},
 		{flag: "disabled", member: "disabled", kind: fieldSwitch, usage: "not offered on the sign-in page"},
 	}
 }
@@ -176,8 +177,47 @@ func (o *output) provider(p api.Provider) {
 		[2]string{"issuer", p.Issuer}, [2]string{"client id", p.ClientID}, [2]string{"callback", p.CallbackURL}, [2]string{"scopes", showList(p.Scopes)},
 		[2]string{"hosted domain", p.HostedDomain}, [2]string{"allowed domains", showList(p.AllowedDomains)}, [2]string{"trusts addresses", showYes(p.TrustEmail)},
 		[2]string{"linking", string(p.Linking)}, [2]string{"provisions", showYes(p.Provision)}, [2]string{"authentication", p.ClientAuthMethod},
-		[2]string{"created", showTime(p.CreatedAt)}, [2]string{"changed", showTime(p.UpdatedAt)},
+		[2]string{"vouches for", showVouchers(p.VouchesFor)}, [2]string{"created", showTime(p.CreatedAt)}, [2]string{"changed", showTime(p.UpdatedAt)},
 	)
+}
+
+// readVouchers reads "CONTEXT acr=VALUE amr=METHOD+METHOD": no part of it can hold a space.
+func readVouchers(flag string, list []string) ([]idp.Voucher, error) {
+	vouchers := []idp.Voucher{}
+	for _, text := range list {
+		words := strings.Fields(text)
+		if len(words) == 0 { // --vouches-for "" empties the list
+			continue
+		}
+		v := idp.Voucher{Context: words[0]}
+		for _, word := range words[1:] {
+			switch name, value, _ := strings.Cut(word, "="); name {
+			case "acr":
+				v.ACR = value
+			case "amr":
+				v.AMR = strings.Split(value, "+")
+			default:
+				return nil, usagef("--%s %q: after the context come acr=… and amr=…, and nothing else", flag, text)
+			}
+		}
+		vouchers = append(vouchers, v)
+	}
+	return vouchers, nil
+}
+
+// showVouchers writes vouchers as their flag takes them.
+func showVouchers(list []idp.Voucher) string {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = v.Context
+		if v.ACR != "" {
+			texts[i] += " acr=" + v.ACR
+		}
+		if len(v.AMR) > 0 {
+			texts[i] += " amr=" + strings.Join(v.AMR, "+")
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 func newProviderUpdateCmd(a *app) *cobra.Command {

@@ -36,6 +36,7 @@ func (s *server) buildFront() error {
 		CrossDevice: s.across,
 		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),
+		Contexts: s.contexts, Ways: s.ways,
 		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer, Subjects: s.subjects, SetupDone: s.removeBootstrapToken,
 		TellOfLogout: func(ctx context.Context, ended *store.EndedSession) { s.protocol.TellOfLogout(ctx, ended) }, // which is made below
 		MinPassword:  c.Password.MinLength, Logger: s.logger,
@@ -67,7 +68,7 @@ func (s *server) buildFront() error {
 		RequireDPoPNonce: c.DPoP.RequireNonce,
 		ClientKeys:       s.keysOf, MTLS: certificates, Outbound: s.outbound, Subjects: s.subjects,
 		SignedOut: handlers.SignedOutPage(front), Fail: handlers.FailPage(front), Post: handlers.PostPage(front), IssuedTokens: metrics.Issued,
-		CrossDevice: s.across,
+		CrossDevice: s.across, Contexts: s.contexts, Ways: s.ways,
 	})
 	if err != nil {
 		return err
@@ -94,7 +95,7 @@ func (s *server) adminAPI() http.Handler {
 	build := sync.OnceValues(func() (http.Handler, error) {
 		return api.New(api.Dependencies{
 			Issuer: s.config.Issuer, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
-			Keys: s.keys, Upstream: s.upstream, Logger: s.logger, Authenticate: s.protocol.Administrator,
+			Keys: s.keys, Upstream: s.upstream, Contexts: s.contexts, Logger: s.logger, Authenticate: s.protocol.Administrator,
 		})
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -10,6 +10,7 @@ import (
 
 	"idp/internal/account"
 	"idp/internal/audit"
+	"idp/internal/auth"
 	"idp/internal/client"
 	"idp/internal/clientkeys"
 	"idp/internal/config"
@@ -52,6 +53,8 @@ type services struct {
 	outbound  *outbound.Client
 	keysOf    *clientkeys.Keys
 	subjects  *subject.Names
+	contexts  idp.AuthenticationContexts
+	ways      *auth.Ways
 }
 
 // openOptions says what differs between the server and a command beside it.
@@ -63,7 +66,7 @@ type openOptions struct {
 
 // openServices opens the database and builds the services over it, each from those above it. Close what it returns.
 func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *services, err error) {
-	s := &services{config: c, logger: o.logger}
+	s := &services{config: c, logger: o.logger, contexts: c.Contexts()}
 	if s.engine, err = openDatabase(ctx, c, o.migrate); err != nil {
 		return nil, err
 	}
@@ -133,6 +136,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	}
 	s.clients, err = client.New(client.Config{
 		Store: s.store, Keyring: s.keyring, Audit: s.audit, Issuer: c.Issuer, Logger: o.logger, Outbound: s.outbound, EnsureKeys: s.keys.Ensure,
+		Contexts: s.contexts,
 	})
 	if err != nil {
 		return nil, err
@@ -142,6 +146,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	s.clientDir.Refused = registration.Refused(registration.Trust(s.config.ClientDocuments.Trust), s.config.ClientDocuments.Hosts)
 	s.resources = directory.NewResources(s.store, s.watcher)
 	s.providers = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
+	s.ways = &auth.Ways{Store: s.store, Providers: s.providers.Enabled}
 	s.upstream = upstream.New(upstream.Config{Logger: o.logger})
 	s.keysOf = clientkeys.New(clientkeys.Config{Outbound: s.outbound, Logger: o.logger})
 	return s, nil

@@ -22,6 +22,7 @@ type Pending struct {
 	Issuer     string    `json:"issuer"`
 	Subject    string    `json:"subject"`
 	Email      string    `json:"email,omitempty"`
+	Contexts   []string  `json:"contexts,omitempty"` // that the upstream vouched for
 	Expires    time.Time `json:"expires"`
 }
 
@@ -30,7 +31,7 @@ const pendingLife = 15 * time.Minute
 
 func (s *Service) seal(p *idp.Provider, c upstream.Claims, userID string) (string, error) {
 	text, err := json.Marshal(Pending{
-		UserID: userID, ProviderID: p.ID, Issuer: c.Issuer, Subject: c.Subject, Email: c.Email, Expires: now().Add(pendingLife),
+		UserID: userID, ProviderID: p.ID, Issuer: c.Issuer, Subject: c.Subject, Email: c.Email, Contexts: p.Vouched(c.ACR, c.AMR), Expires: now().Add(pendingLife),
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode a pending identity: %w", err)

@@ -45,6 +45,14 @@ func (s *Service) Check(ctx context.Context, id string) ([]Finding, error) {
 			out = append(out, Finding{"redirect_own", LevelWarning, fmt.Sprintf("redirect_uris[%d]", i), "The redirect URI is an address of this server itself.", "Register the application's own address."})
 		}
 	}
+	for i, acr := range c.DefaultACRValues {
+		if !s.Contexts.Has(acr) {
+			out = append(out, Finding{
+				"acr_unknown", LevelWarning, fmt.Sprintf("default_acr_values[%d]", i), "Nobody who signs in here satisfies " + acr + ": it is not in the setting authentication_contexts.",
+				"Take it out of the registration, or add it to the setting.",
+			})
+		}
+	}
 	return out, nil
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 	Audit   *audit.Log
 	Issuer  string
 	Logger  *slog.Logger
+	// Contexts are the authentication contexts that there are here.
+	Contexts idp.AuthenticationContexts
 	// Outbound reads the sector documents that registrations name.
 	Outbound *outbound.Client
 	// EnsureKeys makes the keys of this server that a client needs and that are not there yet (keys.Manager.Ensure).

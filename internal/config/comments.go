@@ -33,6 +33,7 @@ func comments() map[string]string {
 		"ClientRegistration.UnusedAfter":       "UnusedAfter is how long an application that named itself is kept without anybody having allowed it anything. Those that an administrator approved, or that came with a token, stay.",
 		"Config.Assertions":                    "Assertions says whose word about people applications may trade for tokens (RFC 7523).",
 		"Config.Audit":                         "Audit says how long the record of people's and operators' acts is kept.",
+		"Config.AuthenticationContexts":        "AuthenticationContexts are the kinds of sign-in that this server vouches for (`acr`), weakest first: each a name, which is an absolute URI or a registered word, then an equals sign and the methods that a sign-in here must have used (\"pwd\" is the password), with a plus between them. One without methods is reached through an upstream that vouches for it (`idp provider update --vouches-for`). Applications ask for them by acr_values and the claims parameter, and tokens say which one the sign-in satisfies. Discovery lists them; an empty list claims nothing.",
 		"Config.Bootstrap":                     "Bootstrap fills an empty server without a person.",
 		"Config.Brand":                         "Brand is what people see on the pages.",
 		"Config.ClientDocuments":               "ClientDocuments says whether an application may be known by the https address of a document that describes it (Client ID Metadata Documents).",

@@ -48,6 +48,11 @@ type Config struct {
 	Trace Trace `key:"trace"`
 	// Requests says what applications' authorization requests must be like.
 	Requests Requests `key:"requests"`
+	// AuthenticationContexts are the kinds of sign-in that this server vouches for (`acr`), weakest first: each a name, which is an absolute URI or a
+	// registered word, then an equals sign and the methods that a sign-in here must have used ("pwd" is the password), with a plus between them. One
+	// without methods is reached through an upstream that vouches for it (`idp provider update --vouches-for`). Applications ask for them by
+	// acr_values and the claims parameter, and tokens say which one the sign-in satisfies. Discovery lists them; an empty list claims nothing.
+	AuthenticationContexts []string `key:"authentication_contexts" default:"urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport=pwd" example:"urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport=pwd, https://refeds.org/profile/mfa"`
 	// Registration says who may create an account: with "closed" operators only, with "open" everybody, on a page of their own at /register. Addresses
 	// stay unconfirmed (email_verified is false), because this server sends no mail yet.
 	Registration string `key:"registration" default:"closed" enum:"closed,open"`

@@ -178,12 +178,42 @@ func (c *Config) validateOthers(fault report) {
 			fault("outbound.allow", "%q is no host and no network. Write a host such as keys.corp.example, or a network such as 10.20.0.0/16.", entry)
 		}
 	}
+	c.validateContexts(fault)
 	c.validateStrangers(fault)
 	if b := &c.Bootstrap; b.AdminPassword != "" && b.AdminEmail == "" {
 		fault("bootstrap.admin_email", "is missing, and bootstrap.admin_password is set. Write the administrator's address.")
 	}
 	if e := c.Bootstrap.AdminEmail; e != "" && !strings.Contains(strings.Trim(e, "@"), "@") {
 		fault("bootstrap.admin_email", "%q is no address. Write one like ops@example.com.", e)
+	}
+}
+
+// Contexts returns the authentication contexts of settings that were validated.
+func (c *Config) Contexts() idp.AuthenticationContexts {
+	var list idp.AuthenticationContexts
+	for _, setting := range c.AuthenticationContexts {
+		if one, err := idp.ParseAuthenticationContext(setting); err == nil {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+func (c *Config) validateContexts(fault report) {
+	const key = "authentication_contexts"
+	if n := len(c.AuthenticationContexts); n > idp.MaxAuthenticationContexts {
+		fault(key, "has %d contexts. Write at most %d.", n, idp.MaxAuthenticationContexts)
+	}
+	var seen []string
+	for _, setting := range c.AuthenticationContexts {
+		one, err := idp.ParseAuthenticationContext(setting)
+		switch {
+		case err != nil:
+			fault(key, "has %q, and %v. Write a name such as urn:example:gold, or with its methods urn:example:gold=pwd.", setting, err)
+		case slices.Contains(seen, one.ACR):
+			fault(key, "has %s twice. Keep one: what a context asks for must be one thing.", one.ACR)
+		}
+		seen = append(seen, one.ACR)
 	}
 }
 

@@ -151,7 +151,10 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	across := crossdevice.New(crossdevice.Config{Store: s.store, Keyring: s.keyring, Audit: events, Throttle: slow, Logger: log})
 	names, err := subject.New(ctx, s.store, s.keyring)
 	must(t, err)
+	contexts := idp.AuthenticationContexts{{ACR: "urn:example:password", AMR: []string{"pwd"}}, {ACR: "urn:example:gold"}}
+	ways := &auth.Ways{Store: s.store, Providers: s.providers.Enabled}
 	people, err := pages.New(pages.Deps{
+		Contexts: contexts, Ways: ways,
 		CrossDevice: across, Subjects: names,
 		UI: look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clients,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: hasher, Throttle: slow, Audit: events, Logger: log}),
@@ -163,6 +166,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	s.people, s.across = people, across
 	s.metrics = handlers.NewMetrics(handlers.MetricsConfig{Audit: events, Traces: traces})
 	protocol, err := oauth.New(oauth.Config{
+		Contexts: contexts, Ways: ways,
 		CrossDevice: across, Subjects: names, MayRegister: o.open,
 		Issuer: o.issuer, Store: s.store, Clients: s.clients, Keys: signer, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
 		Traces: traces, Audit: events, Logger: log, LoopLimit: 10,

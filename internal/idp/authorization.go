@@ -23,7 +23,7 @@ type Authorization struct {
 	Request         CodeRequest
 	AuthTime        time.Time
 	AMR             []string
-	ACR             string
+	Contexts        []string // of the session (Session.Contexts); AuthenticationContexts.Of says what the acr is
 	IssuedAt        time.Time
 	CodeExpires     time.Time
 	CodeUsedAt      *time.Time
@@ -39,6 +39,8 @@ type CodeRequest struct {
 
 	ClaimsInIDToken  []string `json:"claims_id_token,omitempty"` // asked for by name (OpenID Connect Core §5.5)
 	ClaimsInUserInfo []string `json:"claims_userinfo,omitempty"`
+
+	ACRValues []string `json:"acr_values,omitempty"` // asked for, and known here, in the order of preference
 
 	Details json.RawMessage `json:"details,omitempty"` // authorization_details in one spelling (RFC 9396)
 }

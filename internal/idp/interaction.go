@@ -37,5 +37,6 @@ type Steps struct {
 	ConsentedDetail string     `json:"consented_detail,omitempty"` // and these authorization details, by their digest
 	Denied          bool       `json:"denied,omitempty"`           // they said no
 	Reason          string     `json:"reason,omitempty"`           // why the current step was asked for
+	Contexts        []string   `json:"contexts,omitempty"`         // the sign-in was asked to be one of these
 	PendingIdentity string     `json:"pending_identity,omitempty"` // an upstream identity waits for proof of the local account
 }

@@ -1,6 +1,9 @@
 package idp
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Provider is an upstream that people can sign in with.
 type Provider struct {
@@ -18,6 +21,7 @@ type Provider struct {
 	Provision         bool          `json:"provision,omitempty"`           // an unknown person gets an account
 	EmailVerifiedText bool          `json:"email_verified_text,omitempty"` // accepts "true" as a string (Apple)
 	ClientAuthMethod  string        `json:"client_auth_method,omitempty"`  // client_secret_basic (default), client_secret_post
+	Vouchers          []Voucher     `json:"vouches_for,omitempty"`         // what its word is worth here; without any it proves no context
 	Disabled          bool          `json:"disabled,omitempty"`
 	CreatedAt         time.Time     `json:"-"`
 	UpdatedAt         time.Time     `json:"-"`
@@ -32,3 +36,49 @@ const (
 	LinkProve     LinkingPolicy = "prove" // the default: ask for proof of the local account first
 	LinkAutomatic LinkingPolicy = "automatic"
 )
+
+// Voucher is the operator's word that a sign-in at an upstream is worth a context here, if the upstream's ID token says all of this.
+type Voucher struct {
+	Context string   `json:"context" minLength:"1" maxLength:"256" doc:"one of the setting authentication_contexts"`
+	ACR     string   `json:"acr,omitempty" maxLength:"256" doc:"the acr that the upstream's ID token must have"`
+	AMR     []string `json:"amr,omitempty" maxItems:"16" doc:"what the upstream's ID token must have among its amr, all of them"`
+}
+
+// Vouched returns the contexts that an upstream's verified ID token is worth.
+func (p *Provider) Vouched(acr string, amr []string) []string {
+	var out []string
+	for _, v := range p.Vouchers {
+		said := (v.ACR != "" || len(v.AMR) > 0) && (v.ACR == "" || v.ACR == acr)
+		for _, method := range v.AMR {
+			said = said && slices.Contains(amr, method)
+		}
+		if said && !slices.Contains(out, v.Context) {
+			out = append(out, v.Context)
+		}
+	}
+	return out
+}
+
+// Vouchable lists the contexts that the upstream may vouch for.
+func (p *Provider) Vouchable() []string {
+	var out []string
+	for _, v := range p.Vouchers {
+		if !slices.Contains(out, v.Context) {
+			out = append(out, v.Context)
+		}
+	}
+	return out
+}
+
+// AskFor returns the acr values to ask the upstream for, so that it can vouch for one of the contexts.
+func (p *Provider) AskFor(contexts []string) []string {
+	var out []string
+	for _, context := range contexts {
+		for _, v := range p.Vouchers {
+			if v.Context == context && v.ACR != "" && !slices.Contains(out, v.ACR) {
+				out = append(out, v.ACR)
+			}
+		}
+	}
+	return out
+}

@@ -8,8 +8,8 @@ type Session struct {
 	UserID            string
 	AuthTime          time.Time // when the user last proved who they are; kept when the session is restored
 	AMR               []string  // RFC 8176: what was really used
-	ACR               string
-	ProviderID        string // the upstream that vouched, if one did
+	Contexts          []string  // authentication contexts that the upstream vouched for; those that follow from AMR are not written down
+	ProviderID        string    // the upstream that vouched, if one did
 	UserAgent         string
 	Address           string
 	CreatedAt         time.Time

@@ -81,16 +81,18 @@ type Facts struct {
 	RequestedAt time.Time // when the request first arrived, not when it was resumed
 	HintUserID  string    // sub of the id_token_hint, "" without one
 	MayRegister bool      // people may create accounts for themselves
-	// ACRValues are wishes, not demands (OpenID Connect Core §3.1.2.1): they cause no step of their own.
+	// ACRValues are wishes (OpenID Connect Core §3.1.2.1), as far as there are such contexts here, in the order of preference.
 	ACRValues []string
 	// RequiredACR is a demand (OpenID Connect Core §5.5.1.1): the sign-in is one of these, or the request fails.
 	RequiredACR []string
-	Details     string       // digest of the authorization details that are asked for; a person allows these and no others (RFC 9396 §3)
-	Session     *idp.Session // nil: nobody is signed in
-	User        *idp.User    // of the session
-	Granted     []string     // what the user allowed this client before
-	Unassured   bool         // anybody could be this client (idp.Client.Assured)
-	Steps       idp.Steps    // what the person did in this interaction
+	Contexts    idp.AuthenticationContexts // that there are
+	Ways        []idp.Way                  // by which people sign in here; needed only if NeedsWays says so
+	Details     string                     // digest of the authorization details that are asked for; a person allows these and no others (RFC 9396 §3)
+	Session     *idp.Session               // nil: nobody is signed in
+	User        *idp.User                  // of the session
+	Granted     []string                   // what the user allowed this client before
+	Unassured   bool                       // anybody could be this client (idp.Client.Assured)
+	Steps       idp.Steps                  // what the person did in this interaction
 }
 
 // Next is what comes next.
@@ -98,6 +100,8 @@ type Next struct {
 	Step   Step
 	Reason string // one of the Reason constants; "" when done
 	Error  string // for Fail: the OAuth error
+	// Contexts, for Login: the sign-in should be one of these; nil for any.
+	Contexts []string
 }
 
 // Decide says what the person must do next, or that the request can be answered. Steps that were done in this interaction
@@ -118,16 +122,26 @@ func Decide(f Facts, now time.Time) Next {
 }
 
 func (f Facts) next(now time.Time) Next {
+	// OpenID Connect Core §5.5.1.1, RFC 9470 §5: a demand that cannot be met is a failed sign-in. Nobody types a password for nothing.
+	unmet := Next{Step: Fail, Reason: ReasonACR, Error: ErrorUnmetAuthentication}
+	if f.hopeless() {
+		return unmet
+	}
 	if slices.Contains(f.Prompts, PromptCreate) && !f.chose(now) {
 		// Prompt Create §4.1: before anything else, whoever is signed in. What the page comes to satisfies login and select_account too.
 		return Next{Step: Create, Reason: ReasonPromptCreate}
 	}
 	if reason := f.loginReason(now); reason != "" {
-		return Next{Step: Login, Reason: reason}
+		return Next{Step: Login, Reason: reason, Contexts: f.Contexts.Known(f.RequiredACR)}
 	}
 	if f.unmetACR() {
-		// OpenID Connect Core §5.5.1.1, RFC 9470 §5: an essential acr that the person cannot reach is a failed sign-in.
-		return Next{Step: Fail, Reason: ReasonACR, Error: ErrorUnmetAuthentication}
+		if f.loggedIn() || !f.reachable(f.RequiredACR, (*idp.Way).Offered) {
+			return unmet
+		}
+		return Next{Step: Login, Reason: ReasonACR, Contexts: f.Contexts.Known(f.RequiredACR)}
+	}
+	if contexts := f.wished(); len(contexts) > 0 {
+		return Next{Step: Login, Reason: ReasonACR, Contexts: contexts}
 	}
 	if slices.Contains(f.Prompts, PromptSelectAccount) && !f.selected() {
 		return Next{Step: SelectAccount, Reason: ReasonSelectAccount}
@@ -184,15 +198,7 @@ func (f Facts) loginReason(now time.Time) string {
 	if limit := int64(f.Client.MaxSessionAge); limit > 0 && f.olderThan(limit) {
 		return ReasonClientMaxSessionAge
 	}
-	if f.unmetACR() && !f.loggedIn() {
-		return ReasonACR
-	}
 	return ""
-}
-
-// unmetACR reports whether the sign-in is none of those that the request demands.
-func (f Facts) unmetACR() bool {
-	return len(f.RequiredACR) > 0 && !slices.Contains(f.RequiredACR, f.Session.ACR)
 }
 
 // loggedIn reports whether the person proved who they are in this interaction, and it is that sign-in which the session

@@ -2,6 +2,7 @@ package interaction_test
 
 import (
 	"math"
+	"reflect"
 	"testing"
 	"time"
 
@@ -172,7 +173,7 @@ func TestDecide(t *testing.T) {
 			for _, change := range c.changes {
 				change(&f)
 			}
-			if got := interaction.Decide(f, at); got != c.want {
+			if got := interaction.Decide(f, at); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 		return false // whose name it is can only be told when the session's user is known
 	}
 	oldest, ok := a.facts().MinAuthTime()
-	if !ok || len(a.Prompts) > 1 || len(a.RequiredACR) > 0 || len(a.Details) > 0 && !a.Client.Trusted || !a.Client.Trusted && !a.assured() {
+	if !ok || len(a.Prompts) > 1 || len(a.RequiredACR)+len(a.WantedACR) > 0 || len(a.Details) > 0 && !a.Client.Trusted || !a.Client.Trusted && !a.assured() {
 		return false
 	}
 	a.conditions = store.IssueConditions{
@@ -159,7 +160,13 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 	if i != nil {
 		f.Steps = i.Steps
 	}
+	f.Contexts = p.Contexts
+	if err := p.findWays(ctx, &f); err != nil {
+		p.failAuthorize(w, r, a, a.Trace, err)
+		return
+	}
 	next := interaction.Decide(f, time.Now())
+	a.traceContexts(&f, next)
 	switch next.Step {
 	case interaction.Done:
 		p.finish(w, r, a, i, store.IssueConditions{
@@ -168,7 +175,9 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 			SkipGrant: a.Client.Trusted, RequiredScopes: a.consentScopes(),
 		})
 	case interaction.Fail:
-		a.Trace.Fail(a.refusedCheck(next.Reason))
+		if next.Error != interaction.ErrorUnmetAuthentication {
+			a.Trace.Fail(a.refusedCheck(next.Reason))
+		}
 		if i != nil {
 			if err := p.Interactions.Consume(ctx, i.ID); err != nil {
 				p.failPage(w, r, a.Trace, err)
@@ -227,10 +236,15 @@ func (p *Provider) toPage(w http.ResponseWriter, r *http.Request, a *authorizeRe
 	if i == nil {
 		i, err = p.Interactions.Begin(ctx, interaction.Begin{
 			Kind: idp.InteractionAuthorize, ClientID: a.Client.ID, Params: a.kept().Encode(), Browser: p.Sessions.Browser(w, r), TraceID: a.Trace.ID,
-			Steps: idp.Steps{Reason: next.Reason},
+			Steps: idp.Steps{Reason: next.Reason, Contexts: next.Contexts},
 		})
-	} else if i.Steps.Reason != next.Reason {
-		err = p.Interactions.Record(ctx, i, func(s *idp.Steps) { s.Reason = next.Reason })
+	} else if i.Steps.Reason != next.Reason || next.Step == interaction.Login && !slices.Equal(i.Steps.Contexts, next.Contexts) {
+		err = p.Interactions.Record(ctx, i, func(s *idp.Steps) {
+			s.Reason = next.Reason
+			if next.Step == interaction.Login {
+				s.Contexts = next.Contexts
+			}
+		})
 	}
 	if err != nil {
 		p.failAuthorize(w, r, a, a.Trace, err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 
 	"idp/internal/authdetail"
 	"idp/internal/idp"
@@ -31,7 +30,7 @@ func checkClaims(a *authorizeRequest) error {
 	// What the client may not have is left out: a voluntary claim needs no answer (OpenID Connect Core §5.5.1).
 	a.ClaimsInIDToken, a.ClaimsInUserInfo = claims.Allowed(r.IDToken, a.Client), claims.Allowed(r.UserInfo, a.Client)
 	a.ClaimScopes = claims.ScopesOf(slices.Concat(a.ClaimsInIDToken, a.ClaimsInUserInfo)...)
-	a.RequiredACR = r.ACR
+	a.RequiredACR, a.WantedACR = r.ACR, r.WantACR
 	// OpenID Connect Core §5.5.1: an answer about this person or none.
 	if r.Subject != "" && a.HintUserID != "" && r.Subject != a.HintUserID {
 		return a.fail("invalid_request", "The parameter claims and the id_token_hint name two different people.", "OpenID Connect Core §5.5.1")
@@ -85,15 +84,6 @@ func (p *Provider) audienceOf(c *idp.Client, resources []string, t *trace.T) (au
 // isPublishedFor reports whether a resource is one of the operator's protected resources, and the client one that no operator could have given it to.
 func (p *Provider) isPublishedFor(c *idp.Client, resource string) bool {
 	return p.Resources != nil && (c.Registered() || c.FromDocument()) && p.Resources.Has(resource)
-}
-
-// acrValues are the wishes about the way of signing in; those of the registration where the request has none (OpenID Connect Dynamic Client
-// Registration §2).
-func (a *authorizeRequest) acrValues() []string {
-	if values := strings.Fields(a.Params.Get("acr_values")); len(values) > 0 {
-		return values
-	}
-	return a.Client.DefaultACRValues
 }
 
 // checkDetails reads authorization_details (RFC 9396 §2, §5). It costs a statement for each type that is asked for.

@@ -78,7 +78,7 @@ func (h issuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.Au
 		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
 		Refreshable: refreshable, Offline: refreshable && !contract.EndWithSession, CodeChallenge: a.CodeChallenge, BoundKey: a.BoundKey,
 		Request: idp.CodeRequest{
-			Nonce: a.Nonce, TraceID: a.Trace.ID, ClaimsInIDToken: a.ClaimsInIDToken, ClaimsInUserInfo: a.ClaimsInUserInfo, Details: a.Details,
+			Nonce: a.Nonce, TraceID: a.Trace.ID, ClaimsInIDToken: a.ClaimsInIDToken, ClaimsInUserInfo: a.ClaimsInUserInfo, ACRValues: a.WantedACR, Details: a.Details,
 		},
 		CodeExpires: codeExpires, ExpiresAt: now.Add(memory),
 	}, code.Digest, a.conditions, now)

@@ -35,6 +35,7 @@ type authorizeRequest struct {
 	ClaimsInUserInfo []string
 	ClaimScopes      []string        // that release them
 	RequiredACR      []string        // an essential acr; none is demanded if empty
+	WantedACR        []string        // a voluntary one, as far as there is such a context, in the order of preference
 	Audience         []string        // of the tokens
 	Details          json.RawMessage // authorization_details, in one spelling
 
@@ -118,7 +119,7 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 		return a, badRequest(paramErr.Error())
 	}
 	for _, check := range []func(*authorizeRequest) error{
-		checkBounds, p.checkPushed, checkSigned, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID, checkClaims, p.checkResources,
+		checkBounds, p.checkPushed, checkSigned, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID, checkClaims, p.checkContexts, p.checkResources,
 	} {
 		if err := check(a); err != nil {
 			return a, err
@@ -311,6 +312,6 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 func (a *authorizeRequest) facts() interaction.Facts {
 	return interaction.Facts{
 		Client: a.Client, Scopes: a.consentScopes(), Prompts: a.Prompts, MaxAge: a.MaxAge, RequestedAt: a.RequestedAt,
-		HintUserID: a.HintUserID, MayRegister: a.MayRegister, ACRValues: a.acrValues(), RequiredACR: a.RequiredACR, Details: authdetail.Digest(string(a.Details)), Unassured: !a.assured(),
+		HintUserID: a.HintUserID, MayRegister: a.MayRegister, ACRValues: a.WantedACR, RequiredACR: a.RequiredACR, Details: authdetail.Digest(string(a.Details)), Unassured: !a.assured(),
 	}
 }

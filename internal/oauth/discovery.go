@@ -43,6 +43,7 @@ type metadata struct {
 	Scopes                []string `json:"scopes_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
+	ACRValues             []string `json:"acr_values_supported,omitempty"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	ResponseModes         []string `json:"response_modes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`
@@ -108,6 +109,7 @@ func (p *Provider) discovery(n named) (document, error) {
 		},
 		Claims:                claims.Supported(),
 		ClaimTypes:            []string{"normal"},
+		ACRValues:             p.Contexts.Values(),
 		ResponseTypes:         idp.SupportedResponseTypes(),
 		ResponseModes:         idp.SupportedResponseModes(),
 		GrantTypes:            append(p.grantTypes(), idp.GrantImplicit),

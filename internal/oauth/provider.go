@@ -14,6 +14,7 @@ import (
 	"github.com/ory/fosite"
 
 	"idp/internal/audit"
+	"idp/internal/auth"
 	"idp/internal/authdetail"
 	"idp/internal/clientkeys"
 	"idp/internal/crossdevice"
@@ -55,6 +56,10 @@ type Config struct {
 	UILocales    []string // for discovery
 	// Resources are the operator's protected resources; nil for none. Whoever changes them calls ReloadDiscovery.
 	Resources *directory.Resources
+	// Contexts are the authentication contexts that a sign-in here may be called by.
+	Contexts idp.AuthenticationContexts
+	// Ways says by which ways people sign in here.
+	Ways *auth.Ways
 	// Registration lets applications register themselves; nil where they may not.
 	Registration *registration.Service
 	// MayRegister says that people may create accounts for themselves: prompt=create leads to the page for it.
@@ -140,7 +145,7 @@ func New(c Config) (*Provider, error) {
 		return nil, fmt.Errorf("issuer %q: want a URL without a trailing slash", c.Issuer)
 	}
 	p := &Provider{
-		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
+		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys, Contexts: c.Contexts}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
 		loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
 		details: &authdetail.Types{Store: c.Store, Audit: c.Audit},
 		objects: requestobject.New(requestobject.Config{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound}),

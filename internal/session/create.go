@@ -20,9 +20,9 @@ const perUser = 100
 type SignIn struct {
 	User       *idp.User
 	AMR        []string // RFC 8176: what was really used, just now
-	ACR        string
-	ProviderID string // the upstream that vouched, if one did
-	Remember   bool   // "keep me signed in" was ticked
+	Contexts   []string // authentication contexts that the upstream vouched for
+	ProviderID string   // the upstream that vouched, if one did
+	Remember   bool     // "keep me signed in" was ticked
 }
 
 // Create signs the browser in, in the caller's transaction, always under new cookies (FL-1, SEC-6): what the browser brought along is never
@@ -33,7 +33,7 @@ func (m *Manager) Create(ctx context.Context, r *http.Request, in SignIn) (c *Cu
 	now := time.Now().UTC().Truncate(time.Microsecond) // as the database keeps it
 	agent, address := whoFrom(ctx, r)
 	s := &idp.Session{
-		ID: idp.NewID(), UserID: in.User.ID, AuthTime: now, AMR: in.AMR, ACR: in.ACR, ProviderID: in.ProviderID,
+		ID: idp.NewID(), UserID: in.User.ID, AuthTime: now, AMR: in.AMR, Contexts: in.Contexts, ProviderID: in.ProviderID,
 		UserAgent: agent, Address: address, CreatedAt: now, LastSeenAt: now,
 		IdleExpiresAt: earlier(now.Add(m.idle), now.Add(m.max)), ExpiresAt: now.Add(m.max),
 	}

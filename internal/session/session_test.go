@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func TestCreate_AlwaysMakesNewCookies(t *testing.T) {
 	if got == nil || got.Session.ID != second.Session.ID || got.User.ID != w.ann.ID || !bytes.Equal(got.Digest, second.Digest) {
 		t.Fatalf("the new cookie: got %+v", got)
 	}
-	if s := got.Session; !s.AuthTime.Equal(second.Session.AuthTime) || s.UserAgent != firefox || s.Address != home || s.ACR != "1" || len(s.AMR) != 1 || s.Remembered {
+	if s := got.Session; !s.AuthTime.Equal(second.Session.AuthTime) || s.UserAgent != firefox || s.Address != home || !slices.Equal(s.Contexts, []string{"urn:a"}) || len(s.AMR) != 1 || s.Remembered {
 		t.Errorf("got session %+v, want %+v", s, second.Session)
 	}
 	if ids, err := w.store.SessionsOf(t.Context(), w.ann.ID, time.Now()); err != nil || len(ids) != 1 {

@@ -124,7 +124,7 @@ func (w *world) signIn(t *testing.T, b *tab, u *idp.User, remember bool) (*sessi
 	var c *session.Current
 	var setCookies func(http.ResponseWriter)
 	err := w.store.InTx(r.Context(), func(ctx context.Context) (err error) {
-		c, setCookies, err = w.Create(ctx, r, session.SignIn{User: u, AMR: []string{"pwd"}, ACR: "1", Remember: remember})
+		c, setCookies, err = w.Create(ctx, r, session.SignIn{User: u, AMR: []string{"pwd"}, Contexts: []string{"urn:a"}, Remember: remember})
 		return err
 	})
 	if err != nil {

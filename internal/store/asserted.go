@@ -22,7 +22,7 @@ func (s *Store) IssueAsserted(ctx context.Context, a *idp.Authorization, digest 
 		return nil, err
 	}
 	return s.scanAuthorizationUser(s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
-			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, code_used_at, bound_key, expires_at)
+			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, contexts, issued_at, code_digest, code_expires_at, code_used_at, bound_key, expires_at)
 		SELECT $1, $2, u.id, '', $3, $3, $4, $5, '', $3, '', $6, $7, '', '', $8, $9, $8, $8, $10, $11
 		FROM users u WHERE u.state = 'active'
 			AND u.id = CASE WHEN $12 <> '' THEN $12 ELSE (SELECT i.user_id FROM identities i WHERE i.issuer = $13 AND i.subject = $14) END

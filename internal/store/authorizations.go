@@ -10,7 +10,7 @@ import (
 )
 
 const authorizationCols = `id, client_id, user_id, session_id, offline, refreshable, scopes, audience, redirect_uri, redirect_omitted, code_challenge, request,
-	auth_time, amr, acr, issued_at, code_expires_at, code_used_at, bound_key, revoked_at, expires_at`
+	auth_time, amr, contexts, issued_at, code_expires_at, code_used_at, bound_key, revoked_at, expires_at`
 
 // authorizationUser reads the user's state and claims beside an authorization, in a form that RETURNING takes on both engines.
 // authorizationUser is the state of the user and, behind a space, the claims: one look at the row for both.
@@ -24,22 +24,22 @@ type AuthorizationUser struct {
 }
 
 type authorizationColumns struct {
-	a                              idp.Authorization
-	scopes, audience, request, amr string
-	user                           string // authorizationUser
+	a                                        idp.Authorization
+	scopes, audience, request, amr, contexts string
+	user                                     string // authorizationUser
 }
 
 func (c *authorizationColumns) dest() []any {
 	a := &c.a
 	return []any{
 		&a.ID, &a.ClientID, &a.UserID, &a.SessionID, &a.Offline, &a.Refreshable, &c.scopes, &c.audience, &a.RedirectURI, &a.RedirectOmitted,
-		&a.CodeChallenge, &c.request, &a.AuthTime, &c.amr, &a.ACR, &a.IssuedAt, &a.CodeExpires, &a.CodeUsedAt, &a.BoundKey, &a.RevokedAt, &a.ExpiresAt,
+		&a.CodeChallenge, &c.request, &a.AuthTime, &c.amr, &c.contexts, &a.IssuedAt, &a.CodeExpires, &a.CodeUsedAt, &a.BoundKey, &a.RevokedAt, &a.ExpiresAt,
 	}
 }
 
 func (c *authorizationColumns) value() (*idp.Authorization, error) {
 	a := &c.a
-	a.Scopes, a.Audience, a.AMR = split(c.scopes), split(c.audience), split(c.amr)
+	a.Scopes, a.Audience, a.AMR, a.Contexts = split(c.scopes), split(c.audience), split(c.amr), split(c.contexts)
 	if c.request != "" {
 		if err := fromJSON(c.request, &a.Request); err != nil {
 			return nil, err
@@ -88,30 +88,31 @@ func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []by
 	if err != nil {
 		return nil, err
 	}
-	issued, amr, claims := *a, "", ""
+	issued := *a
+	var text struct{ amr, contexts, claims string }
 	// The pattern is an expression on purpose: a bare parameter behind LIKE makes SQLite plan the statement anew each time.
 	err = s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
-			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, bound_key, expires_at)
-		SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8, $9, $10, s.auth_time, s.amr, s.acr, $11, $12, $13, $14, $15
+			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, contexts, issued_at, code_digest, code_expires_at, bound_key, expires_at)
+		SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8, $9, $10, s.auth_time, s.amr, s.contexts, $11, $12, $13, $14, $15
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.id = $16 AND s.digest = $17 AND s.idle_expires_at > $11 AND s.expires_at > $11 AND u.state = 'active'
 			AND s.auth_time >= $18 AND ($19 = '' OR s.user_id = $19)
 			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 || '' ESCAPE '\'))
-		RETURNING user_id, session_id, auth_time, amr, acr,
+		RETURNING user_id, session_id, auth_time, amr, contexts,
 			CASE WHEN $22 THEN coalesce((SELECT u.claims FROM users u WHERE u.id = authorizations.user_id), '') ELSE '' END`,
 		a.ID, a.ClientID, a.Offline, a.Refreshable, words(a.Scopes), words(a.Audience),
 		a.RedirectURI, a.RedirectOmitted, a.CodeChallenge, request, now, digest, a.CodeExpires, a.BoundKey, a.ExpiresAt,
 		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes), c.WithClaims).
-		Scan(&issued.UserID, &issued.SessionID, &issued.AuthTime, &amr, &issued.ACR, &claims)
+		Scan(&issued.UserID, &issued.SessionID, &issued.AuthTime, &text.amr, &text.contexts, &text.claims)
 	if err != nil {
 		return nil, err
 	}
-	issued.AMR, issued.IssuedAt = split(amr), now
+	issued.AMR, issued.Contexts, issued.IssuedAt = split(text.amr), split(text.contexts), now
 	v := &AuthorizationUser{Authorization: &issued, UserState: idp.UserActive}
-	if claims == "" {
+	if text.claims == "" {
 		return v, nil
 	}
-	return v, fromJSON(claims, &v.Claims)
+	return v, fromJSON(text.claims, &v.Claims)
 }
 
 // Redemption is what a token request with a code presents.
@@ -173,10 +174,10 @@ func (s *Store) AuthorizationNow(ctx context.Context, id, jti string) (v *Author
 	a := &idp.Authorization{ID: id}
 	var scopes, audience, request, state, claims string
 	v = &AuthorizationUser{Authorization: a}
-	err = s.db.QueryRow(ctx, `SELECT a.client_id, a.user_id, a.session_id, a.scopes, a.audience, a.request, a.auth_time, a.acr, a.revoked_at, coalesce(u.state, ''), coalesce(u.claims, '{}'),
+	err = s.db.QueryRow(ctx, `SELECT a.client_id, a.user_id, a.session_id, a.scopes, a.audience, a.request, a.auth_time, a.revoked_at, coalesce(u.state, ''), coalesce(u.claims, '{}'),
 			EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $2)
 		FROM authorizations a LEFT JOIN users u ON u.id = a.user_id WHERE a.id = $1`, id, jti).
-		Scan(&a.ClientID, &a.UserID, &a.SessionID, &scopes, &audience, &request, &a.AuthTime, &a.ACR, &a.RevokedAt, &state, &claims, &revoked)
+		Scan(&a.ClientID, &a.UserID, &a.SessionID, &scopes, &audience, &request, &a.AuthTime, &a.RevokedAt, &state, &claims, &revoked)
 	if err != nil {
 		return nil, false, err
 	}

@@ -41,7 +41,7 @@ func (s *Store) CreatePending(ctx context.Context, p *idp.PendingAuthorization, 
 		return err
 	}
 	n, err := s.db.Exec(ctx, `INSERT INTO pending_authorizations (id, kind, digest, user_code, client_id, scopes, audience, request, state, user_id, session_id, session_ended,
-			amr, acr, address, polled_ms, interval_ms, hurried, notify, ping_tries, created_at, expires_at, purge_at)
+			amr, contexts, address, polled_ms, interval_ms, hurried, notify, ping_tries, created_at, expires_at, purge_at)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, '', $12, '', '', $10, 0, $11, $12, $19, 0, $13, $14, $15
 		WHERE ($16 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE client_id = $5 AND expires_at > $13 AND state = 'pending') < $16)
 			AND ($17 = 0 OR (SELECT count(*) FROM pending_authorizations WHERE address = $10 AND expires_at > $13 AND state = 'pending') < $17)
@@ -91,11 +91,11 @@ func (s *Store) ApprovePending(ctx context.Context, id string, scopes []string, 
 }
 
 func (s *Store) approvePending(ctx context.Context, id string, scopes []string, by *idp.Session, now time.Time) error {
-	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', scopes = $8, user_id = $2, session_id = $3, auth_time = $4, amr = $5, acr = $6,
+	n, err := s.db.Exec(ctx, `UPDATE pending_authorizations SET state = 'approved', scopes = $8, user_id = $2, session_id = $3, auth_time = $4, amr = $5, contexts = $6,
 			ping_at = CASE WHEN notify <> '' THEN $7 ELSE ping_at END
 		WHERE id = $1 AND state = 'pending' AND expires_at > $7 AND (user_id IS NULL OR user_id = $2)
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = $2 AND u.state = 'active')`,
-		id, by.UserID, by.ID, by.AuthTime, words(by.AMR), by.ACR, now, words(scopes))
+		id, by.UserID, by.ID, by.AuthTime, words(by.AMR), words(by.Contexts), now, words(scopes))
 	return changedOne(n, err, idp.ErrNotFound)
 }
 
@@ -194,9 +194,9 @@ func (s *Store) RedeemPending(ctx context.Context, r PendingRedemption, now time
 			return err
 		}
 		v, err = s.scanAuthorizationUser(s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
-				redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, acr, issued_at, code_digest, code_expires_at, code_used_at,
+				redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, contexts, issued_at, code_digest, code_expires_at, code_used_at,
 				refresh_digest, refresh_idle_at, bound_key, expires_at)
-			SELECT id, client_id, user_id, session_id, $2, $3, scopes, audience, '', $4, '', $5, auth_time, amr, acr, $6, digest, expires_at, $6, $7, $8, $9, $10
+			SELECT id, client_id, user_id, session_id, $2, $3, scopes, audience, '', $4, '', $5, auth_time, amr, contexts, $6, digest, expires_at, $6, $7, $8, $9, $10
 			FROM pending_authorizations WHERE id = $1
 			RETURNING `+authorizationCols+authorizationUser,
 			r.ID, r.Offline, r.Refreshable, false, request, now, r.RefreshDigest, idle, r.BoundKey, r.Expires))

@@ -8,27 +8,27 @@ import (
 	"idp/internal/store/sqldb"
 )
 
-const sessionCols = `s.id, s.user_id, s.auth_time, s.amr, s.acr, s.provider_id, s.user_agent, s.address, s.created_at, s.last_seen_at,
+const sessionCols = `s.id, s.user_id, s.auth_time, s.amr, s.contexts, s.provider_id, s.user_agent, s.address, s.created_at, s.last_seen_at,
 	s.idle_expires_at, s.expires_at, s.remember_expires_at, s.restored_at`
 
 // sessionOwnCols are the same without the alias: SQLite's RETURNING knows none.
-const sessionOwnCols = `id, user_id, auth_time, amr, acr, provider_id, user_agent, address, created_at, last_seen_at,
+const sessionOwnCols = `id, user_id, auth_time, amr, contexts, provider_id, user_agent, address, created_at, last_seen_at,
 	idle_expires_at, expires_at, remember_expires_at, restored_at`
 
-func sessionDest(v *idp.Session, amr *string) []any {
+func sessionDest(v *idp.Session, amr, contexts *string) []any {
 	return []any{
-		&v.ID, &v.UserID, &v.AuthTime, amr, &v.ACR, &v.ProviderID, &v.UserAgent, &v.Address, &v.CreatedAt, &v.LastSeenAt,
+		&v.ID, &v.UserID, &v.AuthTime, amr, contexts, &v.ProviderID, &v.UserAgent, &v.Address, &v.CreatedAt, &v.LastSeenAt,
 		&v.IdleExpiresAt, &v.ExpiresAt, &v.RememberExpiresAt, &v.RestoredAt,
 	}
 }
 
 func scanSession(r sqldb.Row) (*idp.Session, error) {
 	var v idp.Session
-	var amr string
-	if err := r.Scan(sessionDest(&v, &amr)...); err != nil {
+	var amr, contexts string
+	if err := r.Scan(sessionDest(&v, &amr, &contexts)...); err != nil {
 		return nil, err
 	}
-	v.AMR, v.Remembered = split(amr), v.RememberExpiresAt != nil
+	v.AMR, v.Contexts, v.Remembered = split(amr), split(contexts), v.RememberExpiresAt != nil
 	return &v, nil
 }
 
@@ -41,10 +41,10 @@ func purgeAt(v *idp.Session) time.Time {
 
 // CreateSession inserts a session under the digest of its cookie, and of its remember cookie if it has one (else nil).
 func (s *Store) CreateSession(ctx context.Context, v *idp.Session, digest, remember []byte) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO sessions (id, digest, user_id, auth_time, amr, acr, provider_id, user_agent, address, created_at,
+	_, err := s.db.Exec(ctx, `INSERT INTO sessions (id, digest, user_id, auth_time, amr, contexts, provider_id, user_agent, address, created_at,
 			last_seen_at, idle_expires_at, expires_at, remember_digest, remember_expires_at, restored_at, purge_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
-		v.ID, digest, v.UserID, v.AuthTime, words(v.AMR), v.ACR, v.ProviderID, v.UserAgent, v.Address, v.CreatedAt,
+		v.ID, digest, v.UserID, v.AuthTime, words(v.AMR), words(v.Contexts), v.ProviderID, v.UserAgent, v.Address, v.CreatedAt,
 		v.LastSeenAt, v.IdleExpiresAt, v.ExpiresAt, remember, v.RememberExpiresAt, v.RestoredAt, purgeAt(v))
 	return err
 }
@@ -58,11 +58,11 @@ type SessionUser struct {
 func scanSessionUser(r sqldb.Row) (*SessionUser, error) {
 	var v idp.Session
 	var u idp.User
-	var amr, state, claims string
-	if err := r.Scan(append(sessionDest(&v, &amr), &u.ID, &state, &claims, &u.CreatedAt, &u.UpdatedAt)...); err != nil {
+	var amr, contexts, state, claims string
+	if err := r.Scan(append(sessionDest(&v, &amr, &contexts), &u.ID, &state, &claims, &u.CreatedAt, &u.UpdatedAt)...); err != nil {
 		return nil, err
 	}
-	v.AMR, v.Remembered = split(amr), v.RememberExpiresAt != nil
+	v.AMR, v.Contexts, v.Remembered = split(amr), split(contexts), v.RememberExpiresAt != nil
 	return &SessionUser{Session: &v, User: &u}, decodeUser(&u, state, claims)
 }
 
@@ -187,10 +187,10 @@ func (s *Store) SessionByRemember(ctx context.Context, id string, remember []byt
 // RenewSession puts another sign-in of the same person in the place of the one at was, under new digests of the cookies. The session keeps its id:
 // applications know it by that. idp.ErrNotFound says that the session has ended, or that another sign-in was first.
 func (s *Store) RenewSession(ctx context.Context, v *idp.Session, was time.Time, digest, remember []byte) error {
-	n, err := s.db.Exec(ctx, `UPDATE sessions SET digest = $4, auth_time = $5, amr = $6, acr = $7, provider_id = $8, user_agent = $9, address = $10,
+	n, err := s.db.Exec(ctx, `UPDATE sessions SET digest = $4, auth_time = $5, amr = $6, contexts = $7, provider_id = $8, user_agent = $9, address = $10,
 			last_seen_at = $11, idle_expires_at = $12, expires_at = $13, remember_digest = $14, remember_expires_at = $15, restored_at = NULL, purge_at = $16
 		WHERE id = $1 AND user_id = $2 AND auth_time = $3`,
-		v.ID, v.UserID, was, digest, v.AuthTime, words(v.AMR), v.ACR, v.ProviderID, v.UserAgent, v.Address,
+		v.ID, v.UserID, was, digest, v.AuthTime, words(v.AMR), words(v.Contexts), v.ProviderID, v.UserAgent, v.Address,
 		v.LastSeenAt, v.IdleExpiresAt, v.ExpiresAt, remember, v.RememberExpiresAt, purgeAt(v))
 	return changedOne(n, err, idp.ErrNotFound)
 }

@@ -58,7 +58,7 @@ func (w world) remembered(t *testing.T) *idp.Session {
 	t.Helper()
 	until := w.now.Add(30 * 24 * time.Hour)
 	s := &idp.Session{
-		ID: idp.NewID(), UserID: w.user.ID, AuthTime: w.now, AMR: []string{"pwd", "otp"}, ACR: "1", ProviderID: "g", UserAgent: "b", Address: "192.0.2.1",
+		ID: idp.NewID(), UserID: w.user.ID, AuthTime: w.now, AMR: []string{"pwd", "otp"}, Contexts: []string{"urn:a", "urn:b"}, ProviderID: "g", UserAgent: "b", Address: "192.0.2.1",
 		CreatedAt: w.now, LastSeenAt: w.now, IdleExpiresAt: w.now.Add(time.Hour), ExpiresAt: w.now.Add(2 * time.Hour), RememberExpiresAt: &until, Remembered: true,
 	}
 	must(t, w.CreateSession(t.Context(), s, []byte("d0"), []byte("r0")))

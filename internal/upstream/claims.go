@@ -31,6 +31,9 @@ func readClaims(p *idp.Provider, idToken, userInfo object) (Claims, error) {
 	if ok {
 		c.AuthTime = &at
 	}
+	if acr, err := idToken.text("acr"); err == nil && idp.ValidACR(acr) { // only what is signed counts, as with amr
+		c.ACR = acr
+	}
 	if amr, err := idToken.texts("amr"); err == nil && len(amr) <= maxAMR {
 		for _, m := range amr {
 			if m = profileText(m); m != "" {

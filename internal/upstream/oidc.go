@@ -65,6 +65,7 @@ func (o *openID) Begin(ctx context.Context, req BeginRequest) (string, Pending, 
 	passOn("ui_locales", hint(req.UILocales, maxUILocales))
 	passOn("prompt", prompt(req.Prompt))
 	passOn("hd", o.row.HostedDomain)
+	passOn("acr_values", strings.Join(req.ACRValues, " "))
 	return o.oauth2(m, req.RedirectURI).AuthCodeURL(req.State, options...), pending, nil
 }
 

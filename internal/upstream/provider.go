@@ -17,14 +17,16 @@ type Provider interface {
 	Finish(ctx context.Context, pending Pending, callback url.Values, now time.Time) (Claims, error)
 }
 
-// BeginRequest is what one sign-in asks for. Nothing else than its last three fields may come from a client: all other
+// BeginRequest is what one sign-in asks for. Nothing else than its three hints may come from a client: all other
 // parameters of the authorization request are the operator's or our own.
 type BeginRequest struct {
 	RedirectURI string
-	State       string // random, made and stored by the caller
-	LoginHint   string
-	UILocales   string
-	Prompt      string // the words of OpenID Connect Core §3.1.2.1; others are left out
+	State       string   // random, made and stored by the caller
+	ACRValues   []string // that this provider's settings know, so that its answer can vouch for what is asked for here
+	// The hints.
+	LoginHint string
+	UILocales string
+	Prompt    string // the words of OpenID Connect Core §3.1.2.1; others are left out
 }
 
 // Pending is what must wait, secret and bound to one browser, until the callback. The caller stores it encrypted under the digest of the state
@@ -63,5 +65,6 @@ type Claims struct {
 	Locale             string
 	PreferredUsername  string
 	AuthTime           *time.Time
+	ACR                string
 	AMR                []string
 }

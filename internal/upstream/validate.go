@@ -44,6 +44,7 @@ func Validate(p *idp.Provider) error {
 	checkIssuer(p, fault)
 	checkCredentials(p, fault)
 	checkRules(p, kind.info, fault)
+	checkVouchers(p, fault)
 	return errors.Join(faults...)
 }
 
@@ -176,6 +177,26 @@ func checkRules(p *idp.Provider, info TypeInfo, fault faultFunc) {
 		}
 	default:
 		fault("linking", "There is no linking policy %s. Use %s, %s or %s.", loggable(string(p.Linking)), idp.LinkNever, idp.LinkProve, idp.LinkAutomatic)
+	}
+}
+
+// checkVouchers: without anything that the ID token must say, every sign-in at the upstream would pass for the context.
+func checkVouchers(p *idp.Provider, fault faultFunc) {
+	if len(p.Vouchers) > idp.MaxAuthenticationContexts {
+		fault("vouches_for", "There are %d entries; %d is the most.", len(p.Vouchers), idp.MaxAuthenticationContexts)
+		return
+	}
+	for i, v := range p.Vouchers {
+		field := fmt.Sprintf("vouches_for[%d]", i)
+		bad := func(s string) bool { return !idp.ValidACR(s) }
+		switch {
+		case bad(v.Context):
+			fault(field, "The context %s is no name of one: write one of the setting authentication_contexts.", loggable(v.Context))
+		case v.ACR == "" && len(v.AMR) == 0:
+			fault(field, "What the provider's ID token must say for %s is missing: name its acr, or what must be in its amr.", v.Context)
+		case v.ACR != "" && bad(v.ACR), slices.ContainsFunc(v.AMR, bad), len(v.AMR) > maxAMR:
+			fault(field, "The acr %s or the amr %s cannot be in an ID token: they are words without spaces and quotes, at most %d.", loggable(v.ACR), loggable(strings.Join(v.AMR, " ")), maxAMR)
+		}
 	}
 }
 

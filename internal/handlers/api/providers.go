@@ -153,6 +153,11 @@ func (s *server) sealProvider(p *idp.Provider) (string, error) {
 	if err := upstream.Validate(p); err != nil {
 		return "", err
 	}
+	for i, v := range p.Vouchers {
+		if !s.Contexts.Has(v.Context) {
+			return "", idp.Invalidf(fmt.Sprintf("vouches_for[%d].context", i), "There is no context %s here. The setting authentication_contexts has: %s.", v.Context, strings.Join(s.Contexts.Values(), ", "))
+		}
+	}
 	sealed, err := s.Keyring.Seal([]byte(p.ClientSecret), directory.ProviderBinding(p.ID))
 	if err != nil {
 		return "", fmt.Errorf("seal the secret of provider %s: %w", p.ID, err)
@@ -167,13 +172,13 @@ func providerEvent(t audit.Type, p *idp.Provider) audit.Event {
 func providerData(p *idp.Provider) ProviderData {
 	return ProviderData{
 		Type: p.Type, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, Scopes: p.Scopes, HostedDomain: p.HostedDomain, AllowedDomains: p.AllowedDomains,
-		TrustEmail: p.TrustEmail, Linking: p.Linking, Provision: p.Provision, EmailVerifiedText: p.EmailVerifiedText, ClientAuthMethod: p.ClientAuthMethod, Disabled: p.Disabled,
+		TrustEmail: p.TrustEmail, Linking: p.Linking, Provision: p.Provision, EmailVerifiedText: p.EmailVerifiedText, ClientAuthMethod: p.ClientAuthMethod, VouchesFor: p.Vouchers, Disabled: p.Disabled,
 	}
 }
 
 func (d ProviderData) on(p *idp.Provider) {
 	p.Type, p.Name, p.Issuer, p.ClientID, p.Scopes, p.HostedDomain, p.AllowedDomains = d.Type, d.Name, d.Issuer, d.ClientID, d.Scopes, d.HostedDomain, d.AllowedDomains
-	p.TrustEmail, p.Linking, p.Provision, p.EmailVerifiedText, p.ClientAuthMethod, p.Disabled = d.TrustEmail, d.Linking, d.Provision, d.EmailVerifiedText, d.ClientAuthMethod, d.Disabled
+	p.TrustEmail, p.Linking, p.Provision, p.EmailVerifiedText, p.ClientAuthMethod, p.Vouchers, p.Disabled = d.TrustEmail, d.Linking, d.Provision, d.EmailVerifiedText, d.ClientAuthMethod, d.VouchesFor, d.Disabled
 }
 
 func (s *server) providerView(p *idp.Provider) Provider {

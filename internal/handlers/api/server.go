@@ -31,7 +31,7 @@ const Path = "/api/v1"
 // Scope is the scope that an access token needs.
 const Scope = idp.ScopeAdmin
 
-// Dependencies is what the handlers call; every field is required.
+// Dependencies is what the handlers call; every field but Contexts is required.
 type Dependencies struct {
 	Issuer   string
 	Store    *store.Store
@@ -42,6 +42,7 @@ type Dependencies struct {
 	Audit    *audit.Log
 	Keys     *keys.Manager
 	Upstream *upstream.Registry
+	Contexts idp.AuthenticationContexts // that sessions may satisfy and providers may vouch for
 	Logger   *slog.Logger
 	// Authenticate says who calls: an *idp.Error of kind Unauthenticated for nobody, of kind Forbidden for somebody whose token lacks
 	// the scope or whose account lacks the role. It may put a challenge of its own into the header of the answer.

@@ -31,7 +31,7 @@ func (s *server) sessions() {
 			if err != nil {
 				return nil, err
 			}
-			return &body[Page[Session]]{page(list, in.Limit, func(v *idp.Session) string { return v.ID }, sessionView(now))}, nil
+			return &body[Page[Session]]{page(list, in.Limit, func(v *idp.Session) string { return v.ID }, s.sessionView(now))}, nil
 		})
 	add(s, operation{id: "get-session", method: http.MethodGet, path: "/sessions/{session_id}", summary: "Show a session", tag: tagSessions},
 		func(ctx context.Context, in *sessionIDInput) (*body[Session], error) {
@@ -39,7 +39,7 @@ func (s *server) sessions() {
 			if err != nil {
 				return nil, err
 			}
-			return &body[Session]{sessionView(time.Now())(v)}, nil
+			return &body[Session]{s.sessionView(time.Now())(v)}, nil
 		})
 	add(s, operation{id: "end-session", method: http.MethodDelete, path: "/sessions/{session_id}", summary: "End a session, with the tokens that do not outlive it", status: http.StatusNoContent, tag: tagSessions},
 		func(ctx context.Context, in *sessionIDInput) (*nothing, error) {

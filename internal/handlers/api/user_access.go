@@ -40,7 +40,7 @@ func (s *server) userAccess() {
 			now := time.Now()
 			return listOf(ctx, s, in.ID, func(ctx context.Context, id string) ([]*idp.Session, error) {
 				return s.Store.SessionsOf(ctx, id, now)
-			}, sessionView(now))
+			}, s.sessionView(now))
 		})
 	add(s, operation{id: "end-user-sessions", method: http.MethodDelete, path: "/users/{user_id}/sessions", summary: "Sign a user out everywhere, and revoke their tokens", tag: tagUsers},
 		func(ctx context.Context, in *UserIDInput) (*body[Ended], error) {

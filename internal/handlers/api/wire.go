@@ -163,7 +163,7 @@ type Session struct {
 	UserID            string     `json:"user_id"`
 	AuthTime          time.Time  `json:"auth_time"`
 	AMR               []string   `json:"amr" nullable:"false"`
-	ACR               string     `json:"acr,omitempty"`
+	ACR               string     `json:"acr,omitempty" doc:"The strongest authentication context that the sign-in satisfies"`
 	ProviderID        string     `json:"provider_id,omitempty"`
 	UserAgent         string     `json:"user_agent,omitempty"`
 	Address           string     `json:"address,omitempty"`
@@ -239,6 +239,7 @@ type ProviderData struct {
 	Provision         bool              `json:"provision,omitempty" doc:"An unknown person gets an account"`
 	EmailVerifiedText bool              `json:"email_verified_text,omitempty"`
 	ClientAuthMethod  string            `json:"client_auth_method,omitempty" maxLength:"64"`
+	VouchesFor        []idp.Voucher     `json:"vouches_for,omitempty" maxItems:"16" doc:"What its ID tokens are worth here; without any they prove no authentication context"`
 	Disabled          bool              `json:"disabled,omitempty"`
 }
 
@@ -325,10 +326,11 @@ func grantView(g *idp.Grant) Grant {
 	return Grant{ClientID: g.ClientID, Scopes: orEmpty(g.Scopes), CreatedAt: g.CreatedAt.UTC(), UpdatedAt: g.UpdatedAt.UTC()}
 }
 
-func sessionView(now time.Time) func(*idp.Session) Session {
+func (s *server) sessionView(now time.Time) func(*idp.Session) Session {
+	contexts := s.Contexts
 	return func(s *idp.Session) Session {
 		return Session{
-			ID: s.ID, UserID: s.UserID, AuthTime: s.AuthTime.UTC(), AMR: orEmpty(s.AMR), ACR: s.ACR, ProviderID: s.ProviderID, UserAgent: s.UserAgent, Address: s.Address,
+			ID: s.ID, UserID: s.UserID, AuthTime: s.AuthTime.UTC(), AMR: orEmpty(s.AMR), ACR: contexts.Of(s.AMR, s.Contexts, nil), ProviderID: s.ProviderID, UserAgent: s.UserAgent, Address: s.Address,
 			CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(), IdleExpiresAt: s.IdleExpiresAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(), Live: s.Live(now),
 			Remembered: s.Remembered, RememberExpiresAt: s.RememberExpiresAt, RestoredAt: s.RestoredAt,
 		}

@@ -51,7 +51,7 @@ func (p *Pages) callback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.outcome(w, r, v, provider, out)
+	return p.outcome(w, r, v, provider, claims, out)
 }
 
 // takeLogin spends the state. Nothing else of the callback is looked at before.
@@ -86,7 +86,7 @@ func (p *Pages) openPending(login *store.UpstreamLogin) (pending upstream.Pendin
 }
 
 // outcome does what the accounts say about the identity.
-func (p *Pages) outcome(w http.ResponseWriter, r *http.Request, v *visit, provider *idp.Provider, out account.Outcome) error {
+func (p *Pages) outcome(w http.ResponseWriter, r *http.Request, v *visit, provider *idp.Provider, claims upstream.Claims, out account.Outcome) error {
 	ctx := r.Context()
 	switch {
 	case out.Refused != nil:
@@ -105,8 +105,8 @@ func (p *Pages) outcome(w http.ResponseWriter, r *http.Request, v *visit, provid
 	}
 	remember := before != nil && before.User.ID == out.User.ID && before.Session.Remembered
 	err = p.signIn(w, r, v, proof{
-		// FL-16: amr says what was used here; how the upstream did it is the upstream's word.
-		SignIn: session.SignIn{User: out.User, ProviderID: provider.ID, Remember: remember}, method: "upstream", before: before,
+		// FL-16: amr says what was used here; how the upstream did it is the upstream's word, which is worth what the operator says.
+		SignIn: session.SignIn{User: out.User, Contexts: provider.Vouched(claims.ACR, claims.AMR), ProviderID: provider.ID, Remember: remember}, method: "upstream", before: before,
 		together: func(ctx context.Context) error { return p.stillActive(ctx, out.User.ID) },
 	})
 	if err != nil {

@@ -130,7 +130,7 @@ func (p *Pages) linkProved(w http.ResponseWriter, r *http.Request, v *visit, wai
 		return err
 	}
 	err = p.signIn(w, r, v, proof{
-		SignIn: session.SignIn{User: user, AMR: []string{"pwd"}, ProviderID: wait.provider.ID}, method: "upstream_and_password", before: before, together: proved.Stands,
+		SignIn: session.SignIn{User: user, AMR: []string{idp.MethodPassword}, Contexts: wait.Contexts, ProviderID: wait.provider.ID}, method: "upstream_and_password", before: before, together: proved.Stands,
 	})
 	if err != nil {
 		return err

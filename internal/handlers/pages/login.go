@@ -45,7 +45,7 @@ func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
 		c = nil
 	}
 	view := p.loginView(v, c)
-	return p.showLoginView(w, r, v, view, http.StatusOK)
+	return p.showLoginView(w, r, v, c, view, http.StatusOK)
 }
 
 // signedIn returns who is signed in. Where nothing waits the remember cookie counts too; where an application waits the
@@ -65,7 +65,8 @@ func loginStep(reason string, c *session.Current) ui.LoginStep {
 	switch reason {
 	case interaction.ReasonHintMismatch:
 		return ui.LoginFresh
-	case interaction.ReasonPromptLogin, interaction.ReasonAlwaysReauthenticate, interaction.ReasonMaxAge, interaction.ReasonClientMaxSessionAge:
+	case interaction.ReasonPromptLogin, interaction.ReasonAlwaysReauthenticate, interaction.ReasonMaxAge, interaction.ReasonClientMaxSessionAge,
+		interaction.ReasonACR:
 		return ui.LoginReauth
 	}
 	// select_account; or somebody signed in meanwhile, in another tab.
@@ -91,22 +92,61 @@ func (p *Pages) loginView(v *visit, c *session.Current) ui.Login {
 			view.MayRegister = p.Accounts.Registration.Open
 		}
 	}
+	if len(v.contexts()) > 0 && view.Step != ui.LoginSelect && view.Notice.ID != ui.MsgWrongAccount {
+		view.Notice = ui.Say(ui.MsgOtherWay)
+	}
 	return view
 }
 
-// showLoginView adds the upstream buttons and answers.
-func (p *Pages) showLoginView(w http.ResponseWriter, r *http.Request, v *visit, view ui.Login, status int) error {
+// showLoginView adds the upstream buttons and answers. Where a certain way of signing in is asked for, only those are on the page that may lead there.
+func (p *Pages) showLoginView(w http.ResponseWriter, r *http.Request, v *visit, c *session.Current, view ui.Login, status int) error {
 	if view.Step != ui.LoginSelect {
 		list, err := p.Providers.Enabled(r.Context())
 		if err != nil {
 			return err
 		}
+		offered, err := p.offered(r.Context(), v, c, view.Step)
+		if err != nil {
+			return err
+		}
+		if !offered("") { // a new account would have a password and nothing else
+			view.HidePassword, view.MayRegister = true, false
+		}
 		for _, one := range list {
-			view.Providers = append(view.Providers, providerOf(one))
+			if offered(one.ID) {
+				view.Providers = append(view.Providers, providerOf(one))
+			}
 		}
 	}
 	p.show(w, v, view, status)
 	return nil
+}
+
+// offered returns which ways of signing in are of any use, by their provider; the password has none.
+func (p *Pages) offered(ctx context.Context, v *visit, c *session.Current, step ui.LoginStep) (func(provider string) bool, error) {
+	all := func(string) bool { return true }
+	contexts := v.contexts()
+	if len(contexts) == 0 {
+		return all, nil
+	}
+	user := ""
+	if c != nil && step == ui.LoginReauth {
+		user = c.User.ID
+	}
+	ways, err := p.Ways.Of(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	useful := map[string]bool{}
+	for _, way := range ways {
+		if way.Offered() && way.Reaches(p.Contexts, contexts) {
+			useful[way.ProviderID] = true
+		}
+	}
+	if len(useful) == 0 { // the settings changed meanwhile: whoever signs in hears the rest from the authorization endpoint
+		return all, nil
+	}
+	return func(provider string) bool { return useful[provider] }, nil
 }
 
 // providerOf returns a provider as a button shows it.
@@ -190,7 +230,7 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, v *visit) error
 		view.Identifier = identifier
 	}
 	if view.Problems = missing(identifier, password); len(view.Problems) > 0 {
-		return p.showLoginView(w, r, v, view, http.StatusOK)
+		return p.showLoginView(w, r, v, c, view, http.StatusOK)
 	}
 	attempt := auth.Attempt{
 		Identifier: identifier, Password: password, KnownDevice: func(userID string) bool { return p.Sessions.KnownDevice(r, userID) },
@@ -199,17 +239,17 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, v *visit) error
 	for try := 0; try < 2 && errors.Is(err, auth.ErrChanged); try++ { // a new hash may have taken the old one's place, for the same password
 		proved, refused := p.Password.Prove(ctx, attempt)
 		if refused != nil {
-			return p.refusedLogin(w, r, v, view, refused)
+			return p.refusedLogin(w, r, v, c, view, refused)
 		}
 		// A step-up has no tick: what the person chose at sign-in stays.
 		remember := view.Remember || view.Step == ui.LoginReauth && c.User.ID == proved.User.ID && c.Session.Remembered
 		err = p.signIn(w, r, v, proof{
-			SignIn: session.SignIn{User: proved.User, AMR: []string{"pwd"}, Remember: remember}, method: "password", before: c, together: proved.Stands,
+			SignIn: session.SignIn{User: proved.User, AMR: []string{idp.MethodPassword}, Remember: remember}, method: "password", before: c, together: proved.Stands,
 		})
 	}
 	switch {
 	case errors.Is(err, auth.ErrChanged):
-		return p.refusedLogin(w, r, v, view, auth.Refused(err))
+		return p.refusedLogin(w, r, v, c, view, auth.Refused(err))
 	case err != nil:
 		return err
 	}
@@ -228,14 +268,14 @@ func missing(identifier, password string) (problems ui.Problems) {
 }
 
 // refusedLogin shows the form again. Every wrong cause has one wording and one status (FS-15).
-func (p *Pages) refusedLogin(w http.ResponseWriter, r *http.Request, v *visit, view ui.Login, err error) error {
+func (p *Pages) refusedLogin(w http.ResponseWriter, r *http.Request, v *visit, c *session.Current, view ui.Login, err error) error {
 	problems, wait, status, ok := refusal(err, ui.MsgBadCredentials)
 	if !ok {
 		return err
 	}
 	view.Problems, view.RetryAfter = problems, wait
 	logctx.Set(r.Context(), slog.String("outcome", "refused"))
-	return p.answerRefusal(w, err, status, func() error { return p.showLoginView(w, r, v, view, status) })
+	return p.answerRefusal(w, err, status, func() error { return p.showLoginView(w, r, v, c, view, status) })
 }
 
 // answerRefusal sets Retry-After where there is something to wait for, and shows the form.

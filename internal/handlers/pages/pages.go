@@ -14,6 +14,7 @@ import (
 	"idp/internal/crossdevice"
 	"idp/internal/directory"
 	"idp/internal/handlers/ui"
+	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/secret"
 	"idp/internal/session"
@@ -34,6 +35,8 @@ type Deps struct {
 	Providers    *directory.Providers
 	Clients      *directory.Clients
 	Upstream     *upstream.Registry
+	Contexts     idp.AuthenticationContexts
+	Ways         *auth.Ways
 	Store        *store.Store
 	Keyring      *secret.Keyring
 	Audit        *audit.Log

@@ -79,7 +79,7 @@ func (p *Pages) register(w http.ResponseWriter, r *http.Request) error {
 	candidate, err := p.Accounts.Apply(ctx, a)
 	if err == nil {
 		err = p.signIn(w, r, v, proof{
-			SignIn: session.SignIn{User: candidate.User, AMR: []string{"pwd"}}, method: "registration", before: c, together: candidate.Insert,
+			SignIn: session.SignIn{User: candidate.User, AMR: []string{idp.MethodPassword}}, method: "registration", before: c, together: candidate.Insert,
 		})
 		err = candidate.Refused(ctx, err)
 	}

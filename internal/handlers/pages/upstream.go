@@ -43,6 +43,7 @@ func (p *Pages) beginUpstream(w http.ResponseWriter, r *http.Request) error {
 		RedirectURI: p.callbackURL(provider.ID), State: state,
 		// PS-23: nothing else of a client's request reaches the upstream.
 		LoginHint: v.params.Get("login_hint"), UILocales: v.params.Get("ui_locales"), Prompt: upstreamPrompt(v.reason()),
+		ACRValues: provider.AskFor(v.contexts()), // the operator's words
 	})
 	if err != nil {
 		return p.upstreamFailed(w, r, v, provider, err)
@@ -69,7 +70,8 @@ func (p *Pages) callbackURL(provider string) string { return p.Issuer + "/login/
 // upstreamPrompt makes the upstream ask again where we would have: else a session there would answer in the person's place.
 func upstreamPrompt(reason string) string {
 	switch reason {
-	case interaction.ReasonPromptLogin, interaction.ReasonAlwaysReauthenticate, interaction.ReasonMaxAge, interaction.ReasonClientMaxSessionAge:
+	case interaction.ReasonPromptLogin, interaction.ReasonAlwaysReauthenticate, interaction.ReasonMaxAge, interaction.ReasonClientMaxSessionAge,
+		interaction.ReasonACR:
 		return interaction.PromptLogin
 	case interaction.ReasonSelectAccount, interaction.ReasonHintMismatch:
 		return interaction.PromptSelectAccount

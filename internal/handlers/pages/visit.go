@@ -109,6 +109,14 @@ func (v *visit) reason() string {
 	return v.interaction.Steps.Reason
 }
 
+// contexts are those of which the sign-in should be one; none for any.
+func (v *visit) contexts() []string {
+	if v.interaction == nil {
+		return nil
+	}
+	return v.interaction.Steps.Contexts
+}
+
 // locale chooses the language (FL-17): the application's wish, then the browser's.
 func (p *Pages) locale(r *http.Request, uiLocales string) ui.Locale {
 	if uiLocales == "" && r.Method == http.MethodGet {

@@ -81,6 +81,10 @@ func loginFixtures() []Fixture {
 	choose.Step, choose.Account = LoginSelect, sampleAccount()
 	again := plain
 	again.Step, again.Account, again.Notice, again.Providers = LoginReauth, sampleAccount(), Say(MsgReauthenticate), nil
+	otherWay := again
+	otherWay.Notice = Say(MsgOtherWay)
+	otherUpstream := otherWay
+	otherUpstream.HidePassword, otherUpstream.Providers = true, plain.Providers
 	againWrong := again
 	againWrong.Problems = Problems{{"password", Say(MsgWrongPassword)}}
 	open := plain
@@ -103,6 +107,8 @@ func loginFixtures() []Fixture {
 		show("login/select-account", choose),
 		show("login/reauthenticate", again),
 		show("login/reauthenticate-wrong", againWrong),
+		show("login/step-up", otherWay),
+		show("login/step-up-upstream", otherUpstream),
 		show("login/registration-open", open),
 		in(language.German, show("login/registration-open", open)),
 		show("login/hostile-application", bad),

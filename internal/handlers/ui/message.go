@@ -37,6 +37,7 @@ const (
 	MsgApprovalDenied     = "approvals.denied"
 	MsgApprovalGone       = "approvals.gone"
 	MsgReauthenticate     = "notice.reauthenticate"       // the application asks for a fresh proof
+	MsgOtherWay           = "notice.other_way"            // the application asks for certain ways of signing in; the page offers those
 	MsgSessionEnded       = "notice.session_ended"        // the session ran out
 	MsgSignInToContinue   = "notice.sign_in_to_continue"  // data Client
 	MsgUpstreamDenied     = "upstream.denied"             // the person, or the provider, said no
@@ -53,7 +54,7 @@ func MessageIDs() []string {
 	ids := []string{
 		MsgBadCredentials, MsgMissingIdentifier, MsgMissingPassword, MsgWrongAccount, MsgThrottled, MsgBusy, MsgFormExpired,
 		MsgInvalidEmail, MsgAddressTaken, MsgInvalidUsername, MsgUsernameTaken, MsgPasswordsDiffer, MsgMissingName, MsgWrongToken, MsgTokenExpired, MsgPasswordTooShort, MsgPasswordTooLong,
-		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgWrongUserCode, MsgApprovalAllowed, MsgApprovalDenied, MsgApprovalGone, MsgReauthenticate, MsgSessionEnded, MsgSignInToContinue,
+		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgWrongUserCode, MsgApprovalAllowed, MsgApprovalDenied, MsgApprovalGone, MsgReauthenticate, MsgOtherWay, MsgSessionEnded, MsgSignInToContinue,
 		MsgUpstreamDenied, MsgUpstreamExpired, MsgUpstreamInvalid, MsgUpstreamDown, MsgUpstreamNotAllowed,
 		MsgUpstreamUnverified, MsgUpstreamDisabled,
 	}

@@ -24,6 +24,7 @@ type Request struct {
 	UserInfo []string
 	Subject  string   // the person must be this one
 	ACR      []string // the sign-in must be one of these; none is demanded if empty
+	WantACR  []string // the sign-in should be one of these
 }
 
 // want is the value of one claim in the request; null asks for it and says no more.
@@ -60,12 +61,16 @@ func ParseRequest(text string) (*Request, error) {
 		}
 	}
 	// OpenID Connect Core §5.5.1.1: only of the ID token; a wish stays a wish.
-	if w := in.IDToken["acr"]; w != nil && w.Essential {
+	if w := in.IDToken["acr"]; w != nil {
 		values, err := w.texts()
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("the values of acr: %w", err)
+		case w.Essential:
+			r.ACR = values
+		default:
+			r.WantACR = values
 		}
-		r.ACR = values
 	}
 	return r, nil
 }

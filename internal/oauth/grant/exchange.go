@@ -82,7 +82,8 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	if s.Scopes, err = narrowed(s, subject.Scopes(), scopesOf(form)); err != nil {
 		return err
 	}
-	v.AuthTime, v.ACR, v.AMR = time.Unix(subject.AuthTime, 0), subject.ACR, subject.AMR
+	v.AuthTime, v.AMR = time.Unix(subject.AuthTime, 0), subject.AMR
+	v.Contexts, v.Request.ACRValues = strings.Fields(subject.ACR), strings.Fields(subject.ACR) // the new token says what the old one said
 	s.Authorization, s.exchange = v, e
 	s.Trace.Pass("subject_token, audience and scope")
 	return nil

@@ -26,6 +26,7 @@ type Config struct {
 	Store      *store.Store
 	Subjects   *subject.Names
 	ClientKeys *clientkeys.Keys // to encrypt to
+	Contexts   idp.AuthenticationContexts
 }
 
 // Minter makes and reads tokens. Safe for concurrent use.
@@ -108,6 +109,11 @@ type Order struct {
 	Until    time.Time // that it must not outlive; zero for no such bound
 }
 
+// acr returns what the tokens of an authorization call its sign-in, whichever of them it is; empty where no context fits (OpenID Connect Core §2).
+func (m *Minter) acr(a *idp.Authorization) string {
+	return m.Contexts.Of(a.AMR, a.Contexts, a.Request.ACRValues)
+}
+
 // AuthorizationID returns the id of the authorization the token belongs to; empty for a client's own token.
 func (t *AccessToken) AuthorizationID() string {
 	id, _, ok := strings.Cut(t.JTI, ".")
@@ -133,7 +139,7 @@ func (m *Minter) Access(ctx context.Context, o Order, now time.Time) (string, in
 		IssuedAt: now.Unix(), Expires: now.Unix() + life, Audience: c.Audience, Confirmation: o.Confirmation,
 	}
 	if a != nil { // RFC 9068 §2.2.1, RFC 9470 §6.1: when and how the person signed in, as the ID token says it
-		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = m.Subjects.Of(c, a.UserID), a.ID+"."+t.JTI, a.AuthTime.Unix(), a.ACR, a.AMR
+		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = m.Subjects.Of(c, a.UserID), a.ID+"."+t.JTI, a.AuthTime.Unix(), m.acr(a.Authorization), a.AMR
 		t.Audience = a.Audience
 	}
 	t.Details = o.Details

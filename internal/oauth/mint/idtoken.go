@@ -55,7 +55,7 @@ func (m *Minter) ID(ctx context.Context, t IDToken, now time.Time) (string, erro
 	set["iss"], set["sub"], set["aud"] = m.Issuer, m.Subjects.Of(c, a.UserID), c.ID
 	set["iat"], set["exp"] = now.Unix(), now.Unix()+int64(c.Contract.IDTokenTTL)
 	set["auth_time"] = a.AuthTime.Unix()
-	for name, value := range map[string]string{"nonce": t.Nonce, "acr": a.ACR} {
+	for name, value := range map[string]string{"nonce": t.Nonce, "acr": m.acr(a.Authorization)} {
 		if value != "" {
 			set[name] = value
 		}

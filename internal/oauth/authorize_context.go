@@ -1,0 +1,82 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"idp/internal/idp"
+	"idp/internal/interaction"
+)
+
+// What a request says about the way of signing in, and what the session has of it.
+
+const (
+	tracedContexts = 4   // of those that a request asks for
+	tracedLength   = 128 // of the name of one
+)
+
+// checkContexts reads what is asked for beside the claims parameter: acr_values (OpenID Connect Core §3.1.2.1, RFC 9470 §4), or what the client is
+// registered with where the request says nothing (OpenID Connect Dynamic Client Registration §2).
+func (p *Provider) checkContexts(a *authorizeRequest) error {
+	text := a.Params.Get("acr_values")
+	if len(text) > acrMost {
+		return a.fail("invalid_request", "The acr_values are longer than "+strconv.Itoa(acrMost)+" bytes.", "OpenID Connect Core §3.1.2.1")
+	}
+	values := strings.Fields(text)
+	if len(values) > 0 && !slices.Contains(a.Scopes, idp.ScopeOpenID) {
+		// RFC 9470 §5: they are what the access token needs, and a token without would be refused where it is shown. With openid they are a
+		// voluntary claim (OpenID Connect Core §3.1.2.1).
+		a.RequiredACR = values
+	}
+	if len(a.RequiredACR)+len(a.WantedACR)+len(values) == 0 {
+		values = a.Client.DefaultACRValues
+	}
+	if wanted := slices.Concat(a.RequiredACR, a.WantedACR, values); len(wanted) > 0 {
+		a.WantedACR = p.Contexts.Known(wanted)
+	}
+	return nil
+}
+
+// findWays looks for the ways by which the person could sign in, if the decision depends on them.
+func (p *Provider) findWays(ctx context.Context, f *interaction.Facts) (err error) {
+	if !f.NeedsWays() {
+		return nil
+	}
+	user := ""
+	if f.User != nil {
+		user = f.User.ID
+	}
+	f.Ways, err = p.Ways.Of(ctx, user)
+	return err
+}
+
+// traceContexts says what was asked for and what there is.
+func (a *authorizeRequest) traceContexts(f *interaction.Facts, next interaction.Next) {
+	asked := f.RequiredACR
+	if len(asked) == 0 {
+		asked = f.ACRValues
+	}
+	if len(asked) == 0 {
+		return
+	}
+	words := make([]string, 0, len(asked))
+	for _, acr := range asked[:min(len(asked), tracedContexts)] {
+		words = append(words, ascii(acr[:min(len(acr), tracedLength)]))
+	}
+	has := "nobody is signed in"
+	if f.Session != nil {
+		has = "the session has " + cmp.Or(strings.Join(f.Contexts.Met(f.Session.AMR, f.Session.Contexts), " and "), "none")
+	}
+	if next.Error != interaction.ErrorUnmetAuthentication {
+		a.Trace.Pass("authentication context: asked for " + list(words) + "; " + has)
+		return
+	}
+	a.Trace.Fail(idp.Check{
+		Name: "authentication context", Expected: list(words), Received: has,
+		Mend:   "Compare with the setting authentication_contexts (`idp config print`), and with what the providers vouch for (`idp provider list`).",
+		Clause: "OpenID Connect Core §5.5.1.1",
+	})
+}
