@@ -36,6 +36,7 @@ func clientFields() []field {
 		{flag: "initiate-login-uri", member: "initiate_login_uri", usage: "`address` at which somebody else may start a sign-in at the application"},
 		{flag: "software-id", member: "software_id", usage: "`name` of the software, whichever of its installations this is"},
 		{flag: "software-version", member: "software_version", usage: "`version` of the software"},
+		{flag: "acr-value", member: "default_acr_values", kind: fieldList, usage: "ask for this authentication `context`, unless the request says otherwise; may be repeated, in the order of preference"},
 		{flag: "max-age", member: "default_max_age", kind: fieldSeconds, usage: "ask for the password when the last sign-in is older than this `duration`, unless the request says otherwise"},
 		{flag: "max-session-age", member: "max_session_age", kind: fieldSeconds, usage: "ask for the password when the last sign-in is older than this `duration`, whatever the request says"},
 		{flag: "always-reauthenticate", member: "always_reauthenticate", kind: fieldSwitch, usage: "ask for the password at every request"},

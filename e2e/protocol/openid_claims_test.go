@@ -84,9 +84,16 @@ func TestClaimsParameter_EssentialACR(t *testing.T) { // OpenID Connect Core §5
 	in := s.signIn(t, server.Trusted())
 	in.b.az(server.Trusted(), "prompt", "none", "claims", `{"id_token":{"acr":{"values":["urn:example:gold"]}}}`).wantCode()
 	in.b.az(server.Trusted(), "prompt", "none", "claims", `{"id_token":{"acr":{"essential":true}}}`).wantCode()
-	in.b.az(server.Trusted(), "prompt", "none", "claims", `{"id_token":{"acr":{"essential":true,"values":["urn:example:gold"]}}}`).wantErr("login_required")
-	u := s.user(t)
-	s.browser(t).az(server.Trusted(), "claims", `{"id_token":{"acr":{"essential":true,"value":"urn:example:gold"}}}`).login(u).wantErr("unmet_authentication_requirements")
+	in.b.az(server.Trusted(), "prompt", "none", "claims", `{"id_token":{"acr":{"essential":true,"values":["urn:example:gold"]}}}`).wantErr("unmet_authentication_requirements")
+	// Nobody types a password for what no sign-in here can reach.
+	s.browser(t).az(server.Trusted(), "claims", `{"id_token":{"acr":{"essential":true,"value":"urn:example:gold"}}}`).wantErr("unmet_authentication_requirements")
+	g := in.b.az(server.Trusted(), "claims", `{"id_token":{"acr":{"essential":true,"values":["urn:example:gold","`+passwordContext+`"]}}}`).wantCode()
+	s.wantACR(t, g, passwordContext)
+	p := s.browser(t).az(server.Trusted(), "claims", `{"id_token":{"acr":{"essential":true,"value":"`+passwordContext+`"}}}`).wantLogin()
+	if !p.is("notice") || p.is("upstream-google") {
+		t.Errorf("want the password alone, and a sentence why: %s", p.describe())
+	}
+	s.wantACR(t, p.login(s.user(t)).wantCode(), passwordContext)
 }
 
 func TestClaimsParameter_HostileOnesAreRefused(t *testing.T) { // OpenID Connect Core §5.5; bounded before anything is parsed; protocol.md §3.2

@@ -201,12 +201,3 @@ func TestIDTokenHint_ForgeriesAreNotBelieved(t *testing.T) { // SEC-17
 		}
 	}
 }
-
-func TestACRValues_AreVoluntary(t *testing.T) { // OIDC Core §3.1.2.1
-	t.Parallel()
-	s := shared(t)
-	in := s.signIn(t, server.Trusted(), "acr_values", "urn:example:impossible pwd")
-	if acr, there := s.verify(t, in.id).claims["acr"]; there && acr == "urn:example:impossible" {
-		t.Errorf("acr = %v, which nobody proved", acr)
-	}
-}

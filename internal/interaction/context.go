@@ -45,9 +45,9 @@ func (f Facts) hopeless() bool {
 }
 
 // wished returns the contexts that are worth another sign-in: those that were wished for, are more than what is there, and can be reached by the
-// person in a way that they have. A weaker one than there is already is not worth a page, and after one sign-in for it nobody is asked again.
+// person in a way that they have. There are none where no page may be shown, nor after one sign-in for them: nobody is asked again.
 func (f Facts) wished() []string {
-	if len(f.RequiredACR) > 0 || len(f.ACRValues) == 0 || f.loggedIn() && len(f.Steps.Contexts) > 0 {
+	if len(f.RequiredACR) > 0 || len(f.ACRValues) == 0 || slices.Contains(f.Prompts, PromptNone) || f.loggedIn() && len(f.Steps.Contexts) > 0 {
 		return nil
 	}
 	met := f.met()

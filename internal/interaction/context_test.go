@@ -63,7 +63,7 @@ func TestDecide_AuthenticationContexts(t *testing.T) {
 		{"a wish, the upstream vouched for nothing, no password", []change{wish("low"), byUpstream(), noPassword}, done},
 		{"a wish, nobody signed in", []change{wish("gold"), nobody}, login("no_session")},
 		{"a wish, prompt=login", []change{wish("gold"), prompt("login")}, login("prompt_login")},
-		{"a wish, prompt=none", []change{wish("gold"), prompt("none")}, loginRequired("acr")},
+		{"a wish, prompt=none", []change{wish("gold"), prompt("none")}, done},
 		{"a wish that nothing can meet, prompt=none", []change{wish("platinum"), prompt("none")}, done},
 
 		{"a demand that is met", []change{demand("low")}, done},

@@ -125,13 +125,15 @@ func readRequestedExpiry(call *clientCall, q *crossdevice.Question) error {
 	return nil
 }
 
-// readACRValues keeps the wishes for an acr (CIBA §7.1).
+// readACRValues keeps the wishes for an acr (CIBA §7.1), or those of the registration.
 func readACRValues(call *clientCall, q *crossdevice.Question) error {
 	text := call.form.Get("acr_values")
 	if len(text) > acrMost {
 		return call.refuse("invalid_request", "The acr_values are longer than "+strconv.Itoa(acrMost)+" bytes.")
 	}
-	q.ACRValues = strings.Fields(text)
+	if q.ACRValues = strings.Fields(text); len(q.ACRValues) == 0 {
+		q.ACRValues = call.client.DefaultACRValues
+	}
 	return nil
 }
 

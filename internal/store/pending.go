@@ -109,13 +109,14 @@ func (s *Store) DenyPending(ctx context.Context, id, userID string, now time.Tim
 
 // PendingPoll is what a poll finds.
 type PendingPoll struct {
-	State    idp.PendingState
-	Hurried  bool // the poll came before its time, and the interval has grown
-	Interval time.Duration
-	Scopes   []string
-	Audience []string
-	Details  json.RawMessage // of what was approved; nil before
-	Expires  time.Time
+	State     idp.PendingState
+	Hurried   bool // the poll came before its time, and the interval has grown
+	Interval  time.Duration
+	Scopes    []string
+	Audience  []string
+	Details   json.RawMessage // of what was approved; nil before
+	ACRValues []string        // likewise
+	Expires   time.Time
 }
 
 const (
@@ -150,7 +151,7 @@ func (s *Store) PollPending(ctx context.Context, kind idp.PendingKind, id string
 	}
 	var asked idp.PendingRequest
 	err = fromJSON(request, &asked)
-	p.Details = asked.Details
+	p.Details, p.ACRValues = asked.Details, asked.ACRValues
 	return &p, err
 }
 

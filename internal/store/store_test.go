@@ -27,7 +27,7 @@ func newWorld(t *testing.T) world {
 	if err := w.CreateUser(t.Context(), w.user); err != nil {
 		t.Fatal(err)
 	}
-	w.session = &idp.Session{ID: idp.NewID(), UserID: w.user.ID, AuthTime: w.now, AMR: []string{"pwd"}, CreatedAt: w.now, LastSeenAt: w.now, IdleExpiresAt: w.now.Add(time.Hour), ExpiresAt: w.now.Add(2 * time.Hour)}
+	w.session = &idp.Session{ID: idp.NewID(), UserID: w.user.ID, AuthTime: w.now, AMR: []string{"pwd"}, Contexts: []string{"urn:example:gold"}, CreatedAt: w.now, LastSeenAt: w.now, IdleExpiresAt: w.now.Add(time.Hour), ExpiresAt: w.now.Add(2 * time.Hour)}
 	if err := w.CreateSession(t.Context(), w.session, []byte("cookie"), nil); err != nil {
 		t.Fatal(err)
 	}

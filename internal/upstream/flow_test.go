@@ -63,7 +63,7 @@ func TestSignIn_GoogleByLoopback(t *testing.T) { // FD-1, FD-11
 	op.SignIn(upstreamtest.Person{
 		Subject: "  Ab  ", Email: "Ursula@CORP.example", EmailVerified: true, Name: "Ursula\u202e\nU", HostedDomain: "corp.example",
 		Extra: map[string]any{
-			"picture": "https://img.example/u.png", "locale": "de", "auth_time": at.Unix(), "amr": []string{"pwd", "otp"},
+			"picture": "https://img.example/u.png", "locale": "de", "auth_time": at.Unix(), "amr": []string{"pwd", "otp"}, "acr": "urn:example:mfa",
 			"preferred_username": "ursula", "given_name": 7,
 		},
 	})
@@ -81,7 +81,7 @@ func TestSignIn_GoogleByLoopback(t *testing.T) { // FD-1, FD-11
 	want := upstream.Claims{
 		Issuer: op.Issuer, Subject: "  Ab  ", Email: "ursula@corp.example", EmailVerified: true, EmailAuthoritative: true,
 		HostedDomain: "corp.example", Name: "UrsulaU", Picture: "https://img.example/u.png", Locale: "de",
-		PreferredUsername: "ursula", AuthTime: &at, AMR: []string{"pwd", "otp"},
+		PreferredUsername: "ursula", AuthTime: &at, ACR: "urn:example:mfa", AMR: []string{"pwd", "otp"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -66,6 +66,10 @@ func TestValidate_EachFaultNamesItsField(t *testing.T) {
 		{"domain with *", func(p *idp.Provider) { p.AllowedDomains = []string{"*.corp.example"} }, "allowed_domains"},
 		{"domain empty", func(p *idp.Provider) { p.AllowedDomains = []string{""} }, "allowed_domains"},
 		{"linking unknown", func(p *idp.Provider) { p.Linking = "always" }, "linking"},
+		{"vouches without a word", func(p *idp.Provider) { p.Vouchers = []idp.Voucher{{Context: "urn:x"}} }, "vouches_for[0]"},
+		{"vouches for nothing", func(p *idp.Provider) { p.Vouchers = []idp.Voucher{{ACR: "urn:x"}} }, "vouches_for[0]"},
+		{"vouches by two words in one", func(p *idp.Provider) { p.Vouchers = []idp.Voucher{{Context: "urn:x", AMR: []string{"mfa hwk"}}} }, "vouches_for[0]"},
+		{"vouches without end", func(p *idp.Provider) { p.Vouchers = make([]idp.Voucher, 17) }, "vouches_for"},
 		{"automatic without trust", func(p *idp.Provider) { p.Linking = idp.LinkAutomatic }, "linking"},
 	}
 	for _, tt := range tests {

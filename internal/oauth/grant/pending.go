@@ -113,7 +113,7 @@ func (g *Pending) redeem(ctx context.Context, s *Session, token secret.Token, po
 	}
 	contract := &s.Client.Contract
 	redemption := store.PendingRedemption{
-		ID: token.ID, Kind: g.Kind, Digest: token.Digest, ClientID: s.Client.ID, Request: idp.CodeRequest{TraceID: s.Trace.ID, Details: poll.Details},
+		ID: token.ID, Kind: g.Kind, Digest: token.Digest, ClientID: s.Client.ID, Request: idp.CodeRequest{TraceID: s.Trace.ID, ACRValues: poll.ACRValues, Details: poll.Details},
 		// As with a code: OpenID Connect Core §11.
 		Refreshable: slices.Contains(poll.Scopes, idp.ScopeOfflineAccess) && slices.Contains(s.Client.GrantTypes, idp.GrantRefreshToken),
 		Expires:     s.Now.Add(contract.AccessTokenTTL.Duration()),
