@@ -43,7 +43,7 @@ func TestACR_IsTheSameWhereverItIsSaid(t *testing.T) { // OpenID Connect Core §
 	}
 }
 
-func TestACRValues_OneOfThoseThatAreSupportedComesBack(t *testing.T) { // OpenID Connect Core §3.1.2.1, §15.1; Discovery §3
+func TestACRValues_OneOfThoseThatAreSupportedComesBack(t *testing.T) { // OpenID Connect Core §3.1.2.1, §15.1; Discovery §3; protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
 	supported := stringsOf(t, metadata(t, s), "acr_values_supported")

@@ -43,7 +43,7 @@ type metadata struct {
 	Scopes                []string `json:"scopes_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
-	ACRValues             []string `json:"acr_values_supported,omitempty"`
+	ACRValues             []string `json:"acr_values_supported,omitempty"` // RFC 9470 §7
 	ResponseTypes         []string `json:"response_types_supported"`
 	ResponseModes         []string `json:"response_modes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`

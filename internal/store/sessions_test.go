@@ -125,7 +125,7 @@ func TestRenewSession_KeepsTheIDAndNothingElse(t *testing.T) {
 	a, err := w.issue(t, "c", store.IssueConditions{SkipGrant: true})
 	must(t, err)
 	next := *w.session
-	next.AuthTime, next.AMR, next.ACR, next.Address = w.now.Add(time.Minute), []string{"otp"}, "2", "192.0.2.99"
+	next.AuthTime, next.AMR, next.Contexts, next.Address = w.now.Add(time.Minute), []string{"otp"}, []string{"urn:example:two"}, "192.0.2.99"
 	next.LastSeenAt, next.IdleExpiresAt, next.ExpiresAt = next.AuthTime, w.now.Add(2*time.Hour), w.now.Add(3*time.Hour)
 	stranger := next
 	stranger.UserID = idp.NewID()
