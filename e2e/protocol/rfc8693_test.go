@@ -5,6 +5,7 @@ package protocol
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -160,4 +161,45 @@ func TestTokenExchange_IDTokenWherePolicyAllows(t *testing.T) { // RFC 8693 §3
 	s.trade(t, basic(server.CalendarAPI()), in.id, id...).wantError(http.StatusBadRequest, "invalid_request")
 	s.revoke(t, server.Hub(), in.refresh).want(http.StatusOK)
 	s.trade(t, basic(server.Hub()), in.id, id...).wantError(http.StatusBadRequest, "invalid_request")
+}
+
+// A token that is bound to a key is nobody's without it: who has copied one cannot pass for its actor, nor for the application that it was given to.
+func TestTokenExchange_BoundTokensOfOnesOwnNeedTheirKey(t *testing.T) { // RFC 8693 §2.1, RFC 9449 §7.2
+	t.Parallel()
+	s := shared(t)
+	endpoint := s.endpoint(t, "token_endpoint")
+	theirs, other := newProver(t, jose.ES256), newProver(t, jose.ES256)
+	with := func(as auth, p *prover) auth { return proving(as, p.proof(http.MethodPost, endpoint, "")) }
+	for name, c := range map[string]struct {
+		as      auth
+		subject string
+		pairs   []string
+	}{
+		"actor_token": {
+			basic(server.CalendarAPI()), s.forCalendar(t).access,
+			[]string{"actor_token", s.token(t, with(basic(server.CalendarAPI()), theirs), "grant_type", "client_credentials", "scope", "api.read").wantBound().access, "actor_token_type", typeAccess},
+		},
+		"subject_token": {basic(server.Hub()), func() string {
+			g := s.browser(t).az(server.Hub(), "scope", "openid profile").through(s.user(t)).wantCode()
+			return s.token(t, with(basic(server.Hub()), theirs), "grant_type", "authorization_code", "code", g.code, "redirect_uri", g.redirect, "code_verifier", g.verifier).wantBound().access
+		}(), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.trade(t, c.as, c.subject, c.pairs...).wantError(http.StatusBadRequest, "invalid_request")
+			s.trade(t, with(c.as, other), c.subject, c.pairs...).wantError(http.StatusBadRequest, "invalid_request")
+			token := s.trade(t, with(c.as, theirs), c.subject, c.pairs...).wantBound()
+			if cnf, _ := s.verify(t, token.access).claims["cnf"].(map[string]any); cnf["jkt"] != theirs.jkt {
+				t.Errorf("cnf %v, want the key that was proven", cnf)
+			}
+		})
+	}
+}
+
+func TestTokenExchange_ExpiredSubjectToken(t *testing.T) { // RFC 8693 §2.1
+	t.Parallel()
+	s := shared(t)
+	in := s.signIn(t, server.Quick(), "scope", "openid profile", "resource", calendar)
+	s.trade(t, basic(server.CalendarAPI()), in.access).tokens()
+	pause(t, 31*time.Second)
+	s.trade(t, basic(server.CalendarAPI()), in.access).wantError(http.StatusBadRequest, "invalid_request")
 }

@@ -68,6 +68,11 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	if v == nil {
 		return refuse(invalidRequest, "The subject_token stands for an application: there is no person to act for.")
 	}
+	// What another client's key is bound to comes here as an API got it, which cannot prove that key (RFC 8693 §1.1). What was given to this very client
+	// it proves, here as everywhere.
+	if subject.ClientID == s.Client.ID && !s.Proof.holds(subject.Confirmation) {
+		return unproven(s, "subject_token")
+	}
 	e := &exchanged{until: time.Unix(subject.Expires, 0)}
 	if e.actor, err = g.actor(ctx, s, subject, form.Get("actor_token"), form.Get("actor_token_type")); err != nil {
 		return err
@@ -168,6 +173,10 @@ func (g *Exchange) actor(ctx context.Context, s *Session, subject *mint.AccessTo
 		if err != nil {
 			return nil, err
 		}
+		// RFC 8693 §2.1: the actor is here, and says who it is by this token. RFC 9449 §7.2: one that is bound says so with its key alone.
+		if !s.Proof.holds(t.Confirmation) {
+			return nil, unproven(s, "actor_token")
+		}
 		actor.Subject = t.Subject
 	case kind != "": // RFC 8693 §2.1: MUST NOT be there without the token
 		return nil, refuse(invalidRequest, "There is an actor_token_type but no actor_token.")
@@ -187,6 +196,15 @@ func (g *Exchange) actor(ctx context.Context, s *Session, subject *mint.AccessTo
 		return subject.Actor, nil
 	}
 	return actor, nil
+}
+
+// unproven refuses a token that is bound to a key which the request does not prove to hold: whoever copied the token could send it, too.
+func unproven(s *Session, name string) error {
+	s.Trace.Fail(idp.Check{
+		Name: name + " comes with its key", Expected: "a DPoP proof by the key, or the TLS certificate, that the token's cnf names", Received: "another one, or none",
+		Mend: "Send the request with the key that the token was fetched with.", Clause: "RFC 9449 §7.2",
+	})
+	return refuse(invalidRequest, "The "+name+" is bound to a key, and the request does not prove to hold it.") // RFC 8693 §2.2.2
 }
 
 // audienceOf returns the audience of the new token: what was asked for, as far as the policy goes, or the one that the policy names.

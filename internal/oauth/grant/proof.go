@@ -2,6 +2,7 @@ package grant
 
 import (
 	"context"
+	"crypto/subtle"
 
 	"github.com/ory/fosite"
 
@@ -31,6 +32,14 @@ func (p *Proof) confirmation() *mint.Confirmation {
 		return nil
 	}
 	return &mint.Confirmation{JKT: p.JKT, X5TS: p.Certificate}
+}
+
+// holds reports whether the request proved to hold all that a token is bound to (RFC 7800 §3); a bearer token's holder need prove nothing.
+func (p *Proof) holds(cnf *mint.Confirmation) bool {
+	same := func(bound, proven string) bool {
+		return bound == "" || subtle.ConstantTimeCompare([]byte(bound), []byte(proven)) == 1
+	}
+	return cnf == nil || same(cnf.JKT, p.JKT) && same(cnf.X5TS, p.Certificate)
 }
 
 // codeKey returns the key that a code may be bound to (RFC 9449 §10): that of the DPoP proof.
