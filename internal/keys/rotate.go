@@ -227,11 +227,11 @@ func (m *Manager) Retire(ctx context.Context, kid string) error {
 
 // Withdraw takes a key that leaked out of use and out of the JWKS at once: every token that it signed is refused from now on.
 func (m *Manager) Withdraw(ctx context.Context, kid string) error {
-	return m.remove(ctx, kid, -clockSkew)
+	return m.remove(ctx, kid, -withdrawnMargin)
 }
 
-// clockSkew is how far replicas' clocks may be apart: one that is late must not take a withdrawn key for a living one.
-const clockSkew = 5 * time.Minute
+// withdrawnMargin is how far replicas' clocks may be apart: one that is late must not take a withdrawn key for a living one.
+const withdrawnMargin = 5 * time.Minute
 
 func (m *Manager) remove(ctx context.Context, kid string, stay time.Duration) error {
 	successor, err := m.successor(ctx, kid)

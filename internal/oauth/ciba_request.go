@@ -20,7 +20,6 @@ import (
 const (
 	cibaRequestMost = 16 << 10         // bytes of a signed request
 	cibaRequestLife = 60 * time.Minute // between nbf and exp
-	clockSkew       = 60 * time.Second
 )
 
 // cibaOutside are the parameters that a signed request stands beside: those of client authentication (CIBA §7.1.1).
@@ -53,7 +52,7 @@ func (p *Provider) openCIBARequest(ctx context.Context, call *clientCall) error 
 	if exp.Sub(nbf) > cibaRequestLife || call.now.Sub(nbf) > cibaRequestLife {
 		return call.refuse("invalid_request", "The signed request is good for longer than an hour, or began more than an hour ago.")
 	}
-	first, err := p.Store.FirstUse(ctx, "ciba_request", call.client.ID+" "+claims.JTI, exp.Add(clockSkew), call.now)
+	first, err := p.Store.FirstUse(ctx, "ciba_request", call.client.ID+" "+claims.JTI, exp.Add(idp.ReplicaSkew), call.now)
 	if err != nil {
 		return err
 	}
@@ -121,7 +120,7 @@ func (p *Provider) readSigned(ctx context.Context, call *clientCall, text, param
 			return nil, call.refuse("expired_login_hint_token", "The login_hint_token has expired.")
 		}
 		return nil, invalid("has expired.")
-	case c.NotBefore != nil && call.now.Before(untrusted.Instant(*c.NotBefore).Add(-clockSkew)), c.IssuedAt != nil && call.now.Before(untrusted.Instant(*c.IssuedAt).Add(-clockSkew)):
+	case c.NotBefore != nil && call.now.Before(untrusted.Instant(*c.NotBefore).Add(-idp.ClockSkew)), c.IssuedAt != nil && call.now.Before(untrusted.Instant(*c.IssuedAt).Add(-idp.ClockSkew)):
 		return nil, invalid("is from the future.")
 	}
 	return c, nil

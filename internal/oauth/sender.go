@@ -120,7 +120,7 @@ func (p *Provider) verifyProof(r *http.Request, c *idp.Client, urls []string, to
 
 // firstUse remembers a proof until it ends. RFC 9449 §11.1: whoever copies one cannot use it, at whichever replica.
 func (p *Provider) firstUse(ctx context.Context, proof *dpop.Proof, now time.Time, t *trace.T) error {
-	first, err := p.Store.FirstUse(ctx, replayDPoP, proof.Replay, proof.Until, now)
+	first, err := p.Store.FirstUse(ctx, replayDPoP, proof.Replay, proof.Until.Add(idp.ReplicaSkew), now)
 	if err != nil || first {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 
 const (
 	maxStatement = 16 << 10 // bytes
-	leeway       = time.Minute
 )
 
 // Statements verifies what somebody whom the operator trusts says of an application (RFC 7591 §2.3).
@@ -114,9 +113,9 @@ func (v *Statements) read(ctx context.Context, compact string, at time.Time) (ma
 		return nil, statementFault("The software statement has no claims that can be read.")
 	}
 	for name, bad := range map[string]func(time.Time) bool{
-		"exp": func(t time.Time) bool { return !at.Before(t.Add(leeway)) },
-		"nbf": func(t time.Time) bool { return at.Add(leeway).Before(t) },
-		"iat": func(t time.Time) bool { return at.Add(leeway).Before(t) },
+		"exp": func(t time.Time) bool { return !at.Before(t) },
+		"nbf": func(t time.Time) bool { return at.Add(idp.ClockSkew).Before(t) },
+		"iat": func(t time.Time) bool { return at.Add(idp.ClockSkew).Before(t) },
 	} {
 		raw, sent := claims[name]
 		if !sent {

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"idp/internal/idp"
 )
 
 const (
 	maxIDToken = 64 << 10
 	maxSubject = 255
-	// clockSkew is how far an upstream's clock may run ahead of ours.
-	clockSkew = time.Minute
 	// maxIDTokenAge is how long ago an ID token may have been made. It comes straight from the token endpoint, so ten minutes
 	// are generous, for clocks; an older one is a replay.
 	maxIDTokenAge = 10 * time.Minute
@@ -160,7 +160,7 @@ func checkTimes(claims object, now time.Time) error {
 		return err
 	case !ok:
 		return errors.New("iat is missing")
-	case iat.After(now.Add(clockSkew)):
+	case iat.After(now.Add(idp.ClockSkew)):
 		return fmt.Errorf("iat %s lies in the future; compare the clocks", iat.Format(time.RFC3339))
 	case iat.Before(now.Add(-maxIDTokenAge)):
 		return fmt.Errorf("iat %s is more than %s ago", iat.Format(time.RFC3339), maxIDTokenAge)
@@ -169,7 +169,7 @@ func checkTimes(claims object, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if ok && nbf.After(now.Add(clockSkew)) {
+	if ok && nbf.After(now.Add(idp.ClockSkew)) {
 		return fmt.Errorf("nbf %s lies in the future", nbf.Format(time.RFC3339))
 	}
 	return nil

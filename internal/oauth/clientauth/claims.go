@@ -8,18 +8,12 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"idp/internal/idp"
 	"idp/internal/oauth/untrusted"
 )
 
-const (
-	// aheadMost is how far the maker's clock may be ahead of ours.
-	aheadMost = 30 * time.Second
-	// lifeMost is how long an assertion may be good: so long its jti is remembered.
-	lifeMost = time.Hour
-
-	// purgeMargin is how far the clocks of replicas may be apart: none of them forgets a jti that another would still take.
-	purgeMargin = time.Minute
-)
+// lifeMost is how long an assertion may be good: so long its jti is remembered.
+const lifeMost = time.Hour
 
 // Claims are the claims of RFC 7523 §3, of client assertions and of assertions that are authorization grants.
 type Claims struct {
@@ -74,15 +68,15 @@ func (k *Claims) Fault(now time.Time) string {
 	switch exp := untrusted.Instant(*k.Expires); {
 	case !now.Before(exp):
 		return "it has expired"
-	case exp.After(now.Add(lifeMost + aheadMost)):
+	case exp.After(now.Add(lifeMost + idp.ClockSkew)):
 		return "it is good for more than an hour"
-	case k.NotBefore != nil && untrusted.Instant(*k.NotBefore).After(now.Add(aheadMost)):
+	case k.NotBefore != nil && untrusted.Instant(*k.NotBefore).After(now.Add(idp.ClockSkew)):
 		return "nbf lies in the future; compare the clocks"
-	case k.IssuedAt != nil && untrusted.Instant(*k.IssuedAt).After(now.Add(aheadMost)):
+	case k.IssuedAt != nil && untrusted.Instant(*k.IssuedAt).After(now.Add(idp.ClockSkew)):
 		return "iat lies in the future; compare the clocks"
 	}
 	return ""
 }
 
 // Remembered is how long the jti of claims without a fault is to be remembered.
-func (k *Claims) Remembered() time.Time { return untrusted.Instant(*k.Expires).Add(purgeMargin) }
+func (k *Claims) Remembered() time.Time { return untrusted.Instant(*k.Expires).Add(idp.ReplicaSkew) }

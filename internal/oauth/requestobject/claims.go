@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"idp/internal/idp"
 	"idp/internal/oauth/untrusted"
 )
 
@@ -101,9 +102,9 @@ func (o *object) checkTimes(strict bool, now time.Time) *Fault {
 		return bad("its times", "nbf and exp", "one or both missing")
 	case o.Expires != nil && !now.Before(untrusted.Instant(*o.Expires)):
 		return bad("exp", "a moment after "+clock(now), clock(untrusted.Instant(*o.Expires)))
-	case o.NotBefore != nil && untrusted.Instant(*o.NotBefore).After(now.Add(skew)):
+	case o.NotBefore != nil && untrusted.Instant(*o.NotBefore).After(now.Add(idp.ClockSkew)):
 		return bad("nbf", "no later than "+clock(now), clock(untrusted.Instant(*o.NotBefore)))
-	case o.IssuedAt != nil && untrusted.Instant(*o.IssuedAt).After(now.Add(skew)):
+	case o.IssuedAt != nil && untrusted.Instant(*o.IssuedAt).After(now.Add(idp.ClockSkew)):
 		return bad("iat", "no later than "+clock(now), clock(untrusted.Instant(*o.IssuedAt)))
 	case strict && now.Sub(untrusted.Instant(*o.NotBefore)) > maxLife:
 		return bad("nbf", "within the last hour", clock(untrusted.Instant(*o.NotBefore)))

@@ -21,9 +21,8 @@ import (
 const Most = 48 << 10
 
 const (
-	maxDepth = 16              // RFC 9396 details inside a list inside the object, with room
-	skew     = 8 * time.Second // how far a client's clock may be ahead
-	maxLife  = time.Hour       // between nbf and exp, and between nbf and now, where both are asked for
+	maxDepth = 16        // RFC 9396 details inside a list inside the object, with room
+	maxLife  = time.Hour // between nbf and exp, and between nbf and now, where both are asked for
 )
 
 // Config is what a Reader needs.
