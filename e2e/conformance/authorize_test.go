@@ -63,13 +63,13 @@ func (a *authorization) locate() {
 	}
 	query := a.at.url.Query()
 	switch {
-	case a.formPost:
+	case a.query.Get("response_mode") == "form_post":
 		// OAuth 2.0 Form Post Response Mode §2
 		if media, _, _ := strings.Cut(a.at.contentType, ";"); a.at.method != "POST" || media != "application/x-www-form-urlencoded" {
 			a.failure("the answer came by %s as %q, want a form that is posted", a.at.method, a.at.contentType)
 		}
 		a.params = a.at.form
-	case a.responseType == "code":
+	case a.query.Get("response_type") == "code" || !a.query.Has("response_type"):
 		a.params = query
 	default:
 		params, err := url.ParseQuery(a.at.url.EscapedFragment())
@@ -78,7 +78,7 @@ func (a *authorization) locate() {
 		}
 		a.params = params
 	}
-	if a.formPost || a.responseType != "code" {
+	if kind := a.query.Get("response_type"); a.formPost || kind != "" && kind != "code" {
 		// OpenID Connect Core §3.3.2.5; OAuth 2.0 Multiple Response Types §5
 		for _, name := range []string{"code", "error"} {
 			if query.Has(name) {
@@ -144,18 +144,22 @@ func (a *authorization) bad(codes ...string) {
 			a.warning("the error has an unexpected %s", name)
 		}
 	}
-	description := a.params.Get("error_description")
-	if strings.ContainsAny(description, "\r\n\t") {
-		a.warning("error_description has a line break or a tab: %q", description)
-	}
-	// RFC 6749 §4.1.2.1
-	if strings.ContainsFunc(description, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
-		a.failure("error_description = %q has characters that are not allowed", description)
-	}
+	a.checkDescription(a.params.Get("error_description"))
 	if text, ok := a.params["error_uri"]; ok {
 		if u, err := url.Parse(text[0]); err != nil || u.Scheme == "" {
 			a.failure("error_uri = %q is no address", text)
 		}
+	}
+}
+
+// checkDescription checks an error_description (RFC 6749 §4.1.2.1, §5.2).
+func (r *run) checkDescription(description string) {
+	r.Helper()
+	if strings.ContainsAny(description, "\r\n\t") {
+		r.warning("error_description has a line break or a tab: %q", description)
+	}
+	if strings.ContainsFunc(description, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		r.failure("error_description = %q has characters that are not allowed", description)
 	}
 }
 

@@ -2,8 +2,10 @@ package conformance
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -51,3 +53,144 @@ func checkStandardClaims(r *run, where string, claims map[string]any) {
 }
 
 var birthdates = regexp.MustCompile(`^\d{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$`)
+
+// scopeClaims are the claims of each scope (OpenID Connect Core §5.4).
+var scopeClaims = map[string][]string{
+	"profile": strings.Fields("name family_name given_name middle_name nickname preferred_username profile picture website gender birthdate zoneinfo locale updated_at"),
+	"email":   {"email", "email_verified"}, "address": {"address"}, "phone": {"phone_number", "phone_number_verified"},
+}
+
+// checkUserInfo checks what UserInfo says against the ID tokens.
+func (f flow) checkUserInfo(info *answer) {
+	f.Helper()
+	f.wantJSON(info)
+	checkStandardClaims(f.run, "UserInfo", info.json)
+	if info.str("sub") == "" {
+		f.failure("UserInfo has no sub")
+	}
+	for _, token := range f.idTokens() {
+		if info.json["sub"] != token.claims["sub"] { // OpenID Connect Core §5.3.2
+			f.failure("UserInfo is about %v, the ID token about %v", info.json["sub"], token.claims["sub"])
+		}
+	}
+}
+
+func (r *run) wantScopes(where string, claims map[string]any, scope string) {
+	r.Helper()
+	asked := strings.Fields(scope)
+	for _, one := range asked {
+		for _, name := range scopeClaims[one] {
+			if claims[name] == nil {
+				r.warning("%s has no %s although the scope %s was asked for", where, name, one)
+			}
+		}
+	}
+	for one, names := range scopeClaims {
+		for _, name := range names {
+			if !slices.Contains(asked, one) && claims[name] != nil {
+				r.warning("%s has %s although the scope %s was not asked for", where, name, one)
+			}
+		}
+	}
+}
+
+// playScope asks for scopes, and wants their claims in UserInfo, or in the ID token where there is no access token.
+func playScope(scope string) func(*run) {
+	return func(r *run) {
+		p := r.first()
+		for one := range strings.FieldsSeq(scope) {
+			if !r.op.lists("scopes_supported", one) {
+				r.skip("scopes_supported does not have " + one)
+				return
+			}
+		}
+		p.scope = scope
+		f := p.authorize().complete()
+		if f.access == "" {
+			r.wantScopes("the ID token", f.front.claims, scope)
+			return
+		}
+		info := p.userInfo(f.access)
+		f.checkUserInfo(info)
+		r.wantScopes("UserInfo", info.json, scope)
+		for _, token := range f.idTokens() { // OpenID Connect Core §5.4
+			for _, names := range scopeClaims {
+				for _, name := range names {
+					if token.claims[name] != nil {
+						r.warning("the ID token has %s although there is an access token", name)
+					}
+				}
+			}
+		}
+	}
+}
+
+// playUserInfo asks UserInfo by a method, with the token in the header or in the body.
+func playUserInfo(method string, header bool) func(*run) {
+	return func(r *run) {
+		f := r.first().authorize().complete()
+		var form url.Values
+		if !header {
+			form = url.Values{"access_token": {f.access}}
+		}
+		req := r.request(method, r.op.endpoint("userinfo_endpoint"), form)
+		if header {
+			req.Header.Set("Authorization", "Bearer "+f.access)
+		}
+		info := r.call(req, nil)
+		switch {
+		case info.status == http.StatusOK:
+			f.checkUserInfo(info)
+		case header:
+			r.failure("%s: %d %s", info.what, info.status, info.body)
+		default:
+			r.warning("%s with the token in the body: %d %s", info.what, info.status, info.body)
+		}
+	}
+}
+
+func playClaimsEssential(r *run) {
+	p := r.first()
+	where := "userinfo"
+	if r.responseType == "id_token" {
+		where = "id_token"
+	}
+	f := p.authorize("claims", `{"`+where+`":{"name":{"essential":true}}}`).complete()
+	if f.access == "" {
+		if f.front.str("name") == "" {
+			r.warning("the ID token has no name although it was asked for")
+		}
+		return
+	}
+	info := p.userInfo(f.access)
+	f.checkUserInfo(info)
+	if info.str("name") == "" {
+		r.warning("UserInfo has no name although it was asked for")
+	}
+	for _, token := range f.idTokens() {
+		if token.claims["name"] != nil {
+			r.warning("the ID token has a name, which was asked for in UserInfo")
+		}
+	}
+}
+
+// playACRValues asks for all that the server says it can do.
+func playACRValues(r *run) {
+	var values []string
+	list, listed := r.op.meta["acr_values_supported"].([]any)
+	for _, one := range list {
+		if text, ok := one.(string); ok {
+			values = append(values, text)
+		}
+	}
+	if !listed { // what the suite asks for then; there is nothing to compare with
+		r.first().authorize("acr_values", "1 2").complete()
+		return
+	}
+	f := r.first().authorize("acr_values", strings.Join(values, " ")).complete()
+	for _, token := range f.idTokens() {
+		if !slices.Contains(values, token.str("acr")) {
+			r.warning("acr = %v, want one of %q", token.claims["acr"], values)
+		}
+	}
+}

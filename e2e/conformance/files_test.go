@@ -178,19 +178,26 @@ func (p certification) config(k *conformanceKeys) object {
 	return object{"plan": p.name, "variant": p.variant, "config": c}
 }
 
-// browserScript is how the suite's browser, which runs no script of ours, goes through the pages: by the ids of their elements.
+// browserScript is how the suite's browser, which runs no script of ours, goes through the pages: by the ids of their elements. Its tasks come one after
+// another. Where a module wants a page to be seen, the script takes the picture.
 func browserScript() []object {
 	optional := func(task, match string, commands ...[]any) object {
 		return object{"task": task, "optional": true, "match": testedURL + match, "commands": commands}
 	}
-	login := optional("sign in", "/login*", []any{"text", "id", "identifier", testAddress}, []any{"text", "id", "password", "the suite is welcome here 42"}, []any{"click", "id", "submit-login"})
-	consent := optional("allow", "/consent*", []any{"click", "id", "allow"})
-	verify := object{"task": "back at the suite", "match": "*/test/*/callback*", "commands": [][]any{{"wait", "id", "submission_complete", 10}}}
+	picture := func(id string) []any { return []any{"wait", "id", id, 10, ".*", "update-image-placeholder-optional"} }
+	suite := func(match string, commands ...[]any) object {
+		return object{"task": "back at the suite", "optional": true, "match": "*/test/*/" + match + "*", "commands": commands}
+	}
 	return []object{
-		{"match": testedURL + "/oauth2/authorize*", "tasks": []object{login, consent, verify}},
+		{"match": testedURL + "/oauth2/authorize*", "tasks": []object{
+			optional("sign in", "/login*", picture("submit-login"), []any{"text", "css", "#identifier:not([hidden])", testAddress, "optional"}, []any{"text", "id", "password", "the suite is welcome here 42"}, []any{"click", "id", "submit-login"}),
+			optional("allow", "/consent*", []any{"click", "id", "allow"}),
+			optional("error page", "/oauth2/authorize*", picture("error-code")),
+			suite("callback", []any{"wait", "id", "submission_complete", 10}),
+		}},
 		{"match": testedURL + "/oauth2/logout*", "tasks": []object{
 			optional("sign out", "/logout?i=*", []any{"click", "id", "confirm-logout"}),
-			{"task": "back at the suite", "optional": true, "match": "*/test/*/post_logout_redirect*"},
+			suite("post_logout_redirect"),
 		}},
 	}
 }

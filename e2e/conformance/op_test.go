@@ -17,8 +17,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +35,8 @@ type op struct {
 	transport *http.Transport // of who has no certificate
 	meta      map[string]any  // the discovery document; numbers are json.Number
 	keys      []map[string]any
+	people    []*somebody
+	next      atomic.Int32 // who plays next
 }
 
 // suite listens for what the server fetches and posts, on this machine. What a browser brings to the suite's own address, suiteURL, stays in the
@@ -84,14 +88,11 @@ func startOP(t testing.TB, options ...server.Option) *op {
 	t.Cleanup(s.suite.listener.Close)
 	s.suite.url = strings.Replace(s.suite.listener.URL, "127.0.0.1", "localhost", 1)
 
-	user, err := os.ReadFile(filepath.Join(folder, "user.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	s.Server = server.Start(t, append([]server.Option{
-		server.Issuer(testedURL), server.Seed(string(user)),
+		server.Issuer(testedURL), server.Seed(s.crowd(t)),
 		server.Set("IDP_TLS__CERT_FILE", filepath.Join(own, "tls.crt")), server.Set("IDP_TLS__KEY_FILE", filepath.Join(own, "tls.key")),
 		server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"), server.Set("IDP_CLIENT_REGISTRATION__GRANT_TYPES", "authorization_code,refresh_token,implicit"),
+		server.Set("IDP_CLIENT_REGISTRATION__SCOPES", "openid,profile,email,address,phone,offline_access"),
 		server.Set("IDP_CLIENT_REGISTRATION__PER_HOUR", "1000000"), server.Set("IDP_CLIENT_REGISTRATION__QUOTA", "100000"),
 		server.Set("IDP_MTLS__CERTIFICATES", "tls"),
 		server.Set("IDP_OUTBOUND__ALLOW", "localhost"), server.Set("IDP_OUTBOUND__CA_FILE", filepath.Join(own, "tls.crt")),
@@ -103,6 +104,40 @@ func startOP(t testing.TB, options ...server.Option) *op {
 	s.discover(t)
 	return s
 }
+
+// somebody is the person of user.yaml, or one with the same claims and another address: one alone has no more than a hundred sessions, and no browser more
+// than sixteen sign-ins at once.
+type somebody struct {
+	address string
+	signIn  sync.Once
+	cookies []*http.Cookie // of a browser that is signed in, after signIn
+}
+
+// crowd returns the seed file.
+func (s *op) crowd(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, "user.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, person, ok := strings.Cut(string(text), "users:\n")
+	if !ok {
+		t.Fatal("user.yaml has no users")
+	}
+	name, _, _ := strings.Cut(testAddress, "@")
+	var b strings.Builder
+	b.WriteString(head + "users:\n" + person)
+	s.people = append(s.people, &somebody{address: testAddress})
+	for n := range 15 {
+		other := name + strconv.Itoa(n+2)
+		b.WriteString(strings.NewReplacer("username: "+name, "username: "+other, testAddress, other+"@example.com").Replace(person))
+		s.people = append(s.people, &somebody{address: other + "@example.com"})
+	}
+	return b.String()
+}
+
+// anybody returns the next of the people.
+func (s *op) anybody() *somebody { return s.people[int(s.next.Add(1))%len(s.people)] }
 
 // loadClients applies the file of clients. Only what the server calls itself has another address: nobody listens at the suite's.
 func (s *op) loadClients(t testing.TB, own string) {

@@ -5,7 +5,9 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -154,7 +156,7 @@ func (p *party) authenticate(header http.Header, form url.Values) http.RoundTrip
 	p.Helper()
 	switch p.auth {
 	case "client_secret_basic":
-		(&http.Request{Header: header}).SetBasicAuth(url.QueryEscape(p.id), url.QueryEscape(p.secret))
+		(&http.Request{Header: header}).SetBasicAuth(p.id, p.secret) // as they are, which is what the suite does
 	case "client_secret_post":
 		form.Set("client_id", p.id)
 		form.Set("client_secret", p.secret)
@@ -216,4 +218,10 @@ func half(hash crypto.Hash, text string) []byte {
 	h.Write([]byte(text))
 	sum := h.Sum(nil)
 	return sum[:len(sum)/2]
+}
+
+// challenge is PKCE's S256.
+func challenge(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type variant struct {
 	auth         string
 	formPost     bool
 	dynamic      bool
+	signedIn     bool // the browser is signed in when the module begins
 }
 
 func (v variant) hasCode() bool    { return v.has("code") }
@@ -44,11 +46,18 @@ type run struct {
 	op *op
 	variant
 	plan    planFile
+	who     *somebody
 	alias   string // the run's own, for addresses at the suite that the server calls
 	browser *walk.Person
 	arrived []arrival
 	skips   string   // why the suite would leave the module out
 	looks   []string // what the suite would show to somebody
+}
+
+// newRun returns a run of a plan in a variant, in which somebody signs in.
+func newRun(t *testing.T, s *op, who *somebody, file string, as variant) *run {
+	t.Helper()
+	return &run{T: t, op: s, who: who, variant: as, plan: readPlan(t, file, who.address), alias: suiteAlias + "-" + strings.ToLower(rand.Text()[:12])}
 }
 
 // arrival is a request that the browser brought to the suite.
@@ -108,6 +117,26 @@ func (r *run) pause(d time.Duration) {
 func (r *run) newBrowser() {
 	r.Helper()
 	r.browser = walk.Visitor(r.T, atSuite{r})
+}
+
+// enter gives the run a browser that is signed in already, as a person's own is. The suite's begins every module without cookies.
+func (r *run) enter() {
+	r.Helper()
+	r.newBrowser()
+	base, err := url.Parse(testedURL + "/")
+	if err != nil {
+		r.stop("%v", err)
+	}
+	r.who.signIn.Do(func() {
+		other := newRun(r.T, r.op, r.who, "oidcc-basic", variant{responseType: "code", auth: "client_secret_basic"})
+		other.first().authorize().good()
+		r.who.cookies = other.browser.HTTP.Jar.Cookies(base)
+	})
+	var cookies []*http.Cookie
+	for _, c := range r.who.cookies {
+		cookies = append(cookies, &http.Cookie{Name: c.Name, Value: c.Value, Path: "/", Secure: true})
+	}
+	r.browser.HTTP.Jar.SetCookies(base, cookies)
 }
 
 // atSuite keeps what a browser brings to the suite, and lets everything else through.

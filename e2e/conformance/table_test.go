@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ type module struct {
 	id      string
 	shows   string // in our words, for docs/conformance/modules.md
 	verdict string // what the suite would say; empty: PASSED
+	cold    bool   // it begins without cookies in every variant
 	play    func(*run)
 }
 
@@ -51,7 +51,6 @@ func TestConformance(t *testing.T) { // protocol.md §3
 	for _, p := range playedPlans() {
 		t.Run(p.file, func(t *testing.T) {
 			t.Parallel()
-			plan := readPlan(t, p.file)
 			for _, e := range p.entries {
 				for _, id := range e.modules {
 					m, ok := known[id]
@@ -61,7 +60,10 @@ func TestConformance(t *testing.T) { // protocol.md §3
 					}
 					t.Run(strings.Trim(e.variant.String()+"/"+id, "/"), func(t *testing.T) {
 						t.Parallel()
-						r := &run{T: t, op: shared, variant: e.variant, plan: plan, alias: suiteAlias + "-" + strings.ToLower(rand.Text()[:12])}
+						r := newRun(t, shared, shared.anybody(), p.file, e.variant)
+						if e.signedIn && !m.cold {
+							r.enter()
+						}
 						m.play(r)
 						want := m.verdict
 						if want == "" {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,15 +56,15 @@ type task struct {
 	Commands [][]any `json:"commands"`
 }
 
-// readPlan reads a plan.
-func readPlan(t testing.TB, file string) planFile {
+// readPlan reads a plan for the person with an address.
+func readPlan(t testing.TB, file, address string) planFile {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(folder, "plans", file+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var p planFile
-	if err := json.Unmarshal(text, &p); err != nil {
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text), testAddress, address)), &p); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -98,8 +99,8 @@ func (v visit) did(task string) bool {
 	return false
 }
 
-// visit opens an address and goes through the pages as the plan's browser script says, until the suite is reached or a page comes for which
-// the script has nothing to do. With a form it is posted, as from a page of the suite.
+// visit opens an address and goes through the pages as the plan's browser script says: its tasks come one after another, and one that is optional is
+// left out where the browser is elsewhere. With a form it is posted, as from a page of the suite.
 func (r *run) visit(address string, form url.Values) visit {
 	r.Helper()
 	if r.browser == nil {
@@ -116,67 +117,80 @@ func (r *run) visit(address string, form url.Values) visit {
 		req.Header.Set("Sec-Fetch-Site", "cross-site")
 	}
 	req.Header.Set("Accept", "text/html,*/*;q=0.8")
-	v := visit{page: r.browser.Do(req).Follow()}
-	for range 8 {
-		if len(r.arrived) > 0 {
-			v.arrival = &r.arrived[0]
-			return v
-		}
-		next, name := r.step(v.page, address)
-		if next == nil {
-			return v
-		}
-		v.page = next
-		if name != "" {
-			v.tasks = append(v.tasks, name)
-		}
-	}
-	r.stop("the browser script does not come to an end: %s", v.page.Describe())
-	return v
-}
-
-// step does what the script says about a page. It returns nil if it says nothing.
-func (r *run) step(g *walk.Page, start string) (next *walk.Page, name string) {
-	r.Helper()
-	// The answer of form_post sends itself by its script; without one, by its button.
-	if g.Is("response-form") {
-		return g.Submit("submit-response"), ""
-	}
+	v := visit{page: r.settle(r.browser.Do(req).Follow())}
 	for _, script := range r.plan.Config.Browser {
-		if !matches(r, script.Match, start) {
+		if !matches(r, script.Match, address) {
 			continue
 		}
 		for _, task := range script.Tasks {
-			if !matches(r, task.Match, g.URL.String()) {
-				continue
-			}
-			var filled []string
-			for _, c := range task.Commands {
-				id, _ := c[2].(string)
-				switch c[0] {
-				case "text":
-					n := g.Element(id)
-					if n == nil {
-						r.stop("task %q: %s has no #%s", task.Task, g.Describe(), id)
-					}
-					value, _ := c[3].(string)
-					filled = append(filled, walk.Attribute(n, "name"), value)
-				case "click":
-					n := g.Element(id)
-					if n == nil {
-						r.stop("task %q: %s has no #%s", task.Task, g.Describe(), id)
-					}
-					if n.Type == html.ElementNode && n.Data == "a" {
-						to, err := g.URL.Parse(walk.Attribute(n, "href"))
-						if err != nil {
-							r.stop("task %q: %v", task.Task, err)
-						}
-						return r.browser.Open(to.String()), task.Task
-					}
-					return g.Submit(id, filled...), task.Task
-				}
+			switch {
+			case matches(r, task.Match, v.page.URL.String()):
+				v.page = r.settle(r.perform(task, v.page))
+				v.tasks = append(v.tasks, task.Task)
+			case !task.Optional:
+				r.failure("the browser script has the task %q, but the browser is at %s", task.Task, v.page.Describe())
 			}
 		}
+		break
 	}
-	return nil, ""
+	if len(r.arrived) > 0 {
+		v.arrival = &r.arrived[0]
+	}
+	return v
+}
+
+// settle does what the page's own script would: the answer of form_post sends itself. Without a script it is a button.
+func (r *run) settle(g *walk.Page) *walk.Page {
+	r.Helper()
+	if g.Is("response-form") {
+		return g.Submit("submit-response")
+	}
+	return g
+}
+
+// perform does the commands of a task on a page, and returns where they lead.
+func (r *run) perform(task task, g *walk.Page) *walk.Page {
+	r.Helper()
+	var filled []string
+	for _, c := range task.Commands {
+		selector, _ := c[2].(string)
+		id, visible := strings.CutSuffix(strings.TrimPrefix(selector, "#"), ":not([hidden])")
+		n := g.Element(id)
+		if n != nil && visible && has(n, "hidden") {
+			n = nil
+		}
+		if n == nil && c[len(c)-1] == "optional" {
+			continue
+		}
+		if n == nil {
+			r.stop("task %q: %s has no %s", task.Task, g.Describe(), selector)
+		}
+		switch c[0] {
+		case "text":
+			if has(n, "hidden") || has(n, "readonly") { // the suite's browser refuses
+				r.stop("task %q: nobody can write into %s on %s", task.Task, selector, g.Describe())
+			}
+			value, _ := c[3].(string)
+			filled = append(filled, walk.Attribute(n, "name"), value)
+		case "click":
+			if n.Data == "a" {
+				to, err := g.URL.Parse(walk.Attribute(n, "href"))
+				if err != nil {
+					r.stop("task %q: %v", task.Task, err)
+				}
+				g = r.browser.Open(to.String())
+			} else {
+				g = g.Submit(id, filled...)
+			}
+			filled = nil
+		case "wait": // the element is there; a picture may be taken of it
+		default:
+			r.stop("task %q: the command %q is none that is played here", task.Task, c[0])
+		}
+	}
+	return g
+}
+
+func has(n *html.Node, attribute string) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == attribute })
 }

@@ -137,6 +137,14 @@ const MaxTokenTTL Seconds = 86400
 // Public reports whether the client has no credentials (RFC 6749 §2.1).
 func (c *Client) Public() bool { return len(c.AuthMethods) == 1 && c.AuthMethods[0] == AuthNone }
 
+// StrangersContract returns the contract of a new client that registered itself. It asks for what it wants by the letter of the specifications, so that
+// claims come from UserInfo where it has an access token (OpenID Connect Core §5.4); whoever registers a client here can give it the ones in the ID token (RP-7).
+func StrangersContract() Contract {
+	k := DefaultContract()
+	k.ClaimsInIDToken = false
+	return k
+}
+
 // DefaultContract returns the contract that a new client gets today.
 func DefaultContract() Contract {
 	return Contract{

@@ -142,10 +142,12 @@ func (p *Provider) discovery(n named) (document, error) {
 		RequestParameter:      true,
 		RequestURIParameter:   true,
 		RequestURIRegistered:  true,
-		RequestObjectAlgs:     append(idp.SupportedSigningAlgs(), idp.RequestObjectUnsigned),
-		RequestObjectKeyAlgs:  idp.SupportedEncryptionAlgs(),
-		RequestObjectEncs:     idp.SupportedEncryptionEncs(),
-		IssParameter:          true,
+		// Without none: Client Registration §2 lets a client that registered no algorithm use any of the list, and unsigned ones are taken only
+		// of clients that are registered for them, or from an address that one registered.
+		RequestObjectAlgs:    idp.SupportedSigningAlgs(),
+		RequestObjectKeyAlgs: idp.SupportedEncryptionAlgs(),
+		RequestObjectEncs:    idp.SupportedEncryptionEncs(),
+		IssParameter:         true,
 	}
 	m.ClientDocuments, m.Resources, m.DetailsTypes = p.Documents != nil, n.resources, n.detailsTypes
 	if p.Registration != nil {

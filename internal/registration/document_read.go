@@ -75,7 +75,7 @@ func (d *Documents) describe(ctx context.Context, id string, body []byte, row *i
 	if _, said := members[memberAuthMethod]; !said {
 		members[memberAuthMethod] = json.RawMessage(`"` + idp.AuthNone + `"`)
 	}
-	c := &idp.Client{ID: id, Contract: idp.DefaultContract(), ManagedBy: idp.ManagedByDocument, CreatedAt: now()}
+	c := &idp.Client{ID: id, Contract: idp.StrangersContract(), ManagedBy: idp.ManagedByDocument, CreatedAt: now()}
 	c.UpdatedAt, c.RegisteredAt = c.CreatedAt, c.CreatedAt
 	if row != nil {
 		c.Contract, c.CreatedAt, c.UpdatedAt, c.ClientOrigin, c.ManagedBy = row.Contract, row.CreatedAt, row.UpdatedAt, row.ClientOrigin, row.ManagedBy

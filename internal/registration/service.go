@@ -107,7 +107,7 @@ func (s *Service) Register(ctx context.Context, body []byte, token string) (*Reg
 	if members, err = s.applyStatement(ctx, members); err != nil {
 		return nil, err
 	}
-	c := &idp.Client{ID: idp.NewID(), Contract: idp.DefaultContract(), CreatedAt: now()}
+	c := &idp.Client{ID: idp.NewID(), Contract: idp.StrangersContract(), CreatedAt: now()}
 	c.UpdatedAt, c.RegisteredAt = c.CreatedAt, c.CreatedAt
 	c.SoftwareStatement = text(members[memberStatement])
 	c.ManagedBy, c.AllowedGrants = idp.ManagedByOpen, s.Grants
