@@ -47,6 +47,7 @@ var sideways = []struct{ from, to, because string }{
 	{"internal/crossdevice", "internal/throttle", "a wrong user code counts"},
 	{"internal/registration", "internal/audit", "an application that registers itself is an event"},
 	{"internal/registration", "internal/throttle", "anybody may try to register"},
+	{"internal/registration", "internal/client", "a secret is kept in one way, whoever registered the client"},
 	{"internal/session", "internal/audit", "an ended session is an event"},
 	{"internal/authdetail", "internal/audit", "a changed type of authorization details is an event"},
 	{"internal/oauth/...", "internal/oauth/...", "the wall has rooms"},

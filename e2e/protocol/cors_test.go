@@ -81,6 +81,27 @@ func TestCORS_DiscoveryAndRegistrationAreForEverybody(t *testing.T) { // FL-20; 
 			}
 		}
 	}
+	// Who registers from a browser manages the registration from there too (RFC 7592).
+	made := s.register(t, webApp())
+	uri, token := made.str("registration_client_uri"), made.str("registration_access_token")
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		a := preflight(t, s, uri, "https://stranger.example", method)
+		if got := a.header.Get("Access-Control-Allow-Methods"); a.status != http.StatusNoContent || !strings.Contains(got, method) || a.header.Get("Access-Control-Allow-Origin") != "*" ||
+			!strings.Contains(a.header.Get("Access-Control-Allow-Headers"), "Authorization") {
+			t.Errorf("preflight of %s at the registration: %d %v, want it allowed for everybody", method, a.status, a.header)
+		}
+		var body any
+		if method == "PUT" {
+			body = webApp().and(doc{"client_id": made.str("client_id")})
+		}
+		a = s.registrationCall(t, method, uri, token, body)
+		if method == "PUT" {
+			token = a.str("registration_access_token")
+		}
+		if a.status >= 300 || a.header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s at the registration: %d, Access-Control-Allow-Origin %q, want an answer that the script may read", method, a.status, a.header.Get("Access-Control-Allow-Origin"))
+		}
+	}
 	if got := preflight(t, s, s.endpoint(t, "token_endpoint"), "https://stranger.example", "POST").header.Get("Access-Control-Allow-Origin"); got != "" {
 		t.Errorf("token endpoint: Access-Control-Allow-Origin %q, want none for a stranger", got)
 	}

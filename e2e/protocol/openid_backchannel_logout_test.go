@@ -3,6 +3,7 @@ package protocol
 // OpenID Connect Back-Channel Logout 1.0; protocol.md §3.6; account-features.md FL-14, FS-46.
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -92,6 +93,29 @@ func TestBackchannel_SignedAsTheClientsIDTokens(t *testing.T) { // §2.6
 	in.b.logout("id_token_hint", in.id)
 	if alg := app.wantToken(t, 1, 0).header["alg"]; alg != "ES256" {
 		t.Errorf("got alg %v, want that of the ID token, ES256", alg)
+	}
+}
+
+func TestBackchannel_EncryptedAsTheClientsIDTokens(t *testing.T) { // §2.4, §2.6
+	t.Parallel()
+	s := shared(t)
+	b64 := base64.RawURLEncoding.EncodeToString
+	key := server.SealedKey()
+	listens := s.receiver(t, "bc-listens")
+	app := s.register(t, webApp().and(doc{
+		"backchannel_logout_uri": listens.at + "/bc", "id_token_encrypted_response_alg": "ECDH-ES", "id_token_encrypted_response_enc": "A256GCM",
+		"jwks": doc{"keys": []doc{{"kty": "EC", "use": "enc", "kid": "enc", "crv": "P-256", "x": b64(key.X.FillBytes(make([]byte, 32))), "y": b64(key.Y.FillBytes(make([]byte, 32)))}}},
+	})).application("https://notes.example/cb")
+	b, u := s.browser(t), s.user(t)
+	eventually(t, soon, "the new client is known", func() bool { return b.az(app, "scope", "openid").is("submit-login") })
+	raw := s.exchange(t, b.az(app, "scope", "openid").login(u).allow().wantCode()).tokens().id
+	_, hint := unseal(t, raw, "A256GCM")
+	b.logout("id_token_hint", hint)
+	eventually(t, soon, "the application is told", func() bool { return len(listens.heard()) == 1 })
+	header, signed := unseal(t, listens.heard()[0].form.Get("logout_token"), "A256GCM")
+	token, id := s.verify(t, signed), s.verify(t, hint)
+	if header["cty"] != "JWT" || token.header["typ"] != "logout+jwt" || token.claims["sid"] != id.claims["sid"] || token.claims["aud"] != app.ID {
+		t.Errorf("got %v around %v %v, want the signed logout token inside", header, token.header, token.claims)
 	}
 }
 

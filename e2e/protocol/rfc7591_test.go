@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -112,6 +113,41 @@ func TestRegister_PublicClientHasNoSecret(t *testing.T) { // RFC 7591 §2, RFC 8
 	}
 	c := a.application("http://127.0.0.1:4711/cb")
 	s.browser(t).az(c, "code_challenge", "", "code_challenge_method", "").wantErr("invalid_request") // RFC 9700 §2.1.1: PKCE
+}
+
+// The secret that is told once is the key of the assertions (RFC 7518 §3.2), and no other is.
+func TestRegister_ClientSecretJWT(t *testing.T) { // OpenID Connect Core §9; RFC 7591 §2, RFC 7592 §2.2
+	t.Parallel()
+	s := shared(t)
+	b, u := s.browser(t), s.user(t)
+	signsIn := func(made *answer, secret string) *answer {
+		app := made.application("https://notes.example/cb")
+		var p *page
+		eventually(t, 5*time.Second, "the new client is known", func() bool { p = b.az(app, "scope", "openid"); return p.status == http.StatusOK || p.left != nil })
+		if p.is("submit-login") {
+			p = p.login(u)
+		}
+		if p.is("allow") {
+			p = p.submit("allow")
+		}
+		g := p.wantCode()
+		k := signs{"HS256", []byte(secret), ""}
+		return s.token(t, asserted(k.sign(t, s.claims(app.ID))), "grant_type", "authorization_code", "code", g.code, "redirect_uri", app.Redirect)
+	}
+	made := s.register(t, webApp().and(doc{"token_endpoint_auth_method": "client_secret_jwt"}))
+	if made.str("client_secret") == "" || made.str("token_endpoint_auth_method") != "client_secret_jwt" {
+		t.Fatalf("got %v, want a secret and the method", made.json)
+	}
+	signsIn(made, made.str("client_secret")).want(http.StatusOK)
+	signsIn(made, "another secret that is long enough for HS256").wantError(http.StatusUnauthorized, "invalid_client")
+	// Of another method only a digest of the secret is kept: who changes to this one gets a new secret.
+	basic := s.register(t, webApp())
+	changed := s.registrationCall(t, http.MethodPut, basic.str("registration_client_uri"), basic.str("registration_access_token"),
+		webApp().and(doc{"client_id": basic.str("client_id"), "token_endpoint_auth_method": "client_secret_jwt"})).want(http.StatusOK)
+	if fresh := changed.str("client_secret"); fresh == "" || fresh == basic.str("client_secret") {
+		t.Fatalf("after the change: got the secret %q, want another one", fresh)
+	}
+	signsIn(changed, changed.str("client_secret")).want(http.StatusOK)
 }
 
 func TestRegister_BadRedirectURI(t *testing.T) { // RFC 7591 §3.2.2, RFC 6749 §3.1.2

@@ -259,7 +259,7 @@ func (s *Service) step(old *idp.Client, doc Document, source string) (step, erro
 func (s *Service) secrets(c *idp.Client, doc Document, at time.Time) ([]Change, error) {
 	if len(doc.Secrets)+len(doc.Digests) == 0 {
 		n := len(c.Secrets)
-		keepSecrets(c)
+		KeepSecrets(c)
 		if len(c.Secrets) < n {
 			return []Change{{Field: "secrets", From: count(n, 0), To: count(0, 0)}}, nil
 		}
@@ -268,7 +268,7 @@ func (s *Service) secrets(c *idp.Client, doc Document, at time.Time) ([]Change, 
 		}
 		return nil, nil
 	}
-	keepSecrets(c)
+	KeepSecrets(c)
 	signs := c.Authenticates(idp.AuthClientSecretJWT)
 	had := c.Secrets
 	var kept []idp.ClientSecret

@@ -12,20 +12,24 @@ func SecretBinding(clientID, secretID string) secret.Binding {
 	return secret.Binding{Table: "clients", Column: "secret", Row: clientID + " " + secretID} // no id has a space
 }
 
-// newSecret makes a secret's record for a client. The secret itself is kept, encrypted, only where it is needed to verify what the client signs
-// with it (client_secret_jwt, RFC 7518 §3.2); a digest is enough for all other methods.
 func (s *Service) newSecret(c *idp.Client, text string, at time.Time) (idp.ClientSecret, error) {
-	made := idp.ClientSecret{ID: idp.NewID(), Digest: s.Keyring.KeyedDigest(idp.SecretPurpose, text), CreatedAt: at}
+	return NewSecret(s.Keyring, c, text, at)
+}
+
+// NewSecret makes a secret's record for a client. The secret itself is kept, encrypted, only where it is needed to verify what the client signs
+// with it (client_secret_jwt, RFC 7518 §3.2); a digest is enough for all other methods.
+func NewSecret(ring *secret.Keyring, c *idp.Client, text string, at time.Time) (idp.ClientSecret, error) {
+	made := idp.ClientSecret{ID: idp.NewID(), Digest: ring.KeyedDigest(idp.SecretPurpose, text), CreatedAt: at}
 	if !c.Authenticates(idp.AuthClientSecretJWT) {
 		return made, nil
 	}
 	var err error
-	made.Sealed, err = s.Keyring.Seal([]byte(text), SecretBinding(c.ID, made.ID))
+	made.Sealed, err = ring.Seal([]byte(text), SecretBinding(c.ID, made.ID))
 	return made, err
 }
 
-// keepSecrets takes from a client what its methods of authentication no longer need: all secrets, or their readable copies.
-func keepSecrets(c *idp.Client) {
+// KeepSecrets takes from a client what its methods of authentication no longer need: all secrets, or their readable copies.
+func KeepSecrets(c *idp.Client) {
 	if !c.HasSecret() {
 		c.Secrets = nil
 	}

@@ -155,7 +155,7 @@ func (s *Service) update(ctx context.Context, id string, change func(*idp.Client
 	}
 	next.ID, next.CreatedAt, next.UpdatedAt, next.Secrets = old.ID, old.CreatedAt, old.UpdatedAt, old.Secrets
 	next.ApplyDefaults()
-	keepSecrets(next)
+	KeepSecrets(next)
 	if err := next.Validate(); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 func FromOAuth(p *oauth.Provider) []Route {
 	var routes []Route
 	for _, r := range p.Routes() {
-		routes = append(routes, Route{Pattern: r.Pattern, Handler: r.Handler, CORS: r.CORS, Public: r.Public, Prepared: r.Prepared})
+		routes = append(routes, Route{Pattern: r.Pattern, Handler: r.Handler, CORS: r.CORS, Public: r.Public, Methods: r.Methods, Prepared: r.Prepared})
 	}
 	return routes
 }

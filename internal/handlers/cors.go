@@ -21,17 +21,17 @@ var everyOrigin = []string{"*"}
 // open lets the scripts of every site read an answer: nothing in it depends on who asks by a cookie, and who has yet to be registered must be
 // able to discover this server and to register. The header is on every answer, so that caches cannot mix them up.
 // It reports whether the request is answered.
-func open(w http.ResponseWriter, r *http.Request) (answered bool) {
+func open(w http.ResponseWriter, r *http.Request, methods string) (answered bool) {
 	h := w.Header()
 	h["Access-Control-Allow-Origin"] = everyOrigin
 	if r.Method != http.MethodOptions {
 		h.Set("Access-Control-Expose-Headers", corsExposed)
 		return false
 	}
-	h.Set("Access-Control-Allow-Methods", corsMethods)
+	h.Set("Access-Control-Allow-Methods", methods)
 	h.Set("Access-Control-Allow-Headers", publicHeaders)
 	h.Set("Access-Control-Max-Age", corsMaxSeconds)
-	h.Set("Allow", "OPTIONS, "+corsMethods)
+	h.Set("Allow", "OPTIONS, "+methods)
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }

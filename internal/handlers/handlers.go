@@ -38,8 +38,9 @@ type Dependencies struct {
 type Route struct {
 	Pattern string
 	Handler http.HandlerFunc
-	CORS    bool // browser applications of registered clients may call it (FL-20)
-	Public  bool // scripts of every site may call it, without cookies: it is for who is not registered yet
+	CORS    bool   // browser applications of registered clients may call it (FL-20)
+	Methods string // that scripts may use; GET and POST if empty
+	Public  bool   // scripts of every site may call it, without cookies: it is for who is not registered yet
 	// Prepared answers everybody the same and touches nothing. Its requests are counted; they have a line in the log at level debug.
 	Prepared bool
 }

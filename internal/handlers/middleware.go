@@ -116,7 +116,7 @@ func (f *frame) around(m mounted) http.Handler {
 				return
 			}
 		case programs:
-			if m.public && open(w, r) || m.cors && f.preflight(w, r) {
+			if m.public && open(w, r, m.methods) || m.cors && f.preflight(w, r) {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -25,6 +26,7 @@ type mounted struct {
 	to      audience
 	cors    bool
 	public  bool
+	methods string // of CORS
 	handler http.Handler
 }
 
@@ -41,7 +43,7 @@ func (f *frame) table() []mounted {
 		table = append(table, mounted{pattern: pattern, to: to, handler: h})
 	}
 	for _, r := range f.Protocol {
-		table = append(table, mounted{pattern: r.Pattern, to: programs, cors: r.CORS, public: r.Public, handler: r.Handler})
+		table = append(table, mounted{pattern: r.Pattern, to: programs, cors: r.CORS, public: r.Public, methods: cmp.Or(r.Methods, corsMethods), handler: r.Handler})
 	}
 	for pattern, h := range f.pages() {
 		add(people, pattern, h)

@@ -216,8 +216,9 @@ func (p *Provider) grantTypes() []string {
 type Route struct {
 	Pattern string // of http.ServeMux, without method: wrong methods are answered here
 	Handler http.HandlerFunc
-	CORS    bool // browser applications of registered clients call it (FL-20); never the authorization endpoint (RFC 9700 §2.6)
-	Public  bool // those of everybody do: to discover this server (RFC 8414 §3, RFC 9728 §3) and to register (RFC 7591 §3)
+	CORS    bool   // browser applications of registered clients call it (FL-20); never the authorization endpoint (RFC 9700 §2.6)
+	Public  bool   // those of everybody do: to discover this server (RFC 8414 §3, RFC 9728 §3) and to register (RFC 7591 §3)
+	Methods string // that scripts may use; GET and POST if empty
 	// Prepared answers everybody with the same bytes, and touches nothing: relying parties ask for them all day.
 	Prepared bool
 }
@@ -242,7 +243,7 @@ func (p *Provider) Routes() []Route {
 		routes = append(
 			routes,
 			Route{Pattern: p.base + pathRegister, Handler: p.Register, Public: true},
-			Route{Pattern: p.base + pathRegister + "/{client_id}", Handler: p.ManageRegistration, CORS: true},
+			Route{Pattern: p.base + pathRegister + "/{client_id}", Handler: p.ManageRegistration, Public: true, Methods: "GET, PUT, DELETE"},
 		)
 	}
 	if p.Resources != nil {

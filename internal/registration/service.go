@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"idp/internal/audit"
+	"idp/internal/client"
 	"idp/internal/idp"
 	"idp/internal/secret"
 	"idp/internal/store"
@@ -122,7 +123,11 @@ func (s *Service) Register(ctx context.Context, body []byte, token string) (*Reg
 	if err := s.fill(c, members); err != nil {
 		return nil, err
 	}
-	made := &Registered{Client: c, Secret: s.credentials(c), Token: s.newToken(c)}
+	text, err := s.credentials(c)
+	if err != nil {
+		return nil, err
+	}
+	made := &Registered{Client: c, Secret: text, Token: s.newToken(c)}
 	if err := s.check(ctx, nil, c); err != nil {
 		return nil, err
 	}
@@ -222,18 +227,21 @@ func (s *Service) fill(c *idp.Client, members map[string]json.RawMessage) error 
 	return nil
 }
 
-// credentials gives the client a secret if its way of authenticating needs one that it has not, and takes away one that it cannot use.
-func (s *Service) credentials(c *idp.Client) (text string) {
-	if !strings.HasPrefix(c.AuthMethods[0], "client_secret_") {
-		c.Secrets = nil
-		return ""
-	}
-	if len(c.Secrets) > 0 {
-		return ""
+// credentials gives the client a secret if its way of authenticating needs one that it has not, and takes away what it cannot use.
+func (s *Service) credentials(c *idp.Client) (text string, err error) {
+	c.Secrets = slices.Clone(c.Secrets)
+	client.KeepSecrets(c)
+	readable := func(kept idp.ClientSecret) bool { return kept.Sealed != "" || !c.Authenticates(idp.AuthClientSecretJWT) }
+	if !c.HasSecret() || slices.ContainsFunc(c.Secrets, readable) {
+		return "", nil
 	}
 	text = secret.NewClientSecret()
-	c.Secrets = []idp.ClientSecret{{ID: idp.NewID(), Digest: s.Keyring.KeyedDigest(idp.SecretPurpose, text), CreatedAt: now()}}
-	return text
+	made, err := client.NewSecret(s.Keyring, c, text, now())
+	if err != nil {
+		return "", fmt.Errorf("keep the client's secret: %w", err)
+	}
+	c.Secrets = []idp.ClientSecret{made}
+	return text, nil
 }
 
 // newToken gives the client a new registration access token, in the place of any other.
@@ -291,7 +299,11 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 	if old.ManagedBy == idp.ManagedByOpenApproved && !looksLike(old, &next) {
 		next.ManagedBy = idp.ManagedByOpen // an administrator looked at something else
 	}
-	made := &Registered{Client: &next, Secret: s.credentials(&next), Token: s.newToken(&next)}
+	fresh, err := s.credentials(&next)
+	if err != nil {
+		return nil, err
+	}
+	made := &Registered{Client: &next, Secret: fresh, Token: s.newToken(&next)}
 	if err := s.check(ctx, old, &next); err != nil {
 		return nil, err
 	}
