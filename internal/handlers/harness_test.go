@@ -53,7 +53,7 @@ const (
 
 // site is a whole server over a real database, called in process.
 type site struct {
-	t         *testing.T
+	t testing.TB
 	issuer    string
 	handler   http.Handler
 	ops       http.Handler
@@ -116,7 +116,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func newSite(t *testing.T, change ...func(*options)) *site {
+func newSite(t testing.TB, change ...func(*options)) *site {
 	t.Helper()
 	o := options{issuer: "https://id.example", level: "debug"}
 	for _, c := range change {

@@ -84,8 +84,6 @@ func TestDistinguishedName_ComparesWhatRFC4514Writes(t *testing.T) { // RFC 4514
 }
 
 func FuzzParseDistinguishedName(f *testing.F) {
-	f.Add(`CN=app+OU=Ünit,O=Example\, Inc.,C=DE`)
-	f.Add(`CN=#0c01`)
 	f.Fuzz(func(t *testing.T, text string) {
 		dn, err := ParseDistinguishedName(text)
 		if err == nil && (len(dn) == 0 || slices.ContainsFunc(dn, func(rdn []string) bool { return len(rdn) == 0 })) {

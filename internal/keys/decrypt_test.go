@@ -161,8 +161,6 @@ func FuzzDecrypt(f *testing.F) {
 	must(f, err)
 	must(f, m.Ensure(f.Context(), idp.AlgECDHES))
 	f.Add(encryptTo(f, m, idp.AlgECDHES, idp.EncA128GCM, nil))
-	f.Add("....")
-	f.Add("eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0....")
 	f.Fuzz(func(t *testing.T, text string) {
 		if got, err := m.Decrypt(text); err == nil && string(got) != plain {
 			t.Errorf("decrypted %q to %q, which nobody encrypted", text, got)

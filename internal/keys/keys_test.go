@@ -383,8 +383,6 @@ func FuzzVerify(f *testing.F) {
 	must(f, err)
 	good := sign(f, m, "ES256", keys.TypeAccessToken)
 	f.Add(good)
-	f.Add("..")
-	f.Add("eyJhbGciOiJub25lIn0.e30.")
 	f.Fuzz(func(t *testing.T, token string) {
 		if _, ok := m.Verify(token, keys.TypeAccessToken); ok && token != good {
 			t.Errorf("verified %q, which nobody signed", token)

@@ -16,9 +16,6 @@ func FuzzAuthorize(f *testing.F) {
 	w := newWorld(f)
 	f.Add(goodParams().Encode())
 	f.Add("client_id=app&redirect_uri=" + url.QueryEscape(callback) + "&response_type=code&state=%00")
-	f.Add("client_id=app&client_id=app")
-	f.Add("client_id=app&prompt=none&max_age=1e9&claims={&id_token_hint=..&acr_values=x&ui_locales=..")
-	f.Add("%zz&;=&&&=")
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			var r *http.Request
@@ -44,10 +41,7 @@ func FuzzAuthorize(f *testing.F) {
 // No form gets a token without a secret, and none a 5xx.
 func FuzzToken(f *testing.F) {
 	w := newWorld(f)
-	f.Add("grant_type=client_credentials&client_id=app&client_secret=x&scope=api")
-	f.Add("grant_type=authorization_code&code=idp_ac_x&redirect_uri=x&code_verifier=x&client_id=app")
 	f.Add("grant_type=refresh_token&refresh_token=" + w.Keyring.NewToken("rt", idp.NewID()).Text + "&client_id=app")
-	f.Add("grant_type=%00&%ff=&client_assertion=x")
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, path := range []string{"/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/userinfo", "/oauth2/par"} {
 			r := httptest.NewRequest(http.MethodPost, issuer+path, strings.NewReader(body))
@@ -64,8 +58,6 @@ func FuzzBasicHeader(f *testing.F) {
 	w := newWorld(f)
 	f.Add("Basic " + base64.StdEncoding.EncodeToString([]byte("app:x")))
 	f.Add("Basic " + base64.StdEncoding.EncodeToString([]byte("app\x00%00+:%zz")))
-	f.Add("basic  =")
-	f.Add("Bearer x")
 	f.Fuzz(func(t *testing.T, header string) {
 		r := httptest.NewRequest(http.MethodPost, issuer+"/oauth2/token", strings.NewReader("grant_type=client_credentials&scope=api"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

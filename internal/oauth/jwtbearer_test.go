@@ -230,8 +230,6 @@ func TestJWTBearer_IsOffWithoutIssuers(t *testing.T) {
 // No text is more than looked at.
 func FuzzAssertionIssuer(f *testing.F) {
 	f.Add(says(f, nil))
-	f.Add("..")
-	f.Add("e30.e30.")
 	f.Fuzz(func(t *testing.T, text string) {
 		if name := grant.AssertionIssuer(text); name != "" && (len(text) > 16<<10 || strings.Count(text, ".") != 2) {
 			t.Errorf("%q has the issuer %q", text, name)

@@ -124,9 +124,6 @@ func changed(jwe string) string {
 func FuzzRequestObject(f *testing.F) {
 	s := newSigner(f)
 	w := newWorld(f, s.register(f))
-	f.Add(`{"response_type":"code","scope":"openid","max_age":1e400,"claims":{"id_token":{"acr":{"essential":true}}}}`)
-	f.Add(`{"redirect_uri":["https://evil.example"],"resource":["a","b"],"state":{"a":[1]}}`)
-	f.Add(`{"exp":1e99,"nbf":-1e99,"aud":[],"scope":null,"claims":"{"}`)
 	f.Fuzz(func(t *testing.T, payload string) {
 		made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: s.key}, nil)
 		must(t, err)

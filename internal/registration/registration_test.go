@@ -230,9 +230,6 @@ func TestSweep_TakesWhatNobodyUses(t *testing.T) {
 }
 
 func FuzzRegistration(f *testing.F) {
-	f.Add([]byte(`{"redirect_uris":["https://a.example/cb"],"client_name#de":"x","token_endpoint_auth_method":"none","scope":"openid"}`))
-	f.Add([]byte(`{"client_name":"a","client_name":"b"}`))
-	f.Add([]byte(`{"jwks":{"keys":[]},"default_max_age":1e99,"contacts":[[]]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		members, err := readMembers(body, maxDocument)
 		if err != nil {

@@ -114,7 +114,6 @@ func FuzzParseToken(f *testing.F) {
 		f.Fatal("the format of tokens has changed: an earlier token is refused")
 	}
 	f.Add(made)
-	f.Add("idp_ac_")
 	f.Add("idp_ac_" + strings.Repeat("A", 86))
 	f.Fuzz(func(t *testing.T, text string) {
 		if token, ok := ring.ParseToken(TokenCode, text); ok && (text != made || token.ID != testID) {

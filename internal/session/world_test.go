@@ -35,7 +35,7 @@ const (
 	home    = "192.0.2.7"
 )
 
-func newWorld(t *testing.T, changes ...func(*session.Config)) *world {
+func newWorld(t testing.TB, changes ...func(*session.Config)) *world {
 	t.Helper()
 	s := storetest.New(t)
 	ring, err := secret.NewKeyring(secret.GenerateKey())
@@ -56,7 +56,7 @@ func newWorld(t *testing.T, changes ...func(*session.Config)) *world {
 	return w
 }
 
-func (w *world) user(t *testing.T, name string) *idp.User {
+func (w *world) user(t testing.TB, name string) *idp.User {
 	t.Helper()
 	now := time.Now().UTC()
 	u := &idp.User{ID: idp.NewID(), State: idp.UserActive, Username: name, CreatedAt: now, UpdatedAt: now}

@@ -118,9 +118,6 @@ func members(w *world, schema *huma.Schema, depth int) []string {
 }
 
 func FuzzMergePatch(f *testing.F) {
-	f.Add([]byte(`{"email":null,"profile":{"name":"x","address":{"country":null}},"roles":["a"]}`))
-	f.Add([]byte(`{"Email":1}`))
-	f.Add([]byte(`[{}]`))
 	f.Fuzz(func(t *testing.T, patch []byte) {
 		if checkJSON(patch) != nil {
 			return
@@ -142,7 +139,6 @@ func FuzzMergePatch(f *testing.F) {
 }
 
 func FuzzCheckJSON(f *testing.F) {
-	f.Add([]byte(`{"a":[1,"x",{"b":null}],"A":1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var v any
 		if checkJSON(text) == nil && json.Unmarshal(text, &v) != nil && !strings.ContainsAny(string(text), "eE") { // 1e999 is JSON, but no float64

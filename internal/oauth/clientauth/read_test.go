@@ -11,7 +11,6 @@ import (
 
 // Whatever a request presents as credentials, it is of one method and of one client, or refused.
 func FuzzRead(f *testing.F) {
-	f.Add("Basic YXBwOng=", "client_id=app")
 	f.Add("", "client_assertion_type="+url.QueryEscape(assertionType)+"&client_assertion=eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhcHAifQ.AA")
 	f.Add("", "client_assertion_type="+url.QueryEscape(assertionType)+"&client_assertion=eyJhbGciOiJIUzI1NiIsImFsZyI6Im5vbmUifQ.eyJzdWIiOltdfQ.")
 	f.Fuzz(func(t *testing.T, header, body string) {

@@ -361,7 +361,6 @@ func FuzzVerify(f *testing.F) {
 	key := newKey(f, "ES256")
 	f.Add(sign(f, "ES256", key, good(), nil))
 	f.Add(sign(f, "EdDSA", newKey(f, "EdDSA"), good(), map[string]any{"typ": nil}))
-	f.Add("..")
 	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"typ":"dpop+jwt","alg":"none","jwk":{"kty":"RSA","n":"AQ","e":"AQ"}}`)) + ".e30.")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := Verify([]string{text}, expected(), nonces, at)
@@ -377,7 +376,6 @@ func FuzzVerify(f *testing.F) {
 // No htu, however malformed, is taken for another address.
 func FuzzSameURL(f *testing.F) {
 	f.Add(endpoint + "?x#y")
-	f.Add("https://idp.example:443/%73so/../sso/oauth2/token")
 	f.Fuzz(func(t *testing.T, htu string) {
 		if sameURL(htu, []string{"https://idp.example/sso/oauth2/token"}) && !strings.Contains(strings.ToLower(htu), "idp.example") {
 			t.Fatalf("%q was taken", htu)
