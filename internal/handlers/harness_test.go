@@ -53,7 +53,7 @@ const (
 
 // site is a whole server over a real database, called in process.
 type site struct {
-	t testing.TB
+	t         testing.TB
 	issuer    string
 	handler   http.Handler
 	ops       http.Handler
