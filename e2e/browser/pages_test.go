@@ -341,7 +341,7 @@ func TestPages_ZoomedTo400PercentFit(t *testing.T) { // WCAG 1.4.10: 1280 by 102
 func shown() []string {
 	return []string{
 		"login", "consent", "device", "device/given", "device-confirm", "device-done", "approvals", "logout", "signed-out", "continue", "error/redirect-uri",
-		"home", "link", "upstream-failed", "loop", "setup", "register", "register/address-taken",
+		"home", "link", "upstream-failed", "loop", "setup", "register", "register/address-taken", "login/step-up-upstream",
 	}
 }
 

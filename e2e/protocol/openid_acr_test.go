@@ -3,6 +3,7 @@ package protocol
 // OpenID Connect Core §2 (acr), §3.1.2.1 (acr_values), §15.1; Discovery §3 (acr_values_supported); Registration §2 (default_acr_values).
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +89,13 @@ func TestACR_ThePreferenceOfTheRequestCounts(t *testing.T) { // OpenID Connect C
 		{[]string{"claims", `{"userinfo":{"acr":{"essential":true,"value":"urn:example:nobody"}}}`}, "urn:example:high"},
 	} {
 		s.wantACR(t, in.b.az(server.Trusted(), append(c.pairs, "prompt", "none")...).wantCode(), c.want)
+	}
+	// On another device too (CIBA §7.1).
+	id := s.askPerson(t, in.u, "acr_values", "urn:example:nobody urn:example:low").want(http.StatusOK).str("auth_req_id")
+	p, request := in.b.one(in.u)
+	p.submit("allow-" + request)
+	if acr := s.verify(t, s.pollCIBA(t, server.Bank(), id).tokens().id).claims["acr"]; acr != "urn:example:low" {
+		t.Errorf("CIBA: acr = %v, want the preference of the request", acr)
 	}
 	// The registration speaks where the request says nothing.
 	s.Run(t, "client", "update", "trusted", "--force", "--acr-value", "urn:example:elsewhere", "--acr-value", "urn:example:low")

@@ -85,6 +85,8 @@ func loginFixtures() []Fixture {
 	otherWay.Notice = Say(MsgOtherWay)
 	otherUpstream := otherWay
 	otherUpstream.HidePassword, otherUpstream.Providers = true, plain.Providers
+	onlyUpstream := only
+	onlyUpstream.Notice = Say(MsgOtherWay)
 	againWrong := again
 	againWrong.Problems = Problems{{"password", Say(MsgWrongPassword)}}
 	open := plain
@@ -109,6 +111,7 @@ func loginFixtures() []Fixture {
 		show("login/reauthenticate-wrong", againWrong),
 		show("login/step-up", otherWay),
 		show("login/step-up-upstream", otherUpstream),
+		show("login/certain-way", onlyUpstream),
 		show("login/registration-open", open),
 		in(language.German, show("login/registration-open", open)),
 		show("login/hostile-application", bad),
