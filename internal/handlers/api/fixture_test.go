@@ -89,7 +89,7 @@ func newWorld(t testing.TB) *world {
 	clients, err := client.New(client.Config{Store: db, Keyring: ring, Audit: events, Issuer: testIssuer, Logger: logger, Outbound: out, EnsureKeys: signing.Ensure})
 	must(err)
 	w := &world{log: log, Dependencies: Dependencies{
-		Issuer: testIssuer, Store: db, Keyring: ring, Clients: clients, Sessions: sessions, Audit: events, Keys: signing, Logger: logger,
+		Issuer: testIssuer, Store: db, Keyring: ring, Clients: clients, Sessions: sessions, Audit: events, Keys: signing, Logger: logger, Contexts: idp.AuthenticationContexts{{ACR: "urn:example:low", AMR: []string{"pwd"}}, {ACR: "urn:example:gold"}},
 		Accounts:     account.New(account.Config{Store: db, Keyring: ring, Hasher: hasher, Audit: events, Sessions: sessions, Logger: logger}),
 		Upstream:     upstream.New(upstream.Config{HTTPClient: http.DefaultClient, Logger: logger}),
 		Authenticate: authenticate,

@@ -89,6 +89,13 @@ func TestProviders_Life(t *testing.T) {
 	if got := w.want(t, http.StatusOK, "POST", "/providers/corp/test", ""); !strings.Contains(got.text, `"discovery"`) {
 		t.Errorf("test: got %s, want a finding about discovery", got.text)
 	}
+	gold := `{"vouches_for":[{"context":"urn:example:gold","acr":"urn:up:mfa"}]}`
+	if got := w.want(t, http.StatusOK, "PATCH", "/providers/corp", gold); !strings.Contains(got.text, "urn:up:mfa") {
+		t.Errorf("vouches_for: got %s, want it told again", got.text)
+	}
+	for _, wrong := range []string{`{"context":"urn:example:unknown","acr":"x"}`, `{"context":"urn:example:gold"}`, `{"context":"","acr":"x"}`, `{"context":"urn:example:gold","acr":"a b"}`} {
+		w.want(t, http.StatusUnprocessableEntity, "PATCH", "/providers/corp", `{"vouches_for":[`+wrong+`]}`)
+	}
 	w.want(t, http.StatusOK, "PATCH", "/providers/corp", `{"disabled":true}`)
 	w.writes(t, audit.ProviderDeleted, func() { w.want(t, http.StatusNoContent, "DELETE", "/providers/corp", "") })
 }

@@ -68,7 +68,7 @@ func (s *server) providers() {
 			if err != nil {
 				return nil, err
 			}
-			return &body[Findings]{upstreamFindings(s.Upstream.Test(ctx, *p))}, nil
+			return &body[Findings]{upstreamFindings(append(s.Upstream.Test(ctx, *p), s.checkContexts(p)...))}, nil
 		})
 }
 
@@ -163,6 +163,19 @@ func (s *server) sealProvider(p *idp.Provider) (string, error) {
 		return "", fmt.Errorf("seal the secret of provider %s: %w", p.ID, err)
 	}
 	return sealed, nil
+}
+
+// checkContexts names the contexts that a provider vouches for and that the settings do not have any more.
+func (s *server) checkContexts(p *idp.Provider) (out []upstream.Finding) {
+	for _, context := range p.Vouchable() {
+		if !s.Contexts.Has(context) {
+			out = append(out, upstream.Finding{
+				Check: "contexts", Level: upstream.LevelWarning, Cause: "It vouches for " + context + ", which is no authentication context here: nobody gets it.",
+				Mend: "Add it to the setting authentication_contexts, or `idp provider update " + p.ID + " --vouches-for …` without it.",
+			})
+		}
+	}
+	return out
 }
 
 func providerEvent(t audit.Type, p *idp.Provider) audit.Event {
