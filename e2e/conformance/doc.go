@@ -11,4 +11,7 @@
 //	run_test.go      one module being played: its findings, its browser, its calls
 //	party_test.go    the relying party: its registration and its authentication
 //	authorize_test.go, tokens_test.go  what is checked in every module
+//	fapi_table_test.go  the plans of FAPI 2.0; fapi_party_test.go, fapi_sign_test.go, fapi_request_test.go  its relying party and what that signs
+//	fapi_server_test.go  discovery, keys and TLS; the other fapi_….go  the modules, by what they are about
+//	ciba_test.go     the plans of FAPI-CIBA; ciba_party_test.go  its relying party, and where that is told of answers
 package conformance

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -53,6 +54,7 @@ type certification struct {
 	clients    []string // of conformanceClients; the first is "client", the second "client2", a third "client_secret_post"
 	dynamic    bool     // the suite registers its clients itself
 	fapi       bool
+	ciba       bool
 }
 
 func certifications() []certification {
@@ -99,7 +101,36 @@ func certifications() []certification {
 				})
 		}
 	}
+	for _, auth := range []string{"private_key_jwt", "mtls"} {
+		for _, mode := range []string{"poll", "ping"} {
+			file := "fapi-ciba-" + map[string]string{"private_key_jwt": "jwt", "mtls": "mtls"}[auth] + "-" + mode
+			list = append(list, certification{
+				file: file, name: "fapi-ciba-id1-test-plan", ciba: true, clients: []string{file + "-1", file + "-2"},
+				variant: object{"client_auth_type": auth, "ciba_mode": mode, "fapi_ciba_profile": "plain_fapi", "client_registration": "static_client"},
+			})
+		}
+	}
 	return list
+}
+
+// cibaClient is a client of a plan of FAPI-CIBA: its tokens are bound to its certificate, and everything it signs has one algorithm.
+func (k *conformanceKeys) cibaClient(p certification, id string) object {
+	alg := k.key(id).Algorithm
+	c := object{
+		"client_id": id, "client_name": "Conformance suite", "scopes": []string{"openid", "profile", "email", "address", "phone", "offline_access"},
+		"grant_types": []string{"urn:openid:params:grant-type:ciba", "refresh_token"}, "token_endpoint_auth_methods": []string{"private_key_jwt"},
+		"token_endpoint_auth_signing_alg": alg, "jwks": object{"keys": []jose.JSONWebKey{k.certified(id)}}, "tls_client_certificate_bound_access_tokens": true,
+		"backchannel_token_delivery_mode": p.variant["ciba_mode"], "backchannel_authentication_request_signing_alg": alg,
+		"contract": object{"id_token_alg": alg, "access_token_alg": alg},
+	}
+	if p.variant["client_auth_type"] == "mtls" {
+		c["token_endpoint_auth_methods"] = []string{"self_signed_tls_client_auth"}
+		delete(c, "token_endpoint_auth_signing_alg")
+	}
+	if p.variant["ciba_mode"] == "ping" {
+		c["backchannel_client_notification_endpoint"] = suiteURL + "/test/a/" + suiteAlias + "/ciba-notification-endpoint"
+	}
+	return c
 }
 
 // conformanceClients returns the clients that the plans name, as `idp client apply` reads them.
@@ -118,10 +149,13 @@ func conformanceClients(k *conformanceKeys) []object {
 		}
 	}
 	for _, p := range certifications() {
-		if !p.fapi {
-			continue
-		}
 		for _, id := range p.clients {
+			if p.ciba {
+				clients[id] = k.cibaClient(p, id)
+			}
+			if !p.fapi {
+				continue
+			}
 			c := object{
 				"client_id": id, "client_name": "Conformance suite", "profile": "fapi2", "scopes": every, "redirect_uris": []string{callback, callback + "?dummy1=lorem&dummy2=ipsum"},
 				"grant_types": []string{"authorization_code", "refresh_token"}, "token_endpoint_auth_methods": []string{"private_key_jwt"},
@@ -157,16 +191,25 @@ func (p certification) config(k *conformanceKeys) object {
 	}
 	if p.fapi {
 		c["resource"] = object{"resourceUrl": testedURL + "/oauth2/userinfo"}
+		c["override"] = object{"fapi2-security-profile-final-user-rejects-authentication": object{"browser": rejectingScript()}}
+	}
+	if p.ciba {
+		delete(c, "browser")
+		c["resource"] = object{"resourceUrl": testedURL + "/oauth2/userinfo"}
+		c["automated_ciba_approval_url"] = testedURL + "/dev/ciba?auth_req_id={auth_req_id}&action={action}"
 	}
 	if p.dynamic {
 		c["client"], c["client2"] = object{"client_name": "Conformance suite"}, object{"client_name": "Conformance suite, second client"}
 	}
 	for i, id := range p.clients {
 		client := object{"client_id": id, "scope": "openid"}
-		if p.fapi {
+		if p.ciba {
+			client["hint_type"], client["hint_value"] = "login_hint", testAddress
+		}
+		if p.fapi || p.ciba {
 			client["scope"] = "openid offline_access"
 			client["jwks"] = object{"keys": []jose.JSONWebKey{k.key(id)}}
-			if p.variant["client_auth_type"] == "mtls" || p.variant["sender_constrain"] == "mtls" {
+			if p.ciba || p.variant["client_auth_type"] == "mtls" || p.variant["sender_constrain"] == "mtls" {
 				certificate, key := k.pair(id)
 				c[[]string{"mtls", "mtls2"}[i]] = object{"cert": certificate, "key": key}
 			}
@@ -202,6 +245,14 @@ func browserScript() []object {
 	}
 }
 
+// rejectingScript is for the module in which the person does not want to sign in.
+func rejectingScript() []object {
+	return []object{{"match": testedURL + "/oauth2/authorize*", "tasks": []object{
+		{"task": "cancel", "match": testedURL + "/login*", "commands": [][]any{{"click", "id", "cancel-login"}}},
+		{"task": "back at the suite", "match": "*/test/*/callback*", "commands": [][]any{{"wait", "id", "submission_complete", 10}}},
+	}}}
+}
+
 func (k *conformanceKeys) secret(id string) string {
 	if k.Secrets[id] == "" {
 		k.Secrets[id] = rand.Text() + rand.Text()
@@ -209,14 +260,22 @@ func (k *conformanceKeys) secret(id string) string {
 	return k.Secrets[id]
 }
 
-// key returns a client's private key.
+// key returns a client's private key: an RSA key for the first client of a plan, with which the suite also tries RS256, and another for the second.
 func (k *conformanceKeys) key(id string) jose.JSONWebKey {
 	if _, ok := k.Keys[id]; !ok {
-		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		var private any
+		var err error
+		alg := "ES256"
+		if strings.HasSuffix(id, "-1") {
+			alg = "PS256"
+			private, err = rsa.GenerateKey(rand.Reader, 2048)
+		} else {
+			private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		}
 		if err != nil {
 			panic(err)
 		}
-		k.Keys[id] = jose.JSONWebKey{Key: private, KeyID: id, Algorithm: "ES256", Use: "sig"}
+		k.Keys[id] = jose.JSONWebKey{Key: private, KeyID: id, Algorithm: alg, Use: "sig"}
 	}
 	return k.Keys[id]
 }
@@ -229,13 +288,13 @@ func (k *conformanceKeys) public(id string) jose.JSONWebKey {
 // pair returns a client's certificate and its private key, in PEM.
 func (k *conformanceKeys) pair(id string) (certificate, key string) {
 	jwk := k.key(id)
-	private := jwk.Key.(*ecdsa.PrivateKey)
+	private := jwk.Key.(crypto.Signer)
 	if k.Certificates[id] == "" {
 		template := &x509.Certificate{
 			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: id}, NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC),
 			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), crypto.Signer(private))
+		der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 		if err != nil {
 			panic(err)
 		}

@@ -72,7 +72,7 @@ func (s *suite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func startOP(t testing.TB, options ...server.Option) *op {
 	t.Helper()
 	own := t.TempDir()
-	certificate := selfSigned(t, "idp.test", "localhost")
+	certificate := selfSigned(t, "idp.test", "mtls.idp.test", "localhost")
 	writePEM(t, filepath.Join(own, "tls.crt"), "CERTIFICATE", certificate.Certificate[0])
 	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
 	if err != nil {
@@ -96,7 +96,7 @@ func startOP(t testing.TB, options ...server.Option) *op {
 		server.Set("IDP_CLIENT_REGISTRATION__PER_HOUR", "1000000"), server.Set("IDP_CLIENT_REGISTRATION__QUOTA", "100000"),
 		server.Set("IDP_MTLS__CERTIFICATES", "tls"),
 		server.Set("IDP_OUTBOUND__ALLOW", "localhost"), server.Set("IDP_OUTBOUND__CA_FILE", filepath.Join(own, "tls.crt")),
-		server.Set("IDP_THROTTLE__PER_ACCOUNT", "1000"),
+		server.Set("IDP_THROTTLE__PER_ACCOUNT", "1000"), server.Set("IDP_LIMITS__LOOP", "0"), // many modules share a session
 	}, options...)...)
 	s.transport = s.dialer(nil)
 	t.Cleanup(s.transport.CloseIdleConnections)
@@ -148,7 +148,10 @@ func (s *op) loadClients(t testing.TB, own string) {
 	file := filepath.Join(own, "clients.yaml")
 	text, err := os.ReadFile(file)
 	if err == nil {
-		err = os.WriteFile(file, bytes.ReplaceAll(text, []byte("backchannel_logout_uri: "+suiteURL), []byte("backchannel_logout_uri: "+s.suite.url)), 0o600)
+		for _, name := range []string{"backchannel_logout_uri: ", "backchannel_client_notification_endpoint: "} {
+			text = bytes.ReplaceAll(text, []byte(name+suiteURL), []byte(name+s.suite.url))
+		}
+		err = os.WriteFile(file, text, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)

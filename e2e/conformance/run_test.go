@@ -45,6 +45,8 @@ type run struct {
 	*testing.T
 	op *op
 	variant
+	file    string // the plan's
+	module  string // which is played; empty: none
 	plan    planFile
 	who     *somebody
 	alias   string // the run's own, for addresses at the suite that the server calls
@@ -57,7 +59,23 @@ type run struct {
 // newRun returns a run of a plan in a variant, in which somebody signs in.
 func newRun(t *testing.T, s *op, who *somebody, file string, as variant) *run {
 	t.Helper()
-	return &run{T: t, op: s, who: who, variant: as, plan: readPlan(t, file, who.address), alias: suiteAlias + "-" + strings.ToLower(rand.Text()[:12])}
+	return &run{T: t, op: s, who: who, variant: as, file: file, plan: readPlan(t, file, who.address), alias: suiteAlias + "-" + strings.ToLower(rand.Text()[:12])}
+}
+
+// scripted says which module is played: the plan may have a script of its own for it.
+func (r *run) scripted(module string) {
+	r.module = module
+	if other, has := r.plan.Config.Override[module]; has {
+		r.plan.Config.Browser = other.Browser
+	}
+}
+
+// moveTo plays the module at another server.
+func (r *run) moveTo(s *op) {
+	r.Helper()
+	r.op, r.who = s, s.anybody()
+	r.plan = readPlan(r.T, r.file, r.who.address)
+	r.scripted(r.module)
 }
 
 // arrival is a request that the browser brought to the suite.

@@ -32,11 +32,11 @@ type playedPlan struct {
 
 // every module and every plan, each room's in the files of its own.
 func modules() []module {
-	return slices.Concat(coreModules(), dynamicModules(), logoutModules())
+	return slices.Concat(coreModules(), dynamicModules(), logoutModules(), fapiModules(), cibaModules())
 }
 
 func playedPlans() []playedPlan {
-	return slices.Concat(corePlans(), dynamicPlans(), logoutPlans())
+	return slices.Concat(corePlans(), dynamicPlans(), logoutPlans(), fapiPlans(), cibaPlans())
 }
 
 // TestConformance plays every module of every plan.
@@ -61,6 +61,7 @@ func TestConformance(t *testing.T) { // protocol.md §3
 					t.Run(strings.Trim(e.variant.String()+"/"+id, "/"), func(t *testing.T) {
 						t.Parallel()
 						r := newRun(t, shared, shared.anybody(), p.file, e.variant)
+						r.scripted(id)
 						if e.signedIn && !m.cold {
 							r.enter()
 						}

@@ -23,16 +23,23 @@ type planFile struct {
 		Server struct {
 			LoginHint string `json:"login_hint"`
 		} `json:"server"`
-		Client           clientConfig `json:"client"`
-		Client2          clientConfig `json:"client2"`
-		ClientSecretPost clientConfig `json:"client_secret_post"`
-		MTLS             pairConfig   `json:"mtls"`
-		MTLS2            pairConfig   `json:"mtls2"`
-		Browser          []struct {
-			Match string `json:"match"`
-			Tasks []task `json:"tasks"`
-		} `json:"browser"`
+		Client           clientConfig        `json:"client"`
+		Client2          clientConfig        `json:"client2"`
+		ClientSecretPost clientConfig        `json:"client_secret_post"`
+		MTLS             pairConfig          `json:"mtls"`
+		MTLS2            pairConfig          `json:"mtls2"`
+		Browser          []script            `json:"browser"`
+		Approval         string              `json:"automated_ciba_approval_url"`
+		Override         map[string]struct { // by module
+			Browser []script `json:"browser"`
+		} `json:"override"`
 	} `json:"config"`
+}
+
+// script is what a plan's browser does when it is sent to an address.
+type script struct {
+	Match string `json:"match"`
+	Tasks []task `json:"tasks"`
 }
 
 // clientConfig is a client that a plan names.
@@ -41,7 +48,11 @@ type clientConfig struct {
 	Secret string `json:"client_secret"`
 	Scope  string `json:"scope"`
 	Name   string `json:"client_name"`
-	JWKS   struct {
+
+	HintType  string `json:"hint_type"`
+	HintValue string `json:"hint_value"`
+
+	JWKS struct {
 		Keys []json.RawMessage `json:"keys"`
 	} `json:"jwks"`
 }

@@ -37,6 +37,7 @@ type Server struct {
 	keyring string
 	seed    string
 	set     map[string]string
+	flags   []string
 	cmd     *exec.Cmd
 	done    chan struct{} // closed when the process has ended
 	out     *output
@@ -50,6 +51,9 @@ func Issuer(url string) Option { return func(s *Server) { s.Issuer = url } }
 
 // Set gives a setting by its environment variable; :PORT in it stands for the public port.
 func Set(name, value string) Option { return func(s *Server) { s.set[name] = value } }
+
+// Flag starts the server with a flag, such as --dev: a setting that nothing else can give.
+func Flag(text string) Option { return func(s *Server) { s.flags = append(s.flags, text) } }
 
 // RealHashing hashes passwords as a server does that was told nothing.
 func RealHashing() Option {
@@ -198,7 +202,7 @@ func (s *Server) environment() []string {
 }
 
 func (s *Server) launch(t testing.TB) error {
-	cmd := exec.Command(Binary(t), "serve")
+	cmd := exec.Command(Binary(t), append([]string{"serve"}, s.flags...)...)
 	cmd.Env = s.environment()
 	cmd.Dir = s.DataDir
 	cmd.Stdout, cmd.Stderr = s.out, s.out
