@@ -23,6 +23,9 @@ func programsSeed() string {
      grant_types: ["urn:openid:params:grant-type:ciba", refresh_token], scopes: [openid, profile, email, offline_access]}
   - {client_id: pushes, client_name: Pushes, secret_env: E2E_APP_SECRET, require_pushed_authorization_requests: true, require_pkce: true,
      redirect_uris: ["http://127.0.0.1/callback"], grant_types: [authorization_code], scopes: [openid, profile, email], audience: ["https://api.example"]}
+  - {client_id: signed-push, client_name: Signed Push, token_endpoint_auth_methods: [private_key_jwt], jwks: {keys: [` + jwkText(private.Public()) + `]},
+     require_pushed_authorization_requests: true, require_pkce: true, response_modes: [jwt], authorization_signed_response_alg: ES256,
+     redirect_uris: ["http://127.0.0.1/callback"], grant_types: [authorization_code], scopes: [openid, profile, email], contract: {id_token_alg: ES256}}
   - {client_id: api, client_name: API, secret_env: E2E_APP_SECRET, audience: ["https://api.example"],
      grant_types: ["urn:ietf:params:oauth:grant-type:token-exchange"], scopes: [profile, email], token_exchange_audiences: ["https://inner.example"]}
   - {client_id: job, client_name: Job, token_endpoint_auth_methods: [private_key_jwt], jwks: {keys: [` + jwkText(private.Public()) + `]},
@@ -35,15 +38,23 @@ func programsSeed() string {
 // flow starts a flow of node/flows.mjs as a client.
 func flow(t testing.TB, name, client, scope string) *program {
 	t.Helper()
+	return flowOf(t, "flows.mjs", name, client, scope)
+}
+
+// flowOf starts a flow of a program of node/ as a client.
+func flowOf(t testing.TB, script, name, client, scope string) *program {
+	t.Helper()
 	settings := []string{"FLOW=" + name, "ISSUER=" + suite.site.Issuer, "CLIENT_ID=" + client, "SCOPE=" + scope}
 	switch client {
 	case "television":
 	case "job":
 		settings = append(settings, "CLIENT_KEY="+strictKey())
+	case "signed-push":
+		settings = append(settings, "CLIENT_KEY="+strictKey(), "SIGNED_ANSWER=ES256")
 	default:
 		settings = append(settings, "CLIENT_SECRET="+appSecret)
 	}
-	return launch(t, "flows.mjs", settings...)
+	return launch(t, script, settings...)
 }
 
 func TestOAuth4WebAPI_Device(t *testing.T) { // RFC 8628
@@ -53,6 +64,12 @@ func TestOAuth4WebAPI_Device(t *testing.T) { // RFC 8628
 	if got := p.hear().text("pending"); got != "authorization_pending" {
 		t.Errorf("before anybody said yes: %q", got)
 	}
+	allowDevice(t, p, device)
+}
+
+// allowDevice lets somebody connect a device, and wants it to know them.
+func allowDevice(t *testing.T, p *program, device said) {
+	t.Helper()
 	u := someone(t)
 	g := visitor(t).open(device.text("verification_uri")).submit("submit-code", "user_code", strings.ToLower(device.text("user_code"))).login(u).submit("allow")
 	if !g.Is("device-connected") {
@@ -89,12 +106,18 @@ func approvals(t testing.TB, issuer, message string, open func(address string) *
 
 func TestOAuth4WebAPI_CIBA(t *testing.T) { // CIBA §7, §10.1, §11: poll
 	t.Parallel()
+	askedByCIBA(t, "flows.mjs", func(p *program) bool { return p.hear().text("pending") == "authorization_pending" })
+}
+
+// askedByCIBA lets somebody say yes, and somebody else no, to a program that asks.
+func askedByCIBA(t *testing.T, script string, waits func(p *program) bool) {
+	t.Helper()
 	for _, answer := range []string{"allow", "deny"} {
 		t.Run(answer, func(t *testing.T) {
 			t.Parallel()
-			p, u := flow(t, "ciba", "callcentre", "openid email"), someone(t)
+			p, u := flowOf(t, script, "ciba", "callcentre", "openid email"), someone(t)
 			p.tell(map[string]string{"login_hint": u.Email, "binding_message": "Call 4711"})
-			if p.hear().text("auth_req_id") == "" || p.hear().text("pending") != "authorization_pending" {
+			if p.hear().text("auth_req_id") == "" || !waits(p) {
 				t.Fatalf("want a request that waits\n%s", p.log)
 			}
 			v := visitor(t)
@@ -111,13 +134,21 @@ func TestOAuth4WebAPI_CIBA(t *testing.T) { // CIBA §7, §10.1, §11: poll
 // pushed signs somebody in to the application that pushes its requests, and returns what it knows.
 func pushed(t testing.TB, email string, through func(g *page) *page) said {
 	t.Helper()
-	p := flow(t, "pushed", "pushes", "openid email profile")
+	return pushedBy(t, "pushes", email, through)
+}
+
+func pushedBy(t testing.TB, client, email string, through func(g *page) *page) said {
+	t.Helper()
+	p := flow(t, "pushed", client, "openid email profile")
 	p.tell(map[string]string{"redirect_uri": landing(t)})
 	to := p.hear().text("to")
 	if query := parse(t, to).Query(); len(query) != 2 || !strings.HasPrefix(query.Get("request_uri"), "urn:ietf:params:oauth:request_uri:") {
 		t.Errorf("the browser carries %v, want client_id and request_uri alone", query)
 	}
 	g := through(visitor(t).open(to))
+	if query := g.URL.Query(); client == "signed-push" && (len(query) != 1 || query.Get("response") == "") {
+		t.Errorf("the browser brings back %v, want a signed response alone", query)
+	}
 	p.tell(map[string]string{"callback": g.URL.String()})
 	got := p.end()
 	if email != "" && got.object("user").text("email") != email {
@@ -136,12 +167,28 @@ func TestOAuth4WebAPI_PushedRequest(t *testing.T) { // RFC 9126
 	}
 }
 
+func TestOAuth4WebAPI_SignedAnswerAndKey(t *testing.T) { // RFC 9126 with RFC 7523 §2.2; JARM §2.3
+	t.Parallel()
+	u := someone(t)
+	pushedBy(t, "signed-push", u.Email, func(g *page) *page { return g.login(u).submit("allow") })
+	other := someone(t)
+	if got := pushedBy(t, "signed-push", "", func(g *page) *page { return g.login(other).submit("deny") }); got.text("error") != "access_denied" {
+		t.Errorf("after a no: %v", got)
+	}
+}
+
 func TestOAuth4WebAPI_TokenExchange(t *testing.T) { // RFC 8693
 	t.Parallel()
+	traded(t, "flows.mjs")
+}
+
+// traded lets an API trade a person's token by a program.
+func traded(t *testing.T, script string) {
+	t.Helper()
 	u := someone(t)
 	subject := pushed(t, u.Email, func(g *page) *page { return g.login(u).submit("allow") }).object("token").text("access_token")
 	trade := func(audience string) said {
-		p := flow(t, "exchange", "api", "")
+		p := flowOf(t, script, "exchange", "api", "")
 		p.tell(map[string]string{"subject_token": subject, "audience": audience, "scope": "email"})
 		return p.end()
 	}

@@ -3,12 +3,12 @@ import * as oauth from 'oauth4webapi'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hear, say } from './asking.mjs'
 
-const { FLOW, ISSUER, CLIENT_ID, CLIENT_SECRET, CLIENT_KEY, SCOPE } = process.env
+const { FLOW, ISSUER, CLIENT_ID, CLIENT_SECRET, CLIENT_KEY, SCOPE, SIGNED_ANSWER } = process.env
 
 const options = { [oauth.allowInsecureRequests]: true } // plain http, on this machine only
 const issuer = new URL(ISSUER)
 const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...options }))
-const client = { client_id: CLIENT_ID }
+const client = { client_id: CLIENT_ID, authorization_signed_response_alg: SIGNED_ANSWER }
 
 async function authentication() {
   if (CLIENT_SECRET) return oauth.ClientSecretBasic(CLIENT_SECRET)
@@ -96,13 +96,15 @@ const flows = {
     const nonce = oauth.generateRandomNonce()
     const parameters = { response_type: 'code', redirect_uri, scope: SCOPE, state, nonce, code_challenge_method: 'S256' }
     parameters.code_challenge = await oauth.calculatePKCECodeChallenge(verifier)
+    if (SIGNED_ANSWER) parameters.response_mode = 'jwt'
     const answer = await oauth.pushedAuthorizationRequest(as, client, auth, parameters, options)
     const { request_uri } = await oauth.processPushedAuthorizationResponse(as, client, answer)
     const to = new URL(as.authorization_endpoint)
     to.search = new URLSearchParams({ client_id: CLIENT_ID, request_uri })
     say({ to })
     const { callback } = await hear()
-    const came = oauth.validateAuthResponse(as, client, new URL(callback), state)
+    const validate = SIGNED_ANSWER ? oauth.validateJwtAuthResponse : oauth.validateAuthResponse // JARM
+    const came = await validate(as, client, new URL(callback), state, options)
     const got = await oauth.authorizationCodeGrantRequest(as, client, auth, came, redirect_uri, verifier, options)
     return person(await oauth.processAuthorizationCodeResponse(as, client, got, { expectedNonce: nonce, requireIdToken: true }))
   },
