@@ -96,3 +96,35 @@ func TestPairwise_SectorDocumentIsReadAtRegistration(t *testing.T) { // OIDC Cor
 		t.Errorf("two hosts of one sector: sub = %v and %v, want one", a, b)
 	}
 }
+
+func TestCIBA_PairwiseSubjectsNameThePerson(t *testing.T) { // CIBA §7.1, OIDC Core §8.1
+	t.Parallel()
+	s := shared(t)
+	clients := server.Pairwise()
+	in := s.signIn(t, clients[0])
+	sub, _ := s.verify(t, in.id).claims["sub"].(string)
+	public, _ := s.verify(t, in.b.tokens(in.u, server.Trusted()).id).claims["sub"].(string)
+	elsewhere, _ := s.verify(t, in.b.tokens(in.u, clients[2]).id).claims["sub"].(string)
+	ask := func(pairs ...string) *answer {
+		t.Helper()
+		return s.form(t, "backchannel_authentication_endpoint", basic(clients[0]), append([]string{"scope", "openid"}, pairs...)...)
+	}
+	ask("id_token_hint", in.id).want(http.StatusOK)
+	id := ask("login_hint", sub).want(http.StatusOK).str("auth_req_id")
+	p, ids := in.b.requests(in.u)
+	if len(ids) != 2 {
+		t.Fatalf("the person has %d requests, want two: %s", len(ids), p.describe())
+	}
+	for _, one := range ids {
+		p = p.submit("allow-" + one)
+	}
+	if got := s.verify(t, s.pollCIBA(t, clients[0], id).tokens().id).claims["sub"]; got != sub {
+		t.Errorf("sub = %v, want %s as before", got, sub)
+	}
+	// What others call the person says nothing here.
+	for name, hint := range map[string]string{"a public sub": public, "that of another sector": elsewhere, "nobody's": "x" + sub[1:]} {
+		if a := ask("login_hint", hint); a.status != http.StatusBadRequest || a.str("error") != "unknown_user_id" {
+			t.Errorf("%s: %d %s, want 400 unknown_user_id", name, a.status, a.body)
+		}
+	}
+}

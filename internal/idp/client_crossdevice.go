@@ -22,6 +22,9 @@ type ClientCIBA struct {
 // authenticates.
 func SupportedDeliveryModes() []string { return []string{DeliveryPoll, DeliveryPing} }
 
+// NamesPeople reports whether the client may name people by their sub, and not only compare it with who is there (CIBA §7.1).
+func (c *Client) NamesPeople() bool { return slices.Contains(c.GrantTypes, GrantCIBA) }
+
 // hasPeople reports whether some grant of the client ends in tokens for a person, so that scopes about people and refresh tokens make
 // sense.
 func (c *Client) hasPeople() bool {

@@ -160,14 +160,14 @@ func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, erro
 	var err error
 	switch hint := call.form.Get(named[0]); named[0] {
 	case "login_hint":
-		u, err = p.personByName(ctx, hint)
+		u, err = p.personByName(ctx, call.client, hint)
 	case "id_token_hint":
 		h, ok := p.minter.ReadHint(hint)
 		// RFC 8725 §3.9: its audience is this client.
 		if len(hint) > hintMost || !ok || h.ClientID != call.client.ID {
 			return "", call.refuse("invalid_request", "The id_token_hint is not an ID token that this server made for this client.")
 		}
-		u, err = p.personBySub(ctx, h.Subject)
+		u, err = p.personBySub(ctx, call.client, h.Subject)
 	default:
 		u, err = p.personByToken(ctx, call, hint)
 	}
@@ -189,7 +189,7 @@ func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, erro
 
 // personByName finds who signs in by a name; a sub will do too. An address that nobody has shown to be theirs names nobody: whoever registered it would be
 // asked, and answer, for its owner (SEC-8).
-func (p *Provider) personByName(ctx context.Context, name string) (*idp.User, error) {
+func (p *Provider) personByName(ctx context.Context, c *idp.Client, name string) (*idp.User, error) {
 	if len(name) > loginMost {
 		return nil, idp.ErrNotFound
 	}
@@ -204,10 +204,19 @@ func (p *Provider) personByName(ctx context.Context, name string) (*idp.User, er
 			}
 		}
 	}
-	return p.personBySub(ctx, name)
+	return p.personBySub(ctx, c, name)
 }
 
-func (p *Provider) personBySub(ctx context.Context, sub string) (*idp.User, error) {
+// personBySub finds who has a sub at the client. One of a client with pairwise subjects leads back by what was kept when the client got an ID token, and
+// is good only where it is what the person is called at this very client.
+func (p *Provider) personBySub(ctx context.Context, c *idp.Client, sub string) (*idp.User, error) {
+	if c.Pairwise() {
+		u, err := p.Store.UserByPairwiseSubject(ctx, sub)
+		if err == nil && !p.Subjects.Is(c, sub, u.ID) {
+			return nil, idp.ErrNotFound
+		}
+		return u, err
+	}
 	if _, ok := idp.DecodeID(sub); !ok {
 		return nil, idp.ErrNotFound
 	}

@@ -211,11 +211,11 @@ func (p *Provider) personByToken(ctx context.Context, call *clientCall, text str
 	}
 	switch {
 	case id.Format == "email":
-		return p.personByName(ctx, id.Email)
+		return p.personByName(ctx, call.client, id.Email)
 	case id.Format == "opaque":
-		return p.personBySub(ctx, id.ID)
+		return p.personBySub(ctx, call.client, id.ID)
 	case id.Format == "iss_sub" && id.Issuer == p.Issuer:
-		return p.personBySub(ctx, id.Sub)
+		return p.personBySub(ctx, call.client, id.Sub)
 	}
 	return nil, idp.ErrNotFound
 }

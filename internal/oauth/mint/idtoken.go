@@ -53,6 +53,12 @@ func (m *Minter) ID(ctx context.Context, t IDToken, now time.Time) (string, erro
 	// Times are rounded down: social-core refuses an iat in the future (RP-6).
 	// OpenID Connect Core §8: the user's id is the public sub; it is the same for every client, and never given again.
 	set["iss"], set["sub"], set["aud"] = m.Issuer, m.Subjects.Of(c, a.UserID), c.ID
+	// CIBA §7.1: what the client may name the person by later must lead back to them.
+	if c.Pairwise() && c.NamesPeople() {
+		if err := m.Store.KeepPairwiseSubject(ctx, m.Subjects.Of(c, a.UserID), a.UserID); err != nil {
+			return "", fmt.Errorf("keep a pairwise subject: %w", err)
+		}
+	}
 	set["iat"], set["exp"] = now.Unix(), now.Unix()+int64(c.Contract.IDTokenTTL)
 	set["auth_time"] = a.AuthTime.Unix()
 	for name, value := range map[string]string{"nonce": t.Nonce, "acr": m.acr(a.Authorization)} {

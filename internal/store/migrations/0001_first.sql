@@ -234,6 +234,13 @@ CREATE INDEX pending_authorizations_user ON pending_authorizations (user_id, cli
 CREATE INDEX pending_authorizations_ping ON pending_authorizations (ping_at) WHERE ping_at IS NOT NULL;
 CREATE INDEX pending_authorizations_purge ON pending_authorizations (purge_at);
 
+-- Whom a pairwise sub means, where a client may name people by theirs (CIBA). The sub is a keyed digest: nothing else leads back from it.
+CREATE TABLE pairwise_subjects (
+  subject TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE
+);
+CREATE INDEX pairwise_subjects_user ON pairwise_subjects (user_id);
+
 CREATE TABLE upstream_logins (
   state_digest BYTEA PRIMARY KEY,
   browser_digest BYTEA NOT NULL,
