@@ -46,6 +46,7 @@ var sideways = []struct{ from, to, because string }{
 	{"internal/crossdevice", "internal/audit", "what a person allows another device is an event"},
 	{"internal/crossdevice", "internal/throttle", "a wrong user code counts"},
 	{"internal/registration", "internal/audit", "an application that registers itself is an event"},
+	{"internal/interaction", "internal/throttle", "anybody may begin a sign-in"},
 	{"internal/registration", "internal/throttle", "anybody may try to register"},
 	{"internal/registration", "internal/client", "a secret is kept in one way, whoever registered the client"},
 	{"internal/session", "internal/audit", "an ended session is an event"},

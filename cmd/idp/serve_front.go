@@ -64,7 +64,7 @@ func (s *server) buildFront() error {
 		MayRegister:  c.Registration == "open",
 		Registration: register, Documents: s.documents(), Resources: s.resources,
 		Issuer: c.Issuer, Store: s.store, Clients: s.clientDir, Keys: s.keys, Keyring: s.keyring, Sessions: s.sessions, Interactions: interactions,
-		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, RequirePushed: c.Requests.RequirePushed, UserInfoMaxAge: c.Requests.UserInfoMaxAge,
+		Traces: s.traces, Audit: s.audit, Logger: s.logger, UILocales: look.Locales(), LoopLimit: c.Limits.Loop, PushesPerAddress: c.Throttle.Starts, PushesPerClient: c.Throttle.Pushed, RequirePushed: c.Requests.RequirePushed, UserInfoMaxAge: c.Requests.UserInfoMaxAge,
 		RequireDPoPNonce: c.DPoP.RequireNonce,
 		ClientKeys:       s.keysOf, MTLS: certificates, Outbound: s.outbound, Subjects: s.subjects,
 		SignedOut: handlers.SignedOutPage(front), Fail: handlers.FailPage(front), Post: handlers.PostPage(front), IssuedTokens: metrics.Issued,

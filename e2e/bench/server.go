@@ -70,7 +70,7 @@ func newServer(o *options, folder, databaseURL string, users int) (*server, erro
 	s.env = environment("HOME="+folder, "IDP_ISSUER="+s.issuer, "IDP_LISTEN="+s.address, "IDP_OPS_LISTEN="+s.ops, "IDP_DATA_DIR="+folder,
 		"IDP_DATABASE_URL="+databaseURL, "IDP_KEYRING_FILE="+keyring, "IDP_LOG_FORMAT=json",
 		// Everybody signs in from one address here.
-		"IDP_THROTTLE__PER_ADDRESS=100000", "IDP_THROTTLE__STARTS=1000000", "IDP_SHUTDOWN_DELAY=0s")
+		"IDP_THROTTLE__PER_ADDRESS=100000", "IDP_THROTTLE__STARTS=1000000", "IDP_THROTTLE__PUSHED=10000000", "IDP_SHUTDOWN_DELAY=0s")
 	s.env = append(s.env, o.Environment...)
 	return s, nil
 }

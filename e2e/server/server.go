@@ -163,6 +163,7 @@ func prepare(t testing.TB, options ...Option) *Server {
 		// Every test signs in from one address.
 		"IDP_THROTTLE__PER_ADDRESS": "100000",
 		"IDP_THROTTLE__STARTS":      "1000000",
+		"IDP_THROTTLE__PUSHED":      "1000000",
 		"IDP_SHUTDOWN_DELAY":        "0s",
 		// A thousand tests sign in, and few of them are about the hash.
 		"IDP_PASSWORD__MEMORY": "64KiB", "IDP_PASSWORD__ITERATIONS": "1",

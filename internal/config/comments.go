@@ -103,6 +103,7 @@ func comments() map[string]string {
 		"Throttle.MaxDelay":                    "MaxDelay is the longest wait between two tries, so that a stranger cannot shut the owner out for ever.",
 		"Throttle.PerAccount":                  "PerAccount is how many failed sign-ins an account allows within window before each further one has to wait longer.",
 		"Throttle.PerAddress":                  "PerAddress is the same for one address (IPv6: its /64), whichever accounts it tries. Offices share an address, hence more.",
+		"Throttle.Pushed":                      "Pushed is how many requests one application may push in a minute (RFC 9126), a fifth of them at once; the next is answered 429. Each replica counts for itself. What an application pushes without a secret, and what fails to authenticate, counts for its address as well, as Starts do.",
 		"Throttle.Registrations":               "Registrations is how many accounts one address (IPv6: its /64) may try to create in an hour where registration is open. Tries count, because each tells whether a name is taken.",
 		"Throttle.RegistrationsTotal":          "RegistrationsTotal is the same for everybody together: whoever has many addresses learns, and fills, no more than this.",
 		"Throttle.Starts":                      "Starts is how many sign-ins one address (IPv6: its /64) may begin in a minute, finished or not, a fifth of them at once; the next is answered 429. Raise it where very many people come from one address, as behind a carrier's NAT.",

@@ -49,6 +49,12 @@ func (l *loader) derive() {
 			c.Throttle.Starts = 100_000
 		}
 	}
+	if !c.isSet("throttle.pushed") {
+		c.Throttle.Pushed = 6000
+		if c.IssuerLoopback() {
+			c.Throttle.Pushed = 1_000_000
+		}
+	}
 	if c.DataDir == "" {
 		// systemd gives several folders separated by colons if the unit asks for several; the first is ours.
 		c.DataDir, _, _ = strings.Cut(l.env["STATE_DIRECTORY"], ":")

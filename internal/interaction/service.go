@@ -10,6 +10,7 @@ import (
 
 	"idp/internal/idp"
 	"idp/internal/store"
+	"idp/internal/throttle"
 )
 
 const (
@@ -34,7 +35,7 @@ type Service struct {
 	store    *store.Store
 	issuer   string
 	lifetime time.Duration
-	starts   *starts
+	starts   *throttle.Rate // by address, whatever cookies it sends: a browser cookie costs nobody anything
 }
 
 // New returns a service.
@@ -42,7 +43,7 @@ func New(c Config) *Service {
 	if c.Lifetime <= 0 {
 		c.Lifetime = defaultLifetime
 	}
-	return &Service{store: c.Store, issuer: c.Issuer, lifetime: c.Lifetime, starts: newStarts(c.Starts)}
+	return &Service{store: c.Store, issuer: c.Issuer, lifetime: c.Lifetime, starts: throttle.NewRate(c.Starts)}
 }
 
 // Begin is what an interaction starts with.
@@ -67,7 +68,7 @@ func (s *Service) Begin(ctx context.Context, b Begin) (*idp.Interaction, error) 
 			"The application's request is longer than %d bytes. Its developer should send fewer or shorter parameters.", maxParams)}
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond) // as the database keeps it
-	if wait := s.starts.wait(idp.PeerOf(ctx).Address, now); wait > 0 {
+	if wait := s.starts.WaitAt(idp.PeerOf(ctx).Address, now); wait > 0 {
 		return nil, &idp.Error{
 			Kind: idp.Throttled, Code: "too_many_sign_ins", RetryAfter: wait,
 			Message: "More sign-ins begin from this address at once than the server takes. Wait a moment and try again.",

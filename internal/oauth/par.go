@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -10,7 +11,9 @@ import (
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/logctx"
+	"idp/internal/oauth/clientauth"
 	"idp/internal/secret"
+	"idp/internal/throttle"
 	"idp/internal/trace"
 )
 
@@ -63,10 +66,18 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 	}
 	// RFC 9126 §2: the same client authentication as at the token endpoint.
 	c, err := p.auth.Authenticate(ctx, r, form, t, now)
+	if failed := (*clientauth.Failure)(nil); errors.As(err, &failed) {
+		if wait := p.pushes.address(ctx, now); wait > 0 {
+			return nil, tooManyPushes(t, wait)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	logClient(r, c)
+	if wait := p.pushes.client(ctx, c, now); wait > 0 {
+		return nil, tooManyPushes(t, wait)
+	}
 	if err := pushable(form, c); err != nil {
 		t.Fail(idp.Check{
 			Name: "request can be pushed", Expected: "the parameters of an authorization request, with the client_id of the client that authenticates, and no request_uri",
@@ -98,6 +109,36 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 	}
 	t.Pass("kept for the browser")
 	return &pushedAnswer{RequestURI: requestURIPrefix + token.Text, ExpiresIn: int64(pushedLife / time.Second)}, nil
+}
+
+// pushRates bounds how much anybody may have us keep (RFC 9126 §2.3: 429), without asking the database.
+type pushRates struct{ perAddress, perClient *throttle.Rate }
+
+func newPushRates(c Config) pushRates {
+	return pushRates{throttle.NewRate(c.PushesPerAddress), throttle.NewRate(c.PushesPerClient)}
+}
+
+// address counts a push that nothing vouches for but where it comes from.
+func (r pushRates) address(ctx context.Context, now time.Time) time.Duration {
+	return r.perAddress.WaitAt(idp.PeerOf(ctx).Address, now)
+}
+
+// client counts a push of a client. One that has credentials pushes for all its people from one address, so only the client counts.
+func (r pushRates) client(ctx context.Context, c *idp.Client, now time.Time) time.Duration {
+	if c.Public() {
+		if wait := r.address(ctx, now); wait > 0 {
+			return wait
+		}
+	}
+	return r.perClient.Wait(c.ID, now)
+}
+
+func tooManyPushes(t *trace.T, wait time.Duration) error {
+	t.Fail(idp.Check{
+		Name: "rate of pushed requests", Expected: "at most throttle.pushed a minute of one client, throttle.starts of one address without credentials", Received: "more",
+		Mend: "Push one request for each sign-in, when it begins. If so many are meant, raise the setting.", Clause: "RFC 9126 §2.3",
+	})
+	return &idp.Error{Kind: idp.Throttled, Code: "too_many_pushed_requests", RetryAfter: max(wait, time.Second), Message: "More requests are pushed at once than the server takes. Wait a moment and try again."}
 }
 
 // pushable takes the client's credentials out of the form and refuses what no pushed request may hold.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"idp/internal/idp"
+	"idp/internal/oauth"
 	"idp/internal/store/sqldb"
 )
 
@@ -68,6 +69,46 @@ func TestPAR_RoundTrips(t *testing.T) {
 	trips, rec := w.use(t, cookies, answer["request_uri"].(string), "app")
 	if trips != 2 || !strings.Contains(rec.Header().Get("Location"), "code=") {
 		t.Errorf("use: got %d %s in %d trips, want a code in 2", rec.Code, rec.Header().Get("Location"), trips)
+	}
+}
+
+// RFC 9126 §2.3: nobody fills the table, neither an address that nothing vouches for nor a client. No statement is spent on it.
+func TestPAR_IsBoundedByAddressAndByClient(t *testing.T) {
+	t.Parallel()
+	w := newWorldWith(t, func(c *oauth.Config) { c.PushesPerAddress, c.PushesPerClient = 10, 25 }) // two and five at once
+	public := &idp.Client{ID: "spa", Name: "App", RedirectURIs: []string{callback}, AuthMethods: []string{idp.AuthNone}, Scopes: []string{"openid"}, CreatedAt: w.client.CreatedAt, UpdatedAt: w.client.CreatedAt}
+	public.ApplyDefaults()
+	must(t, w.store.CreateClient(t.Context(), public))
+	push := func(address, id, secret string) (int, int64, http.Header) {
+		form := url.Values{"response_type": {"code"}, "redirect_uri": {callback}, "scope": {"openid"}, "client_id": {id}, "code_challenge": {challenge()}, "code_challenge_method": {"S256"}}
+		ctx, n := sqldb.WithCounter(idp.WithPeer(t.Context(), idp.Peer{Address: address}))
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, issuer+"/oauth2/par", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if secret != "" {
+			r.SetBasicAuth(id, secret)
+		}
+		rec := w.do(t, r)
+		return rec.Code, n.Trips(), rec.Header()
+	}
+	push("198.51.100.1", "app", "wrong") // warms the client
+	for i, want := range []int{401, 429, 429} {
+		if code, trips, header := push("198.51.100.1", "app", "wrong"); code != want || trips != 0 || (want == 429) != (header.Get("Retry-After") == "6") {
+			t.Errorf("guess %d: got %d in %d trips, Retry-After %q, want %d", i, code, trips, header.Get("Retry-After"), want)
+		}
+	}
+	if code, _, _ := push("198.51.100.2", "app", "wrong"); code != http.StatusUnauthorized {
+		t.Errorf("another address: got %d, want 401", code)
+	}
+	for i, want := range []int{201, 201, 201, 201, 201, 429} {
+		if code, trips, _ := push("198.51.100.1", "app", w.secret); code != want || trips != map[int]int64{201: 1, 429: 0}[want] {
+			t.Errorf("push %d: got %d in %d trips, want %d: its own bound, whatever others do at its address", i, code, trips, want)
+		}
+	}
+	push("198.51.100.3", "spa", "")
+	for i, want := range []int{201, 429} {
+		if code, _, _ := push("198.51.100.3", "spa", ""); code != want {
+			t.Errorf("without a secret, push %d: got %d, want %d", i, code, want)
+		}
 	}
 }
 

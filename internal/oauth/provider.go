@@ -66,6 +66,9 @@ type Config struct {
 	MayRegister bool
 	// Documents finds clients that the document at their id describes; nil where there are none.
 	Documents *registration.Documents
+	// PushesPerAddress and PushesPerClient are how many requests may be pushed in a minute: by one address without credentials that are good, and
+	// by one client. 0 bounds nothing.
+	PushesPerAddress, PushesPerClient int
 	// LoopLimit is how many codes one session may fetch for one client within loopWindow before a page explains the loop
 	// (FD-3); 0 switches that off.
 	LoopLimit int
@@ -124,6 +127,7 @@ type Provider struct {
 	objects *requestobject.Reader
 	details *authdetail.Types
 	grants  []grantEntry
+	pushes  pushRates
 	loops   *loopGuard
 	logouts *outbox.Box[*idp.Logout]
 	meta    atomic.Pointer[document]
@@ -146,7 +150,7 @@ func New(c Config) (*Provider, error) {
 	}
 	p := &Provider{
 		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys, Contexts: c.Contexts}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
-		loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
+		pushes: newPushRates(c), loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
 		details: &authdetail.Types{Store: c.Store, Audit: c.Audit},
 		objects: requestobject.New(requestobject.Config{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound}),
 	}

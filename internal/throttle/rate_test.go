@@ -1,4 +1,4 @@
-package interaction
+package throttle
 
 import (
 	"fmt"
@@ -7,16 +7,16 @@ import (
 )
 
 // SEC-23: memory for addresses is bounded however many there are, and who keeps coming is not forgotten for that.
-func TestStarts_RemembersABoundedNumberOfAddresses(t *testing.T) {
+func TestRate_RemembersABoundedNumberOfAddresses(t *testing.T) {
 	t.Parallel()
-	s, now := newStarts(5), time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) // one at once
-	if wait := s.wait("192.0.2.1", now); wait != 0 {
+	s, now := NewRate(5), time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) // one at once
+	if wait := s.WaitAt("192.0.2.1", now); wait != 0 {
 		t.Fatalf("the first: got %s to wait, want none", wait)
 	}
 	for n := range 3 * remembered {
-		s.wait(fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255), now)
+		s.WaitAt(fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255), now)
 		if n%1000 == 0 {
-			if wait := s.wait("192.0.2.1", now); wait != 12*time.Second {
+			if wait := s.WaitAt("192.0.2.1", now); wait != 12*time.Second {
 				t.Fatalf("after %d others: got %s to wait, want 12s", n, wait)
 			}
 		}
@@ -27,9 +27,9 @@ func TestStarts_RemembersABoundedNumberOfAddresses(t *testing.T) {
 }
 
 // An IPv6 line has 2^64 addresses: they count as one.
-func TestStarts_CountsALineAndNotItsAddresses(t *testing.T) {
+func TestRate_CountsALineAndNotItsAddresses(t *testing.T) {
 	t.Parallel()
-	s, now := newStarts(10), time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) // two at once
+	s, now := NewRate(10), time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) // two at once
 	for n, c := range []struct {
 		address string
 		wait    time.Duration
@@ -43,11 +43,11 @@ func TestStarts_CountsALineAndNotItsAddresses(t *testing.T) {
 		{"192.0.2.1", 6 * time.Second},
 		{"192.0.2.2", 0},
 	} {
-		if got := s.wait(c.address, now); got != c.wait {
+		if got := s.WaitAt(c.address, now); got != c.wait {
 			t.Errorf("%d, %s: got %s to wait, want %s", n, c.address, got, c.wait)
 		}
 	}
-	if got := s.wait("192.0.2.1", now.Add(6*time.Second)); got != 0 {
+	if got := s.WaitAt("192.0.2.1", now.Add(6*time.Second)); got != 0 {
 		t.Errorf("after the wait: got %s more, want none", got)
 	}
 }
