@@ -101,6 +101,32 @@ func TestManage_AnApprovalIsForWhatWasApproved(t *testing.T) {
 	eventually(t, 5*time.Second, "people are warned of what it became", warned)
 }
 
+// An operator's trust is in what they saw: whoever holds the registration access token could else have codes sent elsewhere with nobody asked.
+func TestManage_TrustIsForWhatWasTrusted(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	issued := s.Run(t, "client", "registration-token", "create", "-o", "json")
+	var initial struct{ Token string }
+	if err := json.Unmarshal([]byte(issued), &initial); err != nil || initial.Token == "" {
+		t.Fatalf("registration-token create: %v in %s", err, issued)
+	}
+	made := s.registrationCall(t, http.MethodPost, s.endpoint(t, "registration_endpoint"), initial.Token, webApp()).want(http.StatusCreated)
+	id, uri := made.str("client_id"), made.str("registration_client_uri")
+	trusted := func() bool { return strings.Contains(s.Run(t, "client", "get", id, "-o", "json"), `"trusted": true`) }
+	s.Run(t, "client", "update", id, "--trusted")
+	if !trusted() {
+		t.Fatal("the client is not trusted")
+	}
+	same := s.registrationCall(t, http.MethodPut, uri, made.str("registration_access_token"), webApp().and(doc{"client_id": id})).want(http.StatusOK)
+	if !trusted() {
+		t.Error("the same application is trusted no more")
+	}
+	s.registrationCall(t, http.MethodPut, uri, same.str("registration_access_token"), webApp().and(doc{"client_id": id, "redirect_uris": []string{"https://elsewhere.example/cb"}})).want(http.StatusOK)
+	if trusted() {
+		t.Error("an application that sends answers elsewhere is still trusted")
+	}
+}
+
 func TestManage_ReplaceOnceAtATime(t *testing.T) { // of many with one token, one wins
 	t.Parallel()
 	s := shared(t)

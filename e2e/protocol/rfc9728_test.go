@@ -71,3 +71,36 @@ func TestResource_MetadataIsPublished(t *testing.T) { // RFC 9728 §2, §3, §4
 		t.Error("the log has a panic")
 	}
 }
+
+// RFC 8707 §2.2: a resource that the operator took back leaves the authorizations that were for it.
+func TestResource_OneThatWasTakenBackIsNoAudienceAnyMore(t *testing.T) {
+	t.Parallel()
+	h := newHomepage(t)
+	s := start(t, h.options("open")...)
+	const kept, gone = "https://calendar.example/mcp", "https://mail.example/mcp"
+	s.Run(t, "resource", "create", "calendar", "--identifier", kept, "--scope", "calendar.read")
+	s.Run(t, "resource", "create", "mail", "--identifier", gone, "--scope", "mail.read")
+	count := func() int {
+		return len(list(s.get(t, s.Issuer+"/.well-known/oauth-authorization-server"), "protected_resources"))
+	}
+	eventually(t, 5*time.Second, "discovery names both", func() bool { return count() == 2 })
+	c := h.app("/client.json", nil)
+	grant := func(scope string, resources ...string) tokens {
+		t.Helper()
+		verifier, pairs := pkce()
+		b := s.browser(t)
+		form := b.azForm(c, append(pairs, "scope", scope, "prompt", "consent")...)
+		form["resource"] = resources
+		g := b.open(s.endpoint(t, "authorization_endpoint") + "?" + form.Encode()).login(s.user(t)).wantConsent().allow().wantCode()
+		return s.form(t, "token_endpoint", named(c), "grant_type", "authorization_code", "code", g.code, "redirect_uri", c.Redirect, "code_verifier", verifier).tokens()
+	}
+	both, one := grant("calendar.read offline_access", kept, gone), grant("mail.read offline_access", gone)
+	s.Run(t, "--yes", "resource", "delete", "mail")
+	eventually(t, 5*time.Second, "discovery names one", func() bool { return count() == 1 })
+	s.form(t, "token_endpoint", named(c), "grant_type", "refresh_token", "refresh_token", both.refresh, "resource", gone).wantError(400, "invalid_target")
+	got := s.refresh(t, c, both.refresh).tokens()
+	if aud := s.verify(t, got.access).claims["aud"]; aud != kept {
+		t.Errorf("aud %v after a refresh, want the resource that is still there", aud)
+	}
+	s.refresh(t, c, one.refresh).wantError(400, "invalid_target")
+}

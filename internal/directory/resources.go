@@ -76,9 +76,9 @@ func (r *Resources) Scopes(ctx context.Context) ([]string, error) {
 	return scopes, nil
 }
 
-// Forget drops everything: this replica, or another one, changed a resource.
+// Forget has everything read again: this replica, or another one, changed a resource. Has goes by what was known until then.
 func (r *Resources) Forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.list, r.loaded = nil, false
+	r.loaded = false
 }

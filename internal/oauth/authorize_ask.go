@@ -86,6 +86,21 @@ func (p *Provider) isPublishedFor(c *idp.Client, resource string) bool {
 	return p.Resources != nil && (c.Registered() || c.FromDocument()) && p.Resources.Has(resource)
 }
 
+// standing returns those of a client's granted resources that it may still have tokens for: a protected resource that the operator took back is none.
+// What is registered for a client itself ends with its registration, and stays until then.
+func (p *Provider) standing(c *idp.Client, granted []string) []string {
+	if p.Resources == nil || !c.Registered() && !c.FromDocument() {
+		return granted
+	}
+	gone := func(resource string) bool {
+		return resource != p.Issuer && !c.MayTarget(resource) && !slices.Contains(c.ExchangeAudiences, resource) && !p.Resources.Has(resource)
+	}
+	if !slices.ContainsFunc(granted, gone) {
+		return granted
+	}
+	return slices.DeleteFunc(slices.Clone(granted), gone)
+}
+
 // checkDetails reads authorization_details (RFC 9396 §2, §5). It costs a statement for each type that is asked for.
 func (p *Provider) checkDetails(ctx context.Context, a *authorizeRequest) error {
 	details, fault, err := p.detailsOf(ctx, a.Client, a.Params.Get("authorization_details"), a.Trace)

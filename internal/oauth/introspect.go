@@ -110,6 +110,10 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	if err != nil { // switched off, or gone
 		return inactive, ignoreNotFound(err)
 	}
+	// A token that was for a resource alone which the operator took back is good for nothing any more.
+	if answer.Audience = p.standing(c, answer.Audience); len(answer.Audience) == 0 {
+		return inactive, nil
+	}
 	if !c.Pairwise() || slices.Contains(t.Scopes(), idp.ScopeProfile) { // the name would connect what a pairwise sub keeps apart
 		answer.Username = u.authorization.Claims.Username
 	}

@@ -299,6 +299,9 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 	if old.ManagedBy == idp.ManagedByOpenApproved && !looksLike(old, &next) {
 		next.ManagedBy = idp.ManagedByOpen // an administrator looked at something else
 	}
+	if !looksLike(old, &next) {
+		next.Trusted = false // an operator trusted what answered at the old addresses, under the old name: people are asked again
+	}
 	fresh, err := s.credentials(&next)
 	if err != nil {
 		return nil, err

@@ -84,6 +84,9 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 	if s.Resources, err = s.targetOfGrant(form, v.Audience); err != nil {
 		return err
 	}
+	if err := s.stand(v.Authorization); err != nil {
+		return err
+	}
 	if s.Details, err = s.detailsOf(form, v.Request.Details); err != nil {
 		return err
 	}

@@ -99,6 +99,9 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 			return fmt.Errorf("open the successor of a refresh token: %w", err)
 		}
 	}
+	if err := s.stand(v.Authorization); err != nil {
+		return err
+	}
 	s.Authorization, s.Scopes = v.AuthorizationUser, stillAllowed(v.Scopes, s.Client)
 	if len(asked) > 0 {
 		s.Scopes = asked

@@ -22,6 +22,9 @@ type Session struct {
 	Authorization *store.AuthorizationUser // nil for a client's own token
 	Scopes        []string                 // of the access token
 	Details       json.RawMessage          // authorization details of the tokens; nil for none
+	// Targets returns those of a client's granted resources that it may still have tokens for; nil for all.
+	Targets func(c *idp.Client, granted []string) []string
+
 	Resources     []string                 // that the access token is for; nil for all that was granted
 	RefreshToken  string                   // to be handed out, empty if none
 	Nonce         string                   // for the ID token

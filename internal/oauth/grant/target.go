@@ -37,7 +37,32 @@ func (s *Session) targetOfClient(form url.Values) ([]string, error) {
 	return s.target(form, s.Client.MayTarget, slices.Concat(s.Client.Audience, s.Client.Resources))
 }
 
-// targetOfGrant is target for what the authorization is for: a token may be for fewer resources, never for others.
+// targetOfGrant is target for what the authorization is for: a token may be for fewer resources, never for others, nor for one that the operator has taken
+// back since.
 func (s *Session) targetOfGrant(form url.Values, granted []string) ([]string, error) {
+	granted = s.standing(granted)
 	return s.target(form, func(resource string) bool { return slices.Contains(granted, resource) }, granted)
+}
+
+// standing returns those of an authorization's resources that its client may still have tokens for.
+func (s *Session) standing(granted []string) []string {
+	if s.Targets == nil {
+		return granted
+	}
+	return s.Targets(s.Client, granted)
+}
+
+// stand leaves out of an authorization's audience what the operator has taken back. Where nothing is left, UserInfo is, for who signs people in; else there is
+// nothing that a token could be for.
+func (s *Session) stand(a *idp.Authorization) error {
+	left := s.standing(a.Audience)
+	if len(left) == 0 && len(a.Audience) > 0 && !slices.Contains(a.Scopes, idp.ScopeOpenID) {
+		s.Trace.Fail(idp.Check{
+			Name: "resource is still there", Expected: "a protected resource of this server", Received: strings.Join(a.Audience, " "),
+			Mend: "`idp resource list` shows which there are. Ask for one of them in a new authorization request.", Clause: "RFC 8707 §2.2",
+		})
+		return refuse(invalidTarget, "The resources that the tokens were for are not served any more.")
+	}
+	a.Audience = left
+	return nil
 }
