@@ -39,7 +39,7 @@ func Gallery(u *UI) http.Handler {
 				w.Header()[header] = values
 			}
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			a := u.fixed.assets.plain
+			a := u.sure().assets.plain
 			data := map[string]any{
 				"Names": names, "Base": base, "Style": u.prefix + a["style.css"].hashed, "Brand": u.prefix + a["brand.css"].hashed,
 			}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed templates static locales
@@ -34,7 +35,7 @@ type Config struct {
 type UI struct {
 	config Config
 	prefix string
-	fixed  *state
+	fixed  func() (*state, error) // that of the start, or of the first page
 }
 
 // state is everything that a theme can change.
@@ -47,7 +48,8 @@ type state struct {
 	checkSession *template.Template
 }
 
-// New parses every page once. A theme's fault is an error that names the file and the line.
+// New makes the pages ready. Those of a theme are parsed now, and its fault is an error that names the file and the line. Those that the program
+// brings are parsed when somebody sees the first one: a server that only gives tokens to programs needs none.
 func New(config Config) (*UI, error) {
 	brand, err := config.Brand.withDefaults()
 	if err != nil {
@@ -59,7 +61,16 @@ func New(config Config) (*UI, error) {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	u := &UI{config: config, prefix: config.BasePath + "/static/"}
-	if u.fixed, err = u.load(); err != nil {
+	u.fixed = sync.OnceValues(u.load)
+	if config.TemplateDir == "" && config.LogoFile == "" {
+		_, err := brand.styleSheet()
+		if _, wrong := brand.mark(); err == nil {
+			err = wrong
+		}
+		return u, err
+	}
+	loaded, err := u.fixed()
+	if err != nil {
 		return nil, err
 	}
 	if config.TemplateDir == "" {
@@ -67,7 +78,7 @@ func New(config Config) (*UI, error) {
 	}
 	// A field that does not exist shows only when the page runs: run each of them once, before somebody needs one.
 	for _, f := range Fixtures() {
-		if err := u.write(io.Discard, u.fixed, f.Page); err != nil {
+		if err := u.write(io.Discard, loaded, f.Page); err != nil {
 			return nil, fmt.Errorf("theme %s: page %s: %w", config.TemplateDir, f.Page.Name(), err)
 		}
 	}
@@ -178,7 +189,16 @@ func (u *UI) current() (*state, error) {
 	if u.config.Dev && u.config.TemplateDir != "" {
 		return u.load()
 	}
-	return u.fixed, nil
+	return u.fixed()
+}
+
+// sure is the state of the start or of the first page. There is no error: New has met a theme's, and tests those of our own files.
+func (u *UI) sure() *state {
+	s, err := u.fixed()
+	if err != nil {
+		panic(fmt.Errorf("the pages that the program brings: %w", err))
+	}
+	return s
 }
 
 // write runs the page's template into w.
@@ -232,13 +252,16 @@ func (u *UI) Render(w http.ResponseWriter, p Page, status int) {
 // Localizer chooses the language: the application's wish (ui_locales), the person's earlier choice, then the browser's
 // Accept-Language. What is unknown or malformed is passed over (FL-17).
 func (u *UI) Localizer(uiLocales, cookie, acceptLanguage string) Locale {
-	return u.fixed.catalogue.match(uiLocales, cookie, acceptLanguage)
+	return u.sure().catalogue.match(uiLocales, cookie, acceptLanguage)
 }
 
 // Locales returns the languages that the pages have, with those of the theme, English first.
 func (u *UI) Locales() []string {
+	if u.config.TemplateDir == "" {
+		return Locales()
+	}
 	var tags []string
-	for _, t := range u.fixed.catalogue.tags {
+	for _, t := range u.sure().catalogue.tags {
 		tags = append(tags, t.String())
 	}
 	return tags
