@@ -43,7 +43,8 @@ func TestSend_AClientThatHangsHoldsNobodyUp(t *testing.T) { // starvation by a s
 		for i := range 1000 {
 			w.list = append(w.list, notice{"slow", i})
 		}
-		for i := range 500 {
+		// As many as may be under way beside the slow one's, so that none waits for a second run however late the first attempts are scheduled.
+		for i := range 200 {
 			w.list = append(w.list, notice{fmt.Sprint("quick", i%50), i})
 		}
 		var mu sync.Mutex
