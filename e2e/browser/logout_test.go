@@ -76,13 +76,22 @@ func TestCheckSession_AnswersThePageAroundIt(t *testing.T) {
 		_, _ = w.Write([]byte(`<!doctype html><title>x</title><p id="here">x</p>`))
 	})
 	// The application has another origin, of the same host: what third-party frames may read is the browser's affair.
-	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	show := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte(`<!doctype html><title>app</title><p id="answer"></p><iframe id="op" src="` + at + `/session/check"></iframe><script>
-addEventListener("message", (e) => { document.getElementById("answer").textContent = e.origin + " " + e.data; });
-function ask(text) { document.getElementById("answer").textContent = ""; document.getElementById("op").contentWindow.postMessage(text, "` + at + `"); }
+		if r.URL.Path == "/rp" { // §3.1: a frame beside the other one
+			_, _ = w.Write([]byte(`<!doctype html><title>rp</title><script>
+addEventListener("message", (e) => { parent.postMessage(e.origin + " " + e.data, "*"); });
+function ask(text) { parent.frames[0].postMessage(text, "` + at + `"); }
 </script>`))
-	}))
+			return
+		}
+		_, _ = w.Write([]byte(`<!doctype html><title>app</title><p id="answer"></p><iframe id="op" src="` + at + `/session/check"></iframe><iframe id="rp" src="/rp"></iframe><script>
+addEventListener("message", (e) => { document.getElementById("answer").textContent = e.origin === "` + at + `" ? e.origin + " " + e.data : e.data; });
+function ask(text) { document.getElementById("answer").textContent = ""; document.getElementById("op").contentWindow.postMessage(text, "` + at + `"); }
+function askBeside(text) { document.getElementById("answer").textContent = ""; document.getElementById("rp").contentWindow.ask(text); }
+</script>`))
+	}
+	app := httptest.NewServer(http.HandlerFunc(show))
 	t.Cleanup(app.Close)
 	origin := strings.Replace(app.URL, "127.0.0.1", "localhost", 1)
 	stateOf := func(client, origin, state string) string {
@@ -113,6 +122,14 @@ function ask(text) { document.getElementById("answer").textContent = ""; documen
 	ask("another client's", strings.Replace(stateOf("app", origin, state), "app", "other", 1), "changed")
 	ask("another origin's", stateOf("app", "https://app.example", state), "changed")
 	ask("another session's", stateOf("app", origin, "k1.other"), "changed")
+	browser.Eval[any](tab, "askBeside("+quoted(stateOf("app", origin, state))+"), null")
+	deadline, got := time.Now().Add(10*time.Second), ""
+	for got == "" && time.Now().Before(deadline) {
+		got = browser.Eval[string](tab, `document.getElementById("answer").textContent`)
+	}
+	if got != at+" unchanged" {
+		t.Errorf("from the frame beside it: got %q, want unchanged", got)
+	}
 	for _, bad := range []string{"", "app", "app x", "app " + strings.Repeat("a", 43), stateOf("app", origin, state) + "!", strings.Repeat("a", 5000)} {
 		ask("malformed "+bad[:min(len(bad), 10)], bad, "error")
 	}

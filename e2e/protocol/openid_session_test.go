@@ -58,8 +58,12 @@ func TestSessionManagement_StateComesWithEachAnswer(t *testing.T) { // §2
 		t.Errorf("another client's session_state %q is not its own", other)
 	}
 	b.logout().submit("confirm-logout")
-	if state := b.cookie("idp_state"); unchanged(c.ID, c.Redirect, state, first) {
-		t.Errorf("signed out: the state is %q still", state)
+	out := b.cookie("idp_state")
+	if unchanged(c.ID, c.Redirect, out, first) || out == "" {
+		t.Errorf("signed out: the state is %q, want another one, and not that of a browser where nobody ever signed in", out)
+	}
+	if p := b.az(c, "prompt", "none").wantErr("login_required"); !unchanged(c.ID, c.Redirect, out, p.sessionState()) {
+		t.Errorf("signed out: session_state %q, want that of the state %q", p.sessionState(), out)
 	}
 	b.az(c).login(u).wantCode()
 	if unchanged(c.ID, c.Redirect, b.cookie("idp_state"), first) {
@@ -76,7 +80,7 @@ func TestSessionManagement_OnlyForOpenID(t *testing.T) { // §2: of an authentic
 	}
 }
 
-func TestSessionManagement_StateIsNoSecret(t *testing.T) { // §5.1
+func TestSessionManagement_StateIsNoSecret(t *testing.T) { // §3.2
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())

@@ -231,7 +231,9 @@ func (s *Service) fill(c *idp.Client, members map[string]json.RawMessage) error 
 func (s *Service) credentials(c *idp.Client) (text string, err error) {
 	c.Secrets = slices.Clone(c.Secrets)
 	client.KeepSecrets(c)
-	readable := func(kept idp.ClientSecret) bool { return kept.Sealed != "" || !c.Authenticates(idp.AuthClientSecretJWT) }
+	readable := func(kept idp.ClientSecret) bool {
+		return kept.Sealed != "" || !c.Authenticates(idp.AuthClientSecretJWT)
+	}
 	if !c.HasSecret() || slices.ContainsFunc(c.Secrets, readable) {
 		return "", nil
 	}

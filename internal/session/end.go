@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +31,11 @@ func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	}
 	m.jar.clear(w, r, sessionCookie)
 	m.jar.clear(w, r, rememberCookie)
-	m.jar.clear(w, r, stateCookie)
+	if m.jar.sent(r, stateCookie) {
+		// Another one than before, and not that of a browser where nobody ever signed in: any page may frame the check-session frame, and
+		// must not find out by it whether somebody is signed in.
+		m.jar.setState(w, rand.Text(), 0)
+	}
 	return ended, nil
 }
 

@@ -55,9 +55,18 @@
     return digest(parts[1] + " " + origin + " " + state() + " " + parts[3]) === parts[2] ? "unchanged" : "changed";
   }
 
+  // The origin of the page around the frame, as far as the browser tells it; empty if it does not.
+  function around() {
+    if (location.ancestorOrigins && location.ancestorOrigins.length) return location.ancestorOrigins[0];
+    var found = /^https?:\/\/[^\/?#]+/.exec(document.referrer);
+    return found ? found[0] : "";
+  }
+
   window.addEventListener("message", function (event) {
-    // Only the page around the frame may ask, and only it is answered.
-    if (event.source !== window.parent || !/^https?:/.test(event.origin)) return;
+    // The page around the frame may ask, or another frame of it (the RP iframe of §3.1), of its origin; who asks is answered.
+    var page = window.parent, from = event.source, known = around();
+    if (!from || page === window || from !== page && from.parent !== page) return;
+    if (!/^https?:/.test(event.origin) || known && known !== event.origin) return;
     event.source.postMessage(judge(event.data, event.origin), event.origin);
   });
 })();
