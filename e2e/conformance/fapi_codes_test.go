@@ -197,7 +197,7 @@ func fapiAssertionTable(m func(id, when, shows string, play func(*run)) fapiModu
 	}
 }
 
-// lacks returns what is not among some words.
+// lacks reports whether none of some words is in a list.
 func lacks(words []any, wanted ...string) bool {
 	return !slices.ContainsFunc(words, func(word any) bool {
 		text, _ := word.(string)
