@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,6 +53,7 @@ type world struct {
 	user     *idp.User
 	client   *idp.Client
 	secret   string
+	seen     sync.Mutex // over the two below: requests come side by side
 	lastPage oauth.PageError
 	lastPost oauth.PostedAnswer
 }
@@ -97,10 +99,16 @@ func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *worl
 		Contexts: idp.AuthenticationContexts{{ACR: "urn:example:password", AMR: []string{"pwd"}}}, Ways: &auth.Ways{Store: s, Providers: func(context.Context) ([]*idp.Provider, error) { return nil, nil }},
 		CrossDevice: w.cross, Interactions: interaction.New(interaction.Config{Store: s, Issuer: issuer}), Traces: trace.New(trace.Config{Store: s, Logger: log, Retention: time.Hour}),
 		Audit: a, Logger: log, Fail: func(rw http.ResponseWriter, _ *http.Request, e oauth.PageError) {
+			w.seen.Lock()
 			w.lastPage = e
+			w.seen.Unlock()
 			rw.WriteHeader(e.Status)
 		},
-		Post: func(_ http.ResponseWriter, _ *http.Request, a oauth.PostedAnswer) { w.lastPost = a },
+		Post: func(_ http.ResponseWriter, _ *http.Request, a oauth.PostedAnswer) {
+			w.seen.Lock()
+			w.lastPost = a
+			w.seen.Unlock()
+		},
 	})
 	must(t, err)
 	for _, r := range w.Routes() {
