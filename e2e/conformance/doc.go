@@ -10,7 +10,9 @@
 //	op_test.go       the server under test, started as docs/conformance/README.md says
 //	run_test.go      one module being played: its findings, its browser, its calls
 //	party_test.go    the relying party: its registration and its authentication
-//	authorize_test.go, tokens_test.go  what is checked in every module
+//	visit_test.go    the browser, which follows a plan's script from page to page
+//	authorize_test.go, tokens_test.go, claims_test.go, flow_test.go  what is checked in every module
+//	core_test.go     the plans of Core; their modules there, in again_test.go and in discovery_test.go
 //	fapi_table_test.go  the plans of FAPI 2.0; fapi_party_test.go, fapi_sign_test.go, fapi_request_test.go  its relying party and what that signs
 //	fapi_server_test.go  discovery, keys and TLS; the other fapi_….go  the modules, by what they are about
 //	ciba_test.go     the plans of FAPI-CIBA; ciba_party_test.go  its relying party, and where that is told of answers

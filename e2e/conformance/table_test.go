@@ -90,7 +90,7 @@ func table() string {
 	b.WriteString("# The suite's modules, played\n\n" +
 		"Written by the tests: `go test ./e2e/conformance -run Fresh -update-conformance`. `e2e/conformance` plays each of these modules against the built binary;\n" +
 		"[README.md](README.md#the-modules-played) says what that is worth. PASSED: nothing fails and nothing is warned about. REVIEW: the same, and the suite asks somebody to look at\n" +
-		"a page. SKIPPED: the suite leaves the module out, because discovery says that we do not do this.\n\n" +
+		"a page. SKIPPED: the suite leaves the module out, because discovery says that we do not do this. The plans of Core are\nplayed twice: with the clients of this folder, and with clients that register themselves.\n\n" +
 		"| plan | module | what it shows | verdict |\n| --- | --- | --- | --- |\n")
 	for _, p := range playedPlans() {
 		var seen []string
