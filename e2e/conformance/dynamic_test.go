@@ -25,10 +25,10 @@ import (
 func dynamicPlans() []playedPlan {
 	return []playedPlan{
 		{"oidcc-dynamic", []entry{{variant{responseType: "code", auth: "private_key_jwt", dynamic: true}, []string{
-			"oidcc-idtoken-rs256", "oidcc-userinfo-rs256", "oidcc-ensure-redirect-uri-in-authorization-request", "oidcc-redirect-uri-query-OK", "oidcc-redirect-uri-query-mismatch",
-			"oidcc-redirect-uri-query-added", "oidcc-redirect-uri-regfrag", "oidcc-server", "oidcc-registration-logo-uri", "oidcc-registration-policy-uri", "oidcc-registration-tos-uri",
+			"oidcc-idtoken-rs256", "oidcc-idtoken-unsigned", "oidcc-userinfo-rs256", "oidcc-ensure-redirect-uri-in-authorization-request", "oidcc-redirect-uri-query-OK", "oidcc-redirect-uri-query-mismatch",
+			"oidcc-redirect-uri-query-added", "oidcc-redirect-uri-regfrag", "oidcc-discovery-endpoint-verification", "oidcc-server", "oidcc-registration-logo-uri", "oidcc-registration-policy-uri", "oidcc-registration-tos-uri",
 			"oidcc-registration-jwks-uri", "oidcc-registration-sector-uri", "oidcc-registration-sector-bad", "oidcc-server-rotate-keys", "oidcc-refresh-token-rp-key-rotation",
-			"oidcc-request-uri-unsigned", "oidcc-request-uri-signed-rs256", "oidcc-ensure-client-assertion-with-iss-aud-succeeds",
+			"oidcc-request-uri-unsigned", "oidcc-request-uri-signed-rs256", "oidcc-ensure-request-object-with-redirect-uri", "oidcc-refresh-token", "oidcc-ensure-client-assertion-with-iss-aud-succeeds",
 		}}}},
 		{"oidcc-3rdparty-login", []entry{{variant{responseType: "code", auth: "client_secret_basic", dynamic: true}, []string{"oidcc-3rd_party-init-login", "oidcc-3rd_party-init-login-nohttps"}}}},
 	}
