@@ -131,8 +131,8 @@ type Redemption struct {
 }
 
 // RedeemCode spends a code and installs the first refresh token, in one statement: the code is the client's own, unspent,
-// unexpired, fits its redirect URI (RFC 6749 §4.1.3), its PKCE challenge (RFC 7636 §4.6) and the key it is bound to (RFC 9449 §10), and the user
-// is active.
+// unexpired, fits its redirect URI (RFC 6749 §4.1.3), its PKCE challenge (RFC 7636 §4.6) and the key it is bound to (RFC 9449 §10), the user
+// is active, and the session has not been ended: on PostgreSQL a code may be written at the very moment when all sessions end, which would not see it.
 // idp.ErrNotFound says that something does not fit; FailCode then says what, and burns the code.
 func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*AuthorizationUser, error) {
 	return s.scanAuthorizationUser(s.db.QueryRow(ctx, `UPDATE authorizations SET code_used_at = $7,
@@ -142,6 +142,7 @@ func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*A
 		WHERE id = $1 AND code_digest = $2 AND client_id = $3 AND code_used_at IS NULL AND revoked_at IS NULL AND code_expires_at > $7
 			AND (redirect_uri = $4 OR $4 = '' AND redirect_omitted) AND code_challenge = $5 AND bound_key IN ('', $11)
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
+			AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = authorizations.session_id)
 		RETURNING `+authorizationCols+authorizationUser,
 		r.ID, r.CodeDigest, r.ClientID, r.RedirectURI, r.CodeChallenge, r.RefreshDigest, now, r.RefreshIdle, r.RefreshExpires, r.Expires, r.Key, r.BindTo))
 }

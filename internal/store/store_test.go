@@ -137,6 +137,22 @@ func TestRedeemCode_RaceHasOneWinner(t *testing.T) {
 	}
 }
 
+// On PostgreSQL the end of all sessions does not see a code that is written at the same moment. Such a code is no good all the same.
+func TestRedeemCode_DiesWithItsSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, err := w.issue(t, "c", store.IssueConditions{SkipGrant: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Engine().Exec(t.Context(), `DELETE FROM sessions WHERE id = $1`, w.session.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.redeem(t, a, "c", "challenge"); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("got %v, want not found", err)
+	}
+}
+
 // FD-4: a wrong verifier burns the code.
 func TestFailCode_BurnsTheCode(t *testing.T) {
 	t.Parallel()

@@ -133,6 +133,8 @@ func (g *Code) explain(ctx context.Context, s *Session, code secret.Token, redir
 	case was.CodeChallenge != challenge:
 		c.Name, c.Expected, c.Received = "code_verifier fits the code_challenge", shape(was.CodeChallenge), shape(challenge)
 		c.Mend, c.Clause = "Keep the verifier of this very sign-in in the browser's session and send it unchanged.", "RFC 7636 §4.6"
+	case was.UserState == idp.UserActive:
+		c.Name, c.Expected, c.Received = "session lives", "the session that the code was issued in", "the person signed out meanwhile, or was signed out"
 	default:
 		c.Name, c.Expected, c.Received = "user may sign in", "an active account", string(was.UserState)
 		c.Mend = "`idp user enable " + was.UserID + "`, if this person should have access."

@@ -25,9 +25,9 @@ type Session struct {
 	// Targets returns those of a client's granted resources that it may still have tokens for; nil for all.
 	Targets func(c *idp.Client, granted []string) []string
 
-	Resources     []string                 // that the access token is for; nil for all that was granted
-	RefreshToken  string                   // to be handed out, empty if none
-	Nonce         string                   // for the ID token
+	Resources    []string // that the access token is for; nil for all that was granted
+	RefreshToken string   // to be handed out, empty if none
+	Nonce        string   // for the ID token
 
 	exchange *exchanged // of a token that is exchanged for another
 }
