@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -31,14 +32,7 @@ func newHealthcheckCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			scheme, verify := "http://", (*tls.Config)(nil)
-			if endsTLS(c) {
-				if verify, err = healthTLS(c); err != nil {
-					return err
-				}
-				scheme = "https://"
-			}
-			if err := checkHealth(cmd.Context(), scheme+address+"/healthz", verify); err != nil {
+			if err := askHealth(cmd.Context(), a, c, address); err != nil {
 				return err
 			}
 			a.say("The server at %s is alive.", address)
@@ -62,17 +56,56 @@ func dialAddress(addr string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// healthTLS expects the certificate that the server was given, whatever name the address has.
-func healthTLS(c *config.Config) (*tls.Config, error) {
-	roots, err := authorities("tls.cert_file", c.TLS.CertFile)
-	if err != nil {
-		return nil, err
+// askHealth asks the server at an address, in the way that the settings say it speaks.
+func askHealth(ctx context.Context, a *app, c *config.Config, address string) error {
+	if !endsTLS(c) {
+		return checkHealth(ctx, "http://"+address+"/healthz", nil)
 	}
+	address = "https://" + address + "/healthz"
+	verify, err := healthTLS(a, c)
+	if err != nil {
+		return err
+	}
+	err = checkHealth(ctx, address, verify)
+	if !errors.Is(err, errOtherCertificate) {
+		return err
+	}
+	// The files may have changed a moment ago: the server looks at them once in lookEvery, and this look counts.
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(lookEvery + lookEvery/10):
+	}
+	if verify, err = healthTLS(a, c); err != nil {
+		return err
+	}
+	return checkHealth(ctx, address, verify)
+}
+
+var errOtherCertificate = errors.New("it shows another certificate than tls.cert_file")
+
+// healthTLS takes the certificate of tls.cert_file and no other, whose key the handshake proves. What it says of names and dates is for clients to
+// judge: a server whose certificate has expired, or has no name because somebody signed it himself, is alive. A pair that cannot be used is not what
+// the server shows, which keeps the one before it: there is nothing to compare with, and to call it dead would have it restarted, and end it.
+func healthTLS(a *app, c *config.Config) (*tls.Config, error) {
 	issuer, err := url.Parse(c.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: issuer.Hostname()}, nil
+	pair, broken := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
+	if broken != nil {
+		a.say("Warning: tls.cert_file and tls.key_file: %v. A server that runs keeps the pair it had, and would not start again.", broken)
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: issuer.Hostname(),
+		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection is stricter: one certificate, to the byte
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if broken == nil && !bytes.Equal(s.PeerCertificates[0].Raw, pair.Certificate[0]) {
+				return errOtherCertificate
+			}
+			return nil
+		},
+	}, nil
 }
 
 // checkHealth asks for an address once. Neither a proxy of the environment nor a redirect may answer in the server's place.
@@ -88,6 +121,8 @@ func checkHealth(ctx context.Context, address string, verify *tls.Config) error 
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer from %s within %s: the server hangs, or the machine is overloaded", address, healthcheckTimeout)
+	case errors.Is(err, errOtherCertificate):
+		return fmt.Errorf("%s: %w: another program may have the port, or the server cannot read the new files, see its log", address, err)
 	case err != nil:
 		return fmt.Errorf("no server at %s: %w; start it, or check the setting listen", address, err)
 	}

@@ -73,42 +73,57 @@ type certificateFiles struct {
 	mu     sync.Mutex
 	loaded *tls.Certificate
 	as     fileStamp // of what is loaded, or was tried last
+	failed string    // why what was tried last could not be used
 	looked time.Time
 }
 
-// fileStamp tells one state of the two files from another.
-type fileStamp struct {
-	cert, key         time.Time
-	certSize, keySize int64
-}
+// fileStamp tells one state of the two files from another. Both are seen through symbolic links: Kubernetes swaps one to bring a new pair.
+type fileStamp struct{ cert, key os.FileInfo }
 
 func (f *certificateFiles) stamp() fileStamp {
 	var s fileStamp
-	if info, err := os.Stat(f.cert); err == nil {
-		s.cert, s.certSize = info.ModTime(), info.Size()
-	}
-	if info, err := os.Stat(f.key); err == nil {
-		s.key, s.keySize = info.ModTime(), info.Size()
-	}
+	s.cert, _ = os.Stat(f.cert) // load says why it is not there
+	s.key, _ = os.Stat(f.key)
 	return s
 }
 
+// same compares file numbers too: what an archive brings may have the time of the file before it.
+func (s fileStamp) same(old fileStamp) bool {
+	return sameFile(s.cert, old.cert) && sameFile(s.key, old.key)
+}
+
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
 // get implements tls.Config.GetCertificate. Files that cannot be used, such as a certificate whose key is still on its way, leave the old pair in
-// place.
+// place. They are tried again at each look, because a mended permission changes no stamp, and each fault is logged once.
 func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now := time.Now(); now.Sub(f.looked) >= lookEvery {
 		f.looked = now
-		if s := f.stamp(); s != f.as {
-			if err := f.load(s); err != nil {
-				f.logger.Error("the new TLS certificate cannot be used: the old one stays", slog.Any("error", err))
-			} else {
-				f.logger.Info("TLS certificate read again", slog.Time("good_until", f.loaded.Leaf.NotAfter))
-			}
+		if s := f.stamp(); f.failed != "" || !s.same(f.as) {
+			f.again(s)
 		}
 	}
 	return f.loaded, nil
+}
+
+func (f *certificateFiles) again(s fileStamp) {
+	err := f.load(s)
+	if err == nil {
+		f.failed = ""
+		f.logger.Info("TLS certificate read again", slog.Time("good_until", f.loaded.Leaf.NotAfter))
+		return
+	}
+	if err.Error() != f.failed {
+		f.failed = err.Error()
+		f.logger.Error("the new TLS certificate cannot be used: the old one stays", slog.Any("error", err), slog.Time("old_good_until", f.loaded.Leaf.NotAfter))
+	}
 }
 
 // load reads the files, which have a stamp. The caller holds the lock, or is alone.
