@@ -5,6 +5,8 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -134,7 +136,7 @@ func (m *Memory[T]) start(ctx context.Context, k *kept[T], now time.Time, look L
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.bounds.Patience)
 		defer cancel()
-		found, err := look(ctx)
+		found, err := guarded(ctx, look)
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		now := m.bounds.now()
@@ -144,6 +146,16 @@ func (m *Memory[T]) start(ctx context.Context, k *kept[T], now time.Time, look L
 		m.fit(k, now)
 		close(l.done)
 	}()
+}
+
+// guarded turns a panic into an error: outside a request nothing else catches it, and what an outsider serves must not end the whole service.
+func guarded[T any](ctx context.Context, look Look[T]) (found Found[T], err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			found, err = Found[T]{}, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return look(ctx)
 }
 
 // settle writes down what came of a look.

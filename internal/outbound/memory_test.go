@@ -239,3 +239,15 @@ func TestMemory_IsBoundedInBytes(t *testing.T) {
 		}
 	})
 }
+
+// What is at an address is an outsider's: a look that panics over it is a failed look, and ends neither the process nor the waiting of others.
+func TestMemory_PanicIsAFailedLook(t *testing.T) {
+	t.Parallel()
+	m, h := remember()
+	if _, err := m.Get(t.Context(), at, func(context.Context) (Found[string], error) { panic("hostile") }); err == nil {
+		t.Error("no error")
+	}
+	if got, err := m.Get(t.Context(), at, h.look); got != "first" || err != nil {
+		t.Errorf("afterwards: got %q, %v", got, err)
+	}
+}

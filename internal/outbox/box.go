@@ -3,6 +3,8 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -84,10 +86,20 @@ func (b *Box[T]) start(ctx context.Context, list []T, done *tally) {
 		b.count(client, 1)
 		done.running.Go(func() {
 			defer b.count(client, -1)
-			r, err := b.Try(ctx, notice)
+			r, err := b.guarded(ctx, notice)
 			done.add(r, err)
 		})
 	}
+}
+
+// guarded turns a panic into an error: what a client registered must not end the whole service.
+func (b *Box[T]) guarded(ctx context.Context, notice T) (r Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			r, err = Again, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return b.Try(ctx, notice)
 }
 
 func (b *Box[T]) count(client string, by int) {

@@ -114,3 +114,20 @@ func TestSend_CountsWhatCameOfIt(t *testing.T) {
 		t.Error("a claim that fails is no error")
 	}
 }
+
+func TestSend_PanicIsTheFaultOfOneNotice(t *testing.T) {
+	t.Parallel()
+	w := &waiting{list: []notice{{"bad", 0}, {"good", 1}}}
+	b := &Box[notice]{Claim: w.claim, Client: func(n notice) string { return n.client }, Try: func(_ context.Context, n notice) (Result, error) {
+		if n.client == "bad" {
+			panic("hostile")
+		}
+		return Delivered, nil
+	}}
+	if delivered, _, err := b.Send(t.Context(), time.Now()); delivered != 1 || err == nil {
+		t.Errorf("delivered %d, %v; want one, and the panic", delivered, err)
+	}
+	if len(b.under) != 0 || b.all != 0 {
+		t.Errorf("%d places are still taken", b.all)
+	}
+}

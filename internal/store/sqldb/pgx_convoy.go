@@ -47,6 +47,7 @@ type ride struct {
 	err   error
 	turn  chan turn
 	alone bool // the convoy was undone because of another's statement: to be run by itself
+	panic any  // of a destination; its owner's, and nobody else's
 }
 
 // turn tells somebody who waits what has become of the statement.
@@ -104,6 +105,9 @@ func (c *convoy) outcome(r *ride) error {
 	if r.alone {
 		return c.single(r)
 	}
+	if r.panic != nil {
+		panic(r.panic)
+	}
 	return r.err
 }
 
@@ -138,7 +142,7 @@ func (c *convoy) lead(r *ride) {
 	c.together(rides)
 }
 
-// handOn is run also when a destination of somebody's was impossible and panicked.
+// handOn is run also when the leader's own destination panicked.
 func (c *convoy) handOn(rides []*ride) {
 	for _, r := range rides[1:] {
 		r.turn <- turnDone
@@ -176,30 +180,42 @@ func (c *convoy) together(rides []*ride) {
 		batch.Queue(r.sql, r.args...)
 	}
 	answers := c.pool.SendBatch(ctx, &batch)
-	var refused *pgconn.PgError
+	var fault error
 	for _, r := range order {
-		r.err = answers.QueryRow().Scan(r.dest...)
-		if errors.Is(r.err, pgx.ErrNoRows) {
-			r.err = idp.ErrNotFound
-		}
-		if errors.As(r.err, &refused) {
+		rows, _ := answers.Query() // its error is that of the rows
+		r.take(rows)
+		rows.Close()
+		if fault = rows.Err(); fault != nil {
 			break
 		}
 	}
 	// Nothing has happened before this: the answers come before the commit.
-	err := answers.Close()
-	if refused == nil && err == nil {
+	if err := answers.Close(); fault == nil {
+		fault = err
+	}
+	if fault == nil {
 		return
 	}
-	if refused == nil && !errors.As(err, &refused) {
+	if refused := (*pgconn.PgError)(nil); !errors.As(fault, &refused) {
 		for _, r := range rides {
-			r.err = pgError(err)
+			r.err = pgError(fault)
 		}
 		return
 	}
 	for _, r := range rides {
 		r.alone = true
 	}
+}
+
+// take reads the row of r. It goes around rows.Scan, after whose error pgx reads no more answers of the batch: what does not fit one destination, or
+// panics there, is no fault of the others, whose statements are committed.
+func (r *ride) take(rows pgx.Rows) {
+	defer func() { r.panic = recover() }()
+	if !rows.Next() {
+		r.err = idp.ErrNotFound
+		return
+	}
+	r.err = pgx.ScanRow(rows.Conn().TypeMap(), rows.FieldDescriptions(), rows.RawValues(), r.dest...)
 }
 
 // whileAnyoneWaits is a context that ends when the last of the callers stops waiting.

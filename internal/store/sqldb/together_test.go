@@ -208,3 +208,42 @@ func TestQueryRow_OneConnectionIsEnough(t *testing.T) {
 		}
 	}
 }
+
+// unfit is a destination that takes no value.
+type unfit struct{ panics bool }
+
+func (u *unfit) Scan(any) error {
+	if u.panics {
+		panic("impossible destination")
+	}
+	return errors.New("unfit")
+}
+
+// What one caller cannot read must not cost the others their answers, which are committed; nor may anybody hear that all is well who read nothing.
+func TestQueryRow_DestinationOfOneIsNotTheOthers(t *testing.T) {
+	t.Parallel()
+	db := openScratch(t)
+	const n = 300
+	for i, err := range together(n, func(i int) error {
+		id := fmt.Sprint("row", i)
+		if i%10 < 2 { // the second one's may panic, which is its caller's to hear
+			defer func() { _ = recover() }()
+			if db.QueryRow(t.Context(), `INSERT INTO scratch (id) VALUES ($1) RETURNING id`, id).Scan(&unfit{panics: i%10 == 1}) == nil {
+				return errors.New("all is well, it says")
+			}
+			return nil
+		}
+		got, err := insertRow(t.Context(), db, id, i)
+		if err == nil && got != id {
+			err = fmt.Errorf("got the row %q", got)
+		}
+		return err
+	}) {
+		if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if got := rowsOf(t, db); got < n*8/10 {
+		t.Errorf("got %d rows, want %d at least", got, n*8/10)
+	}
+}
