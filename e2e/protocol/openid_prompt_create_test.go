@@ -402,3 +402,32 @@ func TestRegister_UnconfirmedAddressIsNobodyToCIBA(t *testing.T) {
 	s.askPerson(t, u).wantError(http.StatusBadRequest, "unknown_user_id")
 	s.askPerson(t, u, "login_hint", u.Username).want(http.StatusOK)
 }
+
+// Applications name people by their subs: nobody may choose another's for a name, and be asked in their place (CIBA §7.1).
+func TestRegister_AnothersSubIsNoUsername(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	sub, _ := s.verify(t, s.signIn(t, server.Trusted()).id).claims["sub"].(string)
+	for _, name := range []string{sub, strings.ToUpper(sub)} {
+		u := newcomer()
+		p := s.browser(t).open(s.Issuer+"/register").wantRegister().submit("submit-register", "email", u.Email, "username", name, "password", u.Password, "password_again", u.Password)
+		if !p.is("submit-register") || p.element("username-error") == nil {
+			t.Errorf("username %s: want a fault beside it, got %s", name, p.describe())
+		}
+	}
+}
+
+// Nor is it any good to have a name that an application's own name for another person is in small letters, or to have had it before.
+func TestCIBA_SubComesBeforeANameThatLooksLikeIt(t *testing.T) { // CIBA §7.1
+	t.Parallel()
+	s := shared(t)
+	c := server.Pairwise()[0]
+	in := s.signIn(t, c)
+	sub, _ := s.verify(t, in.id).claims["sub"].(string)
+	thief := newcomer()
+	s.browser(t).open(s.Issuer+"/register").register(thief, "username", strings.ToLower(sub))
+	s.form(t, "backchannel_authentication_endpoint", basic(c), "scope", "openid", "login_hint", sub).want(http.StatusOK)
+	if p, ids := in.b.requests(in.u); len(ids) != 1 {
+		t.Errorf("the person whom the sub means has %d requests, want one: %s", len(ids), p.describe())
+	}
+}

@@ -78,7 +78,11 @@ func (s *Service) freeUsername(ctx context.Context, preferred string) (string, e
 	return "", nil
 }
 
-func reservedName(canonical string) bool { return strings.Contains(reservedNames, " "+canonical+" ") }
+// reservedName reports whether a name speaks for the service, or looks like a user's id: applications know people by those, and name them so.
+func reservedName(canonical string) bool {
+	_, id := idp.DecodeID(canonical)
+	return id || strings.Contains(reservedNames, " "+canonical+" ")
+}
 
 // checkOwnUsername refuses what somebody may not choose for themselves: a name that speaks for the service, and letters of several scripts, with which
 // one account's name can be made to look like another's (FS-12).

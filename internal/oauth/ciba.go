@@ -187,11 +187,15 @@ func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, erro
 	return u.ID, nil
 }
 
-// personByName finds who signs in by a name; a sub will do too. An address that nobody has shown to be theirs names nobody: whoever registered it would be
+// personByName finds who has a sub, or signs in by a name. The sub counts first: names are chosen, and whoever chose somebody's sub for one would be asked
+// for them. An address that nobody has shown to be theirs names nobody: whoever registered it would be
 // asked, and answer, for its owner (SEC-8).
 func (p *Provider) personByName(ctx context.Context, c *idp.Client, name string) (*idp.User, error) {
 	if len(name) > loginMost {
 		return nil, idp.ErrNotFound
+	}
+	if u, err := p.personBySub(ctx, c, name); !errors.Is(err, idp.ErrNotFound) {
+		return u, err
 	}
 	for _, canonical := range []func(string) (string, bool){idp.CanonicalEmail, idp.CanonicalUsername} {
 		if value, ok := canonical(name); ok {
@@ -204,7 +208,7 @@ func (p *Provider) personByName(ctx context.Context, c *idp.Client, name string)
 			}
 		}
 	}
-	return p.personBySub(ctx, c, name)
+	return nil, idp.ErrNotFound
 }
 
 // personBySub finds who has a sub at the client. One of a client with pairwise subjects leads back by what was kept when the client got an ID token, and
