@@ -41,9 +41,11 @@ func (r *Reader) Fetch(ctx context.Context, c *idp.Client, uri string) (string, 
 		return "", badURI("request_uri is registered, to the letter", strings.Join(c.RequestURIs, " or "), uri, "`idp client update "+c.ID+" --request-uri …`.")
 	}
 	look := func(ctx context.Context) (outbound.Found[string], error) { return r.fetch(ctx, c, address) }
-	text, err := r.fetched.Get(ctx, address, look)
+	// Each client has a memory of its own: that it had to wait in its line is nothing for another one to hear.
+	own := c.ID + " " + address
+	text, err := r.fetched.Get(ctx, own, look)
 	if err == nil && hashed && digest != hash(text) {
-		text, err = r.fetched.Newer(ctx, address, look) // OpenID Connect Core §6.2: another digest says that something else is there now
+		text, err = r.fetched.Newer(ctx, own, look) // OpenID Connect Core §6.2: another digest says that something else is there now
 	}
 	if err != nil {
 		return "", err
