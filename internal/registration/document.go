@@ -102,7 +102,7 @@ func (d *Documents) Client(ctx context.Context, id string) (*idp.Client, error) 
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return nil, err
 	}
-	// Client ID Metadata Document §6: before anything is read, so that nobody makes this server call a host that it would not take a client of.
+	// Client ID Metadata Document §8.9: before anything is read, so that nobody makes this server call a host that it would not take a client of.
 	if known == nil && d.Trust == TrustHosts && !d.named(id) {
 		return nil, &idp.Error{Kind: idp.Forbidden, Code: CodeUntaken, Message: "Applications of this host are not taken here. Its operator can name the host in client_documents.hosts."}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxClientDocument = 16 << 10        // bytes (Client ID Metadata Document §6.6: bounded; 5 KB are recommended)
+	maxClientDocument = 16 << 10        // bytes (Client ID Metadata Document §8.7: bounded; 5 KB are recommended)
 	mostRemembered    = 16 << 20        // bytes
 	fetchTimeout      = 9 * time.Second // with the wait in the line of its host
 
@@ -142,7 +142,7 @@ func (d *Documents) origin(c *idp.Client) {
 	}
 }
 
-// freshness returns how long an answer counts (Client ID Metadata Document §5.3, RFC 9111 §4.2.1), within bounds of our own.
+// freshness returns how long an answer counts (Client ID Metadata Document §5.2, RFC 9111 §4.2.1), within bounds of our own.
 func freshness(h http.Header, at time.Time) time.Duration {
 	fresh := usuallyFresh
 	if expires, err := http.ParseTime(h.Get("Expires")); err == nil {
