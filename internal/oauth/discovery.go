@@ -32,7 +32,7 @@ type metadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
-	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"`
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"` // Client ID Metadata Document §6
 	Resources             []string `json:"protected_resources,omitempty"`
 	PushedEndpoint        string   `json:"pushed_authorization_request_endpoint"`
 	RequirePushed         bool     `json:"require_pushed_authorization_requests,omitempty"`

@@ -35,6 +35,7 @@ const (
 
 // fetch reads the document and returns the client that it describes, its size, and how long it counts. An outbound.ErrAway may pass.
 func (d *Documents) fetch(ctx context.Context, id string, row *idp.Client) (c *idp.Client, size int, fresh time.Duration, err error) {
+	// Client ID Metadata Document §8.6: addresses inside are refused by package outbound, at each connection.
 	// Client ID Metadata Document §5: redirects are not followed. The address is the client's name, and another one would be somebody else's.
 	answer, err := d.Outbound.GetHere(ctx, id, maxClientDocument)
 	if err == nil {
