@@ -351,3 +351,32 @@ func TestIndex_NamesEveryPage(t *testing.T) {
 		}
 	}
 }
+
+// A decision is called by its number: two with the same one would be taken for each other.
+func TestDecisions_HaveANumberOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	taken := map[string]string{}
+	for _, page := range files(t, ".md", "docs/adr") {
+		number, _, _ := strings.Cut(filepath.Base(page), "-")
+		if other, ok := taken[number]; ok {
+			t.Errorf("%s and %s have the same number", other, page)
+		}
+		taken[number] = page
+		if title := "# " + strings.TrimLeft(number, "0") + ". "; !strings.HasPrefix(read(t, page), title) {
+			t.Errorf("%s does not begin with %q", page, title)
+		}
+	}
+}
+
+// The map of the packages leaves none out. Those of e2e/clients are its applications.
+func TestArchitecture_NamesEveryPackage(t *testing.T) {
+	t.Parallel()
+	drawing, _, _ := strings.Cut(read(t, "docs/ARCHITECTURE.md"), "## Where is")
+	for _, file := range files(t, "/doc.go", "internal", "e2e") {
+		folder := filepath.Dir(file)
+		named := regexp.MustCompile(`(?:^|[\s/])` + regexp.QuoteMeta(filepath.Base(folder)) + `/`)
+		if !strings.HasPrefix(folder, "e2e/clients/") && !named.MatchString(drawing) {
+			t.Errorf("docs/ARCHITECTURE.md does not name %s", folder)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,6 +63,12 @@ func (a *app) examine(ctx context.Context, c *config.Config) []doctor.Finding {
 	}
 	if c.SQLite() {
 		f.PrivateFiles = append(f.PrivateFiles, sqlitePath(c))
+	}
+	if endsTLS(c) {
+		var err error
+		if f.TLS, err = healthTLS(c); err != nil {
+			f.TLS = &tls.Config{MinVersion: tls.VersionTLS12} // the server ends TLS all the same
+		}
 	}
 	db, err := openDatabase(ctx, c, false)
 	f.DatabaseErr = err

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"time"
@@ -35,6 +36,7 @@ type Finding struct {
 type Facts struct {
 	Issuer         string
 	Listen         string
+	TLS            *tls.Config // how to recognise a server that ends TLS itself; nil: it speaks plain http
 	TrustedProxies []netip.Prefix
 	DataDir        string   // empty if nothing is kept in one
 	PrivateFiles   []string // that only their owner should read

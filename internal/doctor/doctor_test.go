@@ -186,6 +186,21 @@ func TestRun_ServerIsDownOrOnlyUnreachable(t *testing.T) {
 	}
 }
 
+func TestRun_ServerThatEndsTLSItselfNeedsNoProxy(t *testing.T) {
+	t.Parallel()
+	srv := deployment{}.serve(t, true)
+	f := facts(t, srv)
+	f.TrustedProxies = nil
+	f.TLS = srv.Client().Transport.(*http.Transport).TLSClientConfig
+	if got := worst(Run(t.Context(), f), "listen"); got.Level != OK || !strings.Contains(got.Cause, "TLS ends there") {
+		t.Errorf("got %+v, want no word about a proxy", got)
+	}
+	f.Issuer = "https://127.0.0.1:1"
+	if got := worst(Run(t.Context(), f), "issuer"); got.Level != Error || !strings.Contains(got.Cause, "The server runs at") {
+		t.Errorf("its address is unreachable: got %+v, want it told from a server that is down", got)
+	}
+}
+
 func TestRun_CertificateOfNobody(t *testing.T) {
 	t.Parallel()
 	srv := deployment{}.serve(t, true)

@@ -119,7 +119,7 @@ func (f Facts) unreachable(ctx context.Context, r *report, err error) {
 		return
 	case errors.As(err, &unknown):
 		r.fail("tls", "The certificate of "+f.Issuer+" is signed by nobody that this machine knows.",
-			"Serve the whole chain with the intermediate certificates. If the authority is your own, install its root here and at every application.")
+			"Serve the whole chain with the intermediate certificates. If the authority is your own, or the certificate signed itself, install that certificate here (for one command, SSL_CERT_FILE names its file) and at every application.")
 		return
 	case errors.As(err, &host):
 		r.fail("tls", "The certificate is for another name: "+sentence(host), "Get a certificate for the issuer's host.")
@@ -145,7 +145,16 @@ func (f Facts) answersLocally(ctx context.Context) bool {
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	a, err := f.probe(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil, "")
+	address := net.JoinHostPort(host, port) + "/healthz"
+	if f.TLS != nil {
+		// Its certificate is for the issuer's name, which leads elsewhere.
+		f.Client = newClient()
+		f.Client.Transport = &http.Transport{DisableKeepAlives: true, TLSClientConfig: f.TLS}
+		address = "https://" + address
+	} else {
+		address = "http://" + address
+	}
+	a, err := f.probe(ctx, http.MethodGet, address, nil, "")
 	return err == nil && a.status == http.StatusOK
 }
 
@@ -198,10 +207,12 @@ func (f Facts) listening(r *report) {
 	switch {
 	case u.Scheme == "http" && u.Port() != port && port != "0":
 		r.warn("listen", fmt.Sprintf("The issuer %s has another port than the address %s that is listened on.", f.Issuer, f.Listen), "Make them the same, unless a container maps one to the other.")
+	case f.TLS != nil:
+		r.ok("listen", fmt.Sprintf("%s is listened on, and TLS ends there.", f.Listen))
 	case u.Scheme == "https" && len(f.TrustedProxies) == 0:
 		// FS-43: the throttle counts by address, and the proxy's would be everybody's.
 		r.warn("listen", "The issuer is https and this server speaks plain http, so a proxy stands before it; but trusted_proxies is empty. All visitors seem to come from the proxy, and the throttle treats them as one.",
-			"Set trusted_proxies to the proxy's network.")
+			"Set trusted_proxies to the proxy's network; or let this server end TLS, with tls.cert_file and tls.key_file.")
 	case u.Scheme == "https" && !local:
 		r.ok("listen", fmt.Sprintf("%s is listened on behind trusted proxies; let nobody but them reach it.", f.Listen))
 	default:

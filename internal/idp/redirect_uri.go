@@ -103,6 +103,8 @@ func redirectURIFault(uri string) string {
 			return "is not encrypted: http is for this computer only (localhost, 127.0.0.1, [::1]). Use https."
 		}
 		return ""
+	case !hasAuthority && rest != "" && rest[0] >= '0' && rest[0] <= '9' && !strings.Contains(scheme, "."):
+		return "begins with a host and a port. Write http:// before it if it is on this computer (localhost), https:// otherwise."
 	case !strings.Contains(scheme, "."):
 		// RFC 8252 §7.1: also keeps out javascript:, data:, vbscript:, file: and whatever comes next.
 		return "has a scheme that is neither https nor an app's own. An app's own is its domain name reversed, such as com.example.app:/callback."

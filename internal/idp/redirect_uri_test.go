@@ -48,6 +48,14 @@ func TestCheckRedirectURI_HostileIsRefused(t *testing.T) { // SEC-1
 	}
 }
 
+// What newcomers type first is no scheme that they chose.
+func TestCheckRedirectURI_SaysThatTheSchemeIsMissing(t *testing.T) {
+	t.Parallel()
+	if why := redirectURIFault("localhost:3000/callback"); !strings.Contains(why, "Write http:// before it") {
+		t.Errorf("got %q, want what is missing", why)
+	}
+}
+
 func TestCheckRedirectURI_Accepts(t *testing.T) { // RP-2
 	t.Parallel()
 	for _, uri := range []string{
