@@ -66,7 +66,7 @@ func (a *app) examine(ctx context.Context, c *config.Config) []doctor.Finding {
 	}
 	if endsTLS(c) {
 		var err error
-		if f.TLS, err = healthTLS(c); err != nil {
+		if f.TLS, err = healthTLS(a, c); err != nil {
 			f.TLS = &tls.Config{MinVersion: tls.VersionTLS12} // the server ends TLS all the same
 		}
 	}
