@@ -165,7 +165,7 @@ func TestSignIn_UnknownAndWrongReadAlike(t *testing.T) { // FS-15, SEC-18
 		b := s.browser(t)
 		return b.az(server.Trusted(), "state", "same").wantLogin().submit("submit-login", "identifier", identifier, "password", password)
 	}
-	normal := regexp.MustCompile(`(name="(csrf|i)" value=")[^"]*`)
+	normal := regexp.MustCompile(`(name="(?:csrf|i)" value="|href="/register\?i=)[^"]*`)
 	text := func(p *page, identifier string) string {
 		return strings.ReplaceAll(normal.ReplaceAllString(string(p.body), "$1"), identifier, "WHO")
 	}

@@ -114,6 +114,10 @@ func (m *Minter) acr(a *idp.Authorization) string {
 	return m.Contexts.Of(a.AMR, a.Contexts, a.Request.ACRValues)
 }
 
+// tokensApart is how many random characters, of five bits each, keep the tokens of one authorization apart: what stands before them is unique
+// already, and applications keep the whole answer in a cookie (FD-6).
+const tokensApart = 10
+
 // AuthorizationID returns the id of the authorization the token belongs to; empty for a client's own token.
 func (t *AccessToken) AuthorizationID() string {
 	id, _, ok := strings.Cut(t.JTI, ".")
@@ -139,7 +143,7 @@ func (m *Minter) Access(ctx context.Context, o Order, now time.Time) (string, in
 		IssuedAt: now.Unix(), Expires: now.Unix() + life, Audience: c.Audience, Confirmation: o.Confirmation,
 	}
 	if a != nil { // RFC 9068 §2.2.1, RFC 9470 §6.1: when and how the person signed in, as the ID token says it
-		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = m.Subjects.Of(c, a.UserID), a.ID+"."+t.JTI, a.AuthTime.Unix(), m.acr(a.Authorization), a.AMR
+		t.Subject, t.JTI, t.AuthTime, t.ACR, t.AMR = m.Subjects.Of(c, a.UserID), a.ID+"."+t.JTI[:tokensApart], a.AuthTime.Unix(), m.acr(a.Authorization), a.AMR
 		t.Audience = a.Audience
 	}
 	t.Details = o.Details
