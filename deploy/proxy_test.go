@@ -97,7 +97,11 @@ func TestProxies_ForgedHeadersEndAtTheProxy(t *testing.T) {
 
 func startNginx(t *testing.T, s stage) *exec.Cmd {
 	t.Helper()
-	site := read(t, "nginx.conf")
+	return nginxWith(t, s, read(t, "nginx.conf"))
+}
+
+func nginxWith(t *testing.T, s stage, site string) *exec.Cmd {
+	t.Helper()
 	site = regexp.MustCompile(`(?m)^\s*listen \[::\].*\n`).ReplaceAllString(site, "")
 	site = strings.NewReplacer(
 		"listen 80;", "listen "+s.plain+";", "listen 443 ", "listen "+s.tls+" ", "server 127.0.0.1:8080;", "server "+s.backend+";",
@@ -125,11 +129,16 @@ func startNginx(t *testing.T, s stage) *exec.Cmd {
 
 func startCaddy(t *testing.T, s stage) *exec.Cmd {
 	t.Helper()
+	return caddyWith(t, s, read(t, "Caddyfile"))
+}
+
+func caddyWith(t *testing.T, s stage, site string) *exec.Cmd {
+	t.Helper()
 	_, port, _ := net.SplitHostPort(s.tls)
 	_, plain, _ := net.SplitHostPort(s.plain)
-	site := strings.NewReplacer(
-		"id.example.com {", "id.example.com {\n\tbind 127.0.0.1\n\ttls "+s.cert+" "+s.key, "127.0.0.1:8080", s.backend,
-	).Replace(read(t, "Caddyfile"))
+	own := "\ttls " + s.cert + " " + s.key
+	site = strings.NewReplacer("id.example.com {", "id.example.com {\n\tbind 127.0.0.1\n"+own, "127.0.0.1:8080", s.backend).Replace(site)
+	site = strings.ReplaceAll(site, own+"\ntls {", own+" {")
 	conf := fmt.Sprintf("{\n\tadmin off\n\thttps_port %s\n\thttp_port %s\n\tskip_install_trust\n}\n%s", port, plain, site)
 	path := filepath.Join(s.folder, "Caddyfile")
 	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
