@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -113,6 +114,14 @@ func status(kind idp.Kind) int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
+}
+
+// missing says what was not found where the store alone was asked. Other errors stay as they are.
+func missing(noun, id string, err error) error {
+	if !errors.Is(err, idp.ErrNotFound) {
+		return err
+	}
+	return &idp.Error{Kind: idp.NotFound, Code: "not_found", Message: fmt.Sprintf("There is no %s %.80q. `idp %s list` shows all.", noun, id, noun), Err: err}
 }
 
 // problemOf turns an error into what a client may know of it. The text of an error that is not classified, or of kind Internal, goes to the

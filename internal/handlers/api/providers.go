@@ -55,7 +55,7 @@ func (s *server) providers() {
 		func(ctx context.Context, in *ProviderIDInput) (*body[Provider], error) {
 			row, err := s.Store.Provider(ctx, in.ID)
 			if err != nil {
-				return nil, err
+				return nil, missing("provider", in.ID, err)
 			}
 			return &body[Provider]{s.providerView(row.Provider)}, nil
 		})
@@ -131,7 +131,7 @@ func (s *server) deleteProvider(ctx context.Context, in *ProviderIDInput) (*noth
 	return &nothing{}, s.Store.InTx(ctx, func(ctx context.Context) error {
 		row, err := s.Store.Provider(ctx, in.ID)
 		if err != nil {
-			return err
+			return missing("provider", in.ID, err)
 		}
 		if err := s.Store.DeleteProvider(ctx, in.ID); err != nil {
 			return err
@@ -143,7 +143,7 @@ func (s *server) deleteProvider(ctx context.Context, in *ProviderIDInput) (*noth
 func (s *server) openProvider(ctx context.Context, id string) (*idp.Provider, error) {
 	row, err := s.Store.Provider(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, missing("provider", id, err)
 	}
 	return directory.Open(row, s.Keyring)
 }

@@ -93,7 +93,8 @@ func (s *server) resources() {
 		})
 	add(s, operation{id: "get-resource", method: http.MethodGet, path: "/resources/{resource_id}", summary: "Show a protected resource", tag: tagResources},
 		func(ctx context.Context, in *ResourceIDInput) (*body[Resource], error) {
-			return s.resourceAnswer(s.Store.Resource(ctx, in.ID))
+			r, err := s.Store.Resource(ctx, in.ID)
+			return s.resourceAnswer(r, missing("resource", in.ID, err))
 		})
 	add(s, operation{id: "update-resource", method: http.MethodPatch, path: "/resources/{resource_id}", summary: "Change a protected resource (JSON Merge Patch)", tag: tagResources}, s.patchResource)
 	describePatch[ResourceData](s, "/resources/{resource_id}")
@@ -102,7 +103,7 @@ func (s *server) resources() {
 			return &nothing{}, s.Store.InTx(ctx, func(ctx context.Context) error {
 				r, err := s.Store.Resource(ctx, in.ID)
 				if err != nil {
-					return err
+					return missing("resource", in.ID, err)
 				}
 				if err := s.Store.DeleteResource(ctx, in.ID); err != nil {
 					return err
@@ -117,7 +118,7 @@ func (s *server) patchResource(ctx context.Context, in *patchResourceInput) (*bo
 	err := s.Store.InTx(ctx, func(ctx context.Context) error {
 		old, err := s.Store.Resource(ctx, in.ID)
 		if err != nil {
-			return err
+			return missing("resource", in.ID, err)
 		}
 		var data ResourceData
 		if err := mergePatch(resourceData(old), in.RawBody, &data); err != nil {

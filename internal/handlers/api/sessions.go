@@ -37,7 +37,7 @@ func (s *server) sessions() {
 		func(ctx context.Context, in *sessionIDInput) (*body[Session], error) {
 			v, err := s.Store.Session(ctx, in.ID)
 			if err != nil {
-				return nil, err
+				return nil, missing("session", in.ID, err)
 			}
 			return &body[Session]{s.sessionView(time.Now())(v)}, nil
 		})
