@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -183,14 +184,21 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
+// freePort finds a port that nobody listens on. It is none of those that the kernel gives to outgoing connections and to whoever asks for any:
+// dozens of servers start at once, and such a port may be taken by another before the server listens.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+	var err error
+	for range 100 {
+		port := 10_000 + mathrand.IntN(20_000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(port))); err == nil {
+			_ = l.Close() // it was only to know
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("find a free port: %v", err)
+	return 0
 }
 
 // environment is the process's whole environment: nothing of the tester's own settings gets in.
