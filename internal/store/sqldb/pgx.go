@@ -60,7 +60,7 @@ func OpenPostgres(ctx context.Context, c PostgresConfig) (Engine, error) {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
 	// Reads travel by themselves, because they need not wait for the disk.
-	return &postgres{pool: pool, conf: conf.ConnConfig, reads: newConvoy(pool), writes: newConvoy(pool)}, nil
+	return &postgres{pool: pool, conf: conf.ConnConfig, reads: newConvoy(pool, false), writes: newConvoy(pool, true)}, nil
 }
 
 type pgQuerier interface {

@@ -22,6 +22,9 @@ const (
 	convoyMost = 64
 	// convoyPatience is how long a statement waits before it goes by itself: some convoy met a lock, or a slow disk.
 	convoyPatience = 5 * time.Millisecond
+	// convoyLockWait is how long a convoy waits for a row that somebody holds, in the words of PostgreSQL. Then it is undone, and who wants the row waits alone.
+	// Two convoys that want the same row are done far sooner, and a deadlock is looked for later.
+	convoyLockWait = "250ms"
 	// convoyTime bounds a convoy whose statements name no deadline.
 	convoyTime = 30 * time.Second
 )
@@ -30,8 +33,9 @@ const (
 // sync of the disk. It is for PostgreSQL what the writer's group commit is for SQLite (ADR 11). Whoever finds fewer than convoyLeaders on their way goes at
 // once, so that a lone request waits for nobody; whoever does not is taken along by the next one that leaves.
 type convoy struct {
-	pool *pgxpool.Pool
-	most int // leaders, whatever the others do
+	pool  *pgxpool.Pool
+	most  int  // leaders, whatever the others do
+	locks bool // its statements lock rows
 
 	mu      sync.Mutex
 	leaders int
@@ -58,8 +62,8 @@ const (
 	turnLead      // take whoever waits along
 )
 
-func newConvoy(pool *pgxpool.Pool) *convoy {
-	return &convoy{pool: pool, most: int(pool.Config().MaxConns)}
+func newConvoy(pool *pgxpool.Pool, locks bool) *convoy {
+	return &convoy{pool: pool, locks: locks, most: int(pool.Config().MaxConns)}
 }
 
 // do runs the statement of r, with others or alone, and returns after its commit. A caller whose context ends while its statement is under way waits
@@ -176,18 +180,25 @@ func (c *convoy) together(rides []*ride) {
 	ctx, cancel := whileAnyoneWaits(rides)
 	defer cancel()
 	var batch pgx.Batch
+	if c.locks {
+		batch.Queue(`SELECT set_config('lock_timeout', $1, true)`, convoyLockWait) // until the end of this transaction
+	}
 	for _, r := range order {
 		batch.Queue(r.sql, r.args...)
 	}
 	answers := c.pool.SendBatch(ctx, &batch)
 	var fault error
+	if c.locks {
+		_, fault = answers.Exec()
+	}
 	for _, r := range order {
+		if fault != nil {
+			break
+		}
 		rows, _ := answers.Query() // its error is that of the rows
 		r.take(rows)
 		rows.Close()
-		if fault = rows.Err(); fault != nil {
-			break
-		}
+		fault = rows.Err()
 	}
 	// Nothing has happened before this: the answers come before the commit.
 	if err := answers.Close(); fault == nil {

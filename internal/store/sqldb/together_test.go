@@ -247,3 +247,54 @@ func TestQueryRow_DestinationOfOneIsNotTheOthers(t *testing.T) {
 		t.Errorf("got %d rows, want %d at least", got, n*8/10)
 	}
 }
+
+// Nor those who travel with somebody who wants it.
+func TestQueryRow_WhoWaitsForARowHoldsNoCompanionUp(t *testing.T) {
+	t.Parallel()
+	db := openScratch(t)
+	if db.Name() == "sqlite" {
+		t.Log("SQLite has one writer: there is no row to wait for")
+		return
+	}
+	const n = 200
+	exec(t, db, `INSERT INTO scratch (id, n) VALUES ('held', 0)`)
+	for i := range n {
+		exec(t, db, `INSERT INTO scratch (id, n) VALUES ($1, 0)`, fmt.Sprint("row", i))
+	}
+	held, free, over := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		over <- db.InTx(t.Context(), func(ctx context.Context) error {
+			_, err := db.Exec(ctx, `UPDATE scratch SET n = 10 WHERE id = 'held'`)
+			close(held)
+			<-free
+			return err
+		})
+	}()
+	<-held
+	var others, waiter sync.WaitGroup
+	for i := range n {
+		id, group := fmt.Sprint("row", i), &others
+		if i == n/4 || i == n/2 {
+			id, group = "held", &waiter
+		}
+		group.Go(func() {
+			var got int64
+			if err := db.QueryRow(t.Context(), `UPDATE scratch SET n = n + 1 WHERE id = $1 RETURNING n`, id).Scan(&got); err != nil || id == "held" && got < 11 {
+				t.Errorf("%s: got %d, %v", id, got, err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { others.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("the others wait for a row that none of them wants")
+	}
+	close(free)
+	waiter.Wait()
+	others.Wait()
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+}
