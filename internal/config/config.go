@@ -167,7 +167,7 @@ type Throttle struct {
 	// answered 429. Raise it where very many people come from one address, as behind a carrier's NAT.
 	Starts int `key:"starts" derived:"300 with a public issuer, else 100000" min:"1" max:"1000000"`
 	// Pushed is how many requests one application may push in a minute (RFC 9126), a fifth of them at once; the next is answered 429. Each replica counts for itself.
-	// What an application pushes without a secret, and what fails to authenticate, counts for its address as well, as Starts do.
+	// What is pushed for an application that has no secret, and what fails to authenticate, counts for its address instead, as Starts do.
 	Pushed int `key:"pushed" derived:"6000 with a public issuer, else 1000000" min:"1" max:"10000000"`
 	// Registrations is how many accounts one address (IPv6: its /64) may try to create in an hour where registration is open. Tries count, because each tells
 	// whether a name is taken.

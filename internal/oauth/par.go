@@ -123,12 +123,11 @@ func (r pushRates) address(ctx context.Context, now time.Time) time.Duration {
 	return r.perAddress.WaitAt(idp.PeerOf(ctx).Address, now)
 }
 
-// client counts a push of a client. One that has credentials pushes for all its people from one address, so only the client counts.
+// client counts a push of a client. One that has credentials pushes for all its people from one address, so only the client counts. In the name of
+// one that has none anybody pushes, so only the address does: else some addresses could lock its people out.
 func (r pushRates) client(ctx context.Context, c *idp.Client, now time.Time) time.Duration {
 	if c.Public() {
-		if wait := r.address(ctx, now); wait > 0 {
-			return wait
-		}
+		return r.address(ctx, now)
 	}
 	return r.perClient.Wait(c.ID, now)
 }

@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -108,6 +109,11 @@ func TestPAR_IsBoundedByAddressAndByClient(t *testing.T) {
 	for i, want := range []int{201, 429} {
 		if code, _, _ := push("198.51.100.3", "spa", ""); code != want {
 			t.Errorf("without a secret, push %d: got %d, want %d", i, code, want)
+		}
+	}
+	for i := range 20 {
+		if code, _, _ := push(fmt.Sprint("198.51.100.", 100+i), "spa", ""); code != http.StatusCreated {
+			t.Errorf("the client of others who push in its name, address %d: got %d, want 201", i, code)
 		}
 	}
 }
