@@ -184,18 +184,27 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-// freePort finds a port that nobody listens on. It is none of those that the kernel gives to outgoing connections and to whoever asks for any:
-// dozens of servers start at once, and such a port may be taken by another before the server listens.
+// freePort finds a port that nobody listens on, and keeps it for this server until the test ends: dozens of servers start at once, in several
+// processes, and two that took one port would answer for each other. The UDP port of the same number, which nobody uses, stands for it
+// while the server does not listen yet. Ports that the kernel gives to outgoing connections are none of these.
 func freePort(t testing.TB) int {
 	t.Helper()
 	var err error
-	for range 100 {
+	for range 200 {
 		port := 10_000 + mathrand.IntN(20_000)
-		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(port))); err == nil {
-			_ = l.Close() // it was only to know
-			return port
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		var kept net.PacketConn
+		if kept, err = net.ListenPacket("udp", address); err != nil {
+			continue
 		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err != nil {
+			_ = kept.Close()
+			continue
+		}
+		_ = l.Close() // it was only to know
+		t.Cleanup(func() { _ = kept.Close() })
+		return port
 	}
 	t.Fatalf("find a free port: %v", err)
 	return 0
