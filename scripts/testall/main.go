@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	flags := flag.NewFlagSet("testall", flag.ContinueOnError)
 	engines := flags.String("engines", "sqlite,postgres", "database engines, in this order")
 	countFile := flags.String("count-file", "", "file that also gets the closing line")
-	goFlags := flags.String("goflags", "-count=1 -p=2 -timeout=9m -ldflags=-w", "further flags of go test, split at spaces")
+	goFlags := flags.String("goflags", "-count=1 -p=3 -timeout=9m -ldflags=-w", "further flags of go test, split at spaces")
 	if err := flags.Parse(args); err != nil {
 		return false, fmt.Errorf("read the flags: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -132,6 +133,7 @@ func (c *convoy) leave(r *ride, toLead bool) bool {
 
 // lead runs r with whoever waits, tells them, and hands on to the next.
 func (c *convoy) lead(r *ride) {
+	runtime.Gosched() // whoever is about to ask can come along; where nobody is ready to run, this is nothing
 	c.mu.Lock()
 	n := min(len(c.waiting), convoyMost-1)
 	rides := append(make([]*ride, 0, n+1), r)
