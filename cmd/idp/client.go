@@ -23,7 +23,7 @@ func newClientCmd(a *app) *cobra.Command {
 	})
 	cmd.AddCommand(
 		newClientCreateCmd(a), newClientListCmd(a), newClientGetCmd(a), newClientUpdateCmd(a), newRotateSecretCmd(a), newClientDeleteCmd(a),
-		newClientCheckCmd(a), newClientApplyCmd(a), newClientPendingCmd(a), newClientApproveCmd(a), newClientDenyCmd(a), newRegistrationTokenCmd(a),
+		newClientCheckCmd(a), newClientApplyCmd(a), newDigestSecretCmd(a), newClientPendingCmd(a), newClientApproveCmd(a), newClientDenyCmd(a), newRegistrationTokenCmd(a),
 	)
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,10 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: false,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   exits,
-			"healthy": healthy,
-			"withkid": withKID,
+			"exits":      exits,
+			"healthy":    healthy,
+			"withkid":    withKID,
+			"digestfile": digestFile,
 
 			"apiserver": apiserver,
 			"signin":    signin,
@@ -119,4 +121,16 @@ func withKID(ts *testscript.TestScript, neg bool, args []string) {
 		rest[i] = strings.ReplaceAll(arg, "KID", kid)
 	}
 	exits(ts, false, rest)
+}
+
+// digestFile runs "digestfile FILE CLIENT_FILE": it writes the digest that the one holds as secret_digest into the other.
+func digestFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: digestfile FILE CLIENT_FILE")
+	}
+	head, _, found := strings.Cut(ts.ReadFile(args[1]), "secret_digest:")
+	if !found {
+		ts.Fatalf("%s has no secret_digest", args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(head+"secret_digest: "+ts.ReadFile(args[0])), 0o600))
 }

@@ -327,17 +327,17 @@ func count(n, fresh int) string {
 func (s *Service) checkDigest(digest string) error {
 	id, sum, found := strings.Cut(digest, ".")
 	if !found || len(sum) != 43 || !slices.Contains(s.Keyring.IDs(), id) {
-		return idp.Invalidf("secret_digest", "The digest is not in the form that this server makes, or its key is no longer in the key ring.")
+		return idp.Invalidf("secret_digest", "The digest is not one that this server can verify: its form is another, or its key is not in the key ring. Make one with `idp client digest-secret` where the server runs.")
 	}
 	return nil
 }
 
-// Digest returns what may stand as secret_digest in a file instead of the secret.
-func (s *Service) Digest(text string) (string, error) {
+// SecretDigest returns what may stand as secret_digest in a file instead of the secret.
+func SecretDigest(ring *secret.Keyring, text string) (string, error) {
 	if err := secret.HighEntropy(text); err != nil {
 		return "", err
 	}
-	return s.Keyring.KeyedDigest(idp.SecretPurpose, text), nil
+	return ring.KeyedDigest(idp.SecretPurpose, text), nil
 }
 
 // place puts before a fault where its document came from.

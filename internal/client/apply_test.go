@@ -141,7 +141,7 @@ func TestApply_Secrets(t *testing.T) {
 	t.Parallel()
 	s, ctx := newService(t), t.Context()
 	const other = "Zq8LmB3xWv6TnK1yRc9Hs2Jd5GpUfAe7XiOo0Ktw"
-	digest, err := s.Digest(other)
+	digest, err := SecretDigest(s.Keyring, other)
 	if err != nil {
 		t.Fatal(err)
 	}
