@@ -28,11 +28,13 @@ func (r *run) fapi2() *fapi { return r.fapiParty(true) }
 func (r *run) fapiParty(second bool) *fapi {
 	r.Helper()
 	v := r.plan.Variant
-	if r.op == shared && (v["client_auth_type"] == "mtls" || v["sender_constrain"] == "mtls") {
+	signs := v["fapi_request_method"] == "signed_non_repudiation"
+	// The modules of the plan with signed requests are all those without and some more: so each is played with nonces, and without.
+	if r.op == shared && (v["client_auth_type"] == "mtls" || v["sender_constrain"] == "mtls" || signs) {
 		r.moveTo(aliased())
 	}
 	f := &fapi{
-		dpop: v["sender_constrain"] == "dpop", signs: v["fapi_request_method"] == "signed_non_repudiation", jarm: v["fapi_response_mode"] == "jarm", second: second,
+		dpop: v["sender_constrain"] == "dpop", signs: signs, jarm: v["fapi_response_mode"] == "jarm", second: second,
 		nonces: map[string]string{},
 	}
 	if second {
@@ -98,19 +100,19 @@ func (f *fapi) post(name string, form url.Values, h how) *answer {
 	if f.certificate != nil && !h.keyless && (f.auth == "mtls" || binding && !f.dpop) {
 		over = f.certificate
 	}
+	if !h.bare && f.auth == "private_key_jwt" {
+		sent.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		sent.Set("client_assertion", f.proveMyself(h)) // the suite repeats it with the nonce
+	}
+	// RFC 8705 §2: with a certificate comes the client_id.
+	if h.bare || f.auth == "mtls" || form.Has("request") {
+		sent.Set("client_id", f.id)
+	}
+	if h.claimed != "" {
+		sent.Set("client_id", h.claimed)
+	}
 	var a *answer
 	for range 2 {
-		if !h.bare && f.auth == "private_key_jwt" {
-			sent.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-			sent.Set("client_assertion", f.proveMyself(h))
-		}
-		// RFC 8705 §2: with a certificate comes the client_id.
-		if h.bare || f.auth == "mtls" || form.Has("request") {
-			sent.Set("client_id", f.id)
-		}
-		if h.claimed != "" {
-			sent.Set("client_id", h.claimed)
-		}
 		req := f.request(h.method, address, sent)
 		if f.dpop && (binding || h.proven) {
 			req.Header.Set("DPoP", f.proof(http.MethodPost, address, "", "as", h.proof...))

@@ -336,3 +336,57 @@ func TestDPoP_TokensOfADeviceAreBound(t *testing.T) { // RFC 9449 §5: every gra
 	s.token(t, usual(d.client), refresh...).wantError(http.StatusBadRequest, "invalid_grant")
 	s.token(t, proving(usual(d.client), p.proof("POST", at, "")), refresh...).wantBound()
 }
+
+// A client learns the nonce from a refusal, and many repeat the request as it was but for the proof: with the same assertion and the same code.
+// So nothing that is good once may be spent before the nonce is looked at.
+func TestDPoP_NonceIsAskedForBeforeAnythingIsSpent(t *testing.T) { // RFC 9449 §8; RFC 7523 §3 (7)
+	t.Parallel()
+	key := newSigner(t, "k")
+	s := start(t, server.Set("IDP_DPOP__REQUIRE_NONCE", "true"), server.Seed(strings.Replace(server.SeedText(), "clients:\n", `clients:
+  - client_id: keyed
+    client_name: Signs And Proves
+    trusted: true
+    token_endpoint_auth_methods: [private_key_jwt]
+    redirect_uris: [https://keyed.example/cb]
+    grant_types: [authorization_code, refresh_token, client_credentials, "`+grantDevice+`", "`+grantCIBA+`"]
+    scopes: [openid, offline_access, api.read]
+    jwks: `+jwks(t, key)+"\n", 1)))
+	c := server.Client{ID: "keyed", Redirect: "https://keyed.example/cb"}
+	p, u := newProver(t, jose.ES256), s.user(t)
+	once := func() auth { return asserted(key.sign(t, s.claims(c.ID))) }
+	// dance asks without a nonce and then with it, with one assertion.
+	dance := func(endpoint string, pairs ...string) *answer {
+		t.Helper()
+		as, at := once(), s.endpoint(t, endpoint)
+		for _, stale := range []change{{}, {"nonce": "mine"}} {
+			s.form(t, endpoint, proving(as, p.proof("POST", at, "", stale)), pairs...).wantError(http.StatusBadRequest, "use_dpop_nonce")
+		}
+		nonce := s.form(t, endpoint, proving(as, p.proof("POST", at, "")), pairs...).wantError(http.StatusBadRequest, "use_dpop_nonce").header.Get("DPoP-Nonce")
+		a := s.form(t, endpoint, proving(as, p.proof("POST", at, "", change{"nonce": nonce})), pairs...)
+		// The assertion is spent now.
+		s.form(t, endpoint, proving(as, p.proof("POST", at, "", change{"nonce": nonce})), pairs...).wantError(http.StatusUnauthorized, "invalid_client")
+		return a
+	}
+	dance("token_endpoint", "grant_type", "client_credentials", "scope", "api.read").wantBound()
+
+	b := s.browser(t)
+	pushed := dance("pushed_authorization_request_endpoint", flat(b.azForm(c, "scope", "openid offline_access"))...).want(http.StatusCreated)
+	opened := b.open(b.pushedURL(c, pushed.str("request_uri")))
+	opened.asked = b.asked
+	g := opened.through(u).wantCode()
+	got := dance("token_endpoint", "grant_type", "authorization_code", "code", g.code, "redirect_uri", g.redirect, "code_verifier", g.verifier).wantBound()
+	dance("token_endpoint", "grant_type", "refresh_token", "refresh_token", got.refresh).wantBound()
+
+	// No proof is looked at where a device or a question begins, and so no nonce asked for; where it is polled for, no poll counts before it.
+	a := s.form(t, "device_authorization_endpoint", proving(once(), p.proof("POST", s.endpoint(t, "device_authorization_endpoint"), "")), "scope", "openid").want(http.StatusOK)
+	d := device{c, a.str("device_code"), a.str("user_code"), a.str("verification_uri"), "", a}
+	dance("token_endpoint", "grant_type", grantDevice, "device_code", d.code).wantError(http.StatusBadRequest, "authorization_pending")
+	b.enter(d, u).submit("allow")
+	dance("token_endpoint", "grant_type", grantDevice, "device_code", d.code).wantBound()
+
+	a = s.form(t, "backchannel_authentication_endpoint", proving(once(), p.proof("POST", s.endpoint(t, "backchannel_authentication_endpoint"), "")), "scope", "openid", "login_hint", u.Email).want(http.StatusOK)
+	dance("token_endpoint", "grant_type", grantCIBA, "auth_req_id", a.str("auth_req_id")).wantError(http.StatusBadRequest, "authorization_pending")
+	page, request := b.one(u)
+	page.submit("allow-" + request)
+	dance("token_endpoint", "grant_type", grantCIBA, "auth_req_id", a.str("auth_req_id")).wantBound()
+}

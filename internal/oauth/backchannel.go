@@ -26,7 +26,7 @@ func (p *Provider) backChannel(w http.ResponseWriter, r *http.Request, endpoint 
 		return nil, nil, now, false
 	}
 	t := p.Traces.Begin(logctx.From(r.Context()).Trace, endpoint, now)
-	client, err := p.auth.Authenticate(r.Context(), r, form, t, now)
+	client, err := p.auth.Authenticate(r.Context(), r, form, nil, t, now)
 	if err != nil {
 		t.End(p.answerError(w, r, err, t.ID).Code)
 		return nil, nil, now, false

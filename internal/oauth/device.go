@@ -89,7 +89,7 @@ func (p *Provider) clientCall(w http.ResponseWriter, r *http.Request, endpoint s
 		c.fail(err)
 		return nil, false
 	}
-	if c.client, err = p.auth.Authenticate(r.Context(), r, c.form, c.trace, c.now); err != nil {
+	if c.client, err = p.auth.Authenticate(r.Context(), r, c.form, nil, c.trace, c.now); err != nil {
 		c.fail(err)
 		return nil, false
 	}

@@ -125,19 +125,18 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 	if !ok {
 		return nil, errors.New("token request without our session")
 	}
-	c, err := p.auth.Authenticate(ctx, r, form, s.Trace, s.Now)
+	c, err := p.auth.Authenticate(ctx, r, form, func(c *idp.Client) error {
+		s.Client = c
+		if name := form.Get("grant_type"); !slices.Contains(c.GrantTypes, name) {
+			s.Trace.Fail(idp.Check{
+				Name: "client may use the grant", Expected: list(c.GrantTypes), Received: name,
+				Mend: "`idp client update " + c.ID + " --add-grant " + name + "`, if it should.", Clause: "RFC 6749 §5.2",
+			})
+			return &Error{Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client is not registered for this grant type."}
+		}
+		return p.proveSender(ctx, r, s)
+	}, s.Trace, s.Now)
 	if err != nil {
-		return nil, err
-	}
-	s.Client = c
-	if name := form.Get("grant_type"); !slices.Contains(c.GrantTypes, name) {
-		s.Trace.Fail(idp.Check{
-			Name: "client may use the grant", Expected: list(c.GrantTypes), Received: name,
-			Mend: "`idp client update " + c.ID + " --add-grant " + name + "`, if it should.", Clause: "RFC 6749 §5.2",
-		})
-		return nil, &Error{Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client is not registered for this grant type."}
-	}
-	if err := p.proveSender(ctx, r, s); err != nil {
 		return nil, err
 	}
 	return client{c, c.RedirectURIs}, nil

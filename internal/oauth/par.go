@@ -12,6 +12,7 @@ import (
 	"idp/internal/interaction"
 	"idp/internal/logctx"
 	"idp/internal/oauth/clientauth"
+	"idp/internal/oauth/dpop"
 	"idp/internal/secret"
 	"idp/internal/throttle"
 	"idp/internal/trace"
@@ -65,7 +66,15 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 		}
 	}
 	// RFC 9126 §2: the same client authentication as at the token endpoint.
-	c, err := p.auth.Authenticate(ctx, r, form, t, now)
+	var proof *dpop.Proof
+	c, err := p.auth.Authenticate(ctx, r, form, func(c *idp.Client) (err error) {
+		logClient(r, c)
+		if wait := p.pushes.client(ctx, c, now); wait > 0 {
+			return tooManyPushes(t, wait)
+		}
+		proof, err = p.provePushed(w.Header(), r, c, t, now)
+		return err
+	}, t, now)
 	if failed := (*clientauth.Failure)(nil); errors.As(err, &failed) {
 		if wait := p.pushes.address(ctx, now); wait > 0 {
 			return nil, tooManyPushes(t, wait)
@@ -73,10 +82,6 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 	}
 	if err != nil {
 		return nil, err
-	}
-	logClient(r, c)
-	if wait := p.pushes.client(ctx, c, now); wait > 0 {
-		return nil, tooManyPushes(t, wait)
 	}
 	if err := pushable(form, c); err != nil {
 		t.Fail(idp.Check{
@@ -93,7 +98,7 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 		t.Fail(a.refusedCheck(reason))
 		return nil, badRequest(a.refusedDescription(interaction.Next{Reason: reason, Error: interaction.ErrorInvalidRequest}))
 	}
-	if err := p.bindPushed(w.Header(), r, a); err != nil {
+	if err := p.bindPushed(ctx, a, proof); err != nil {
 		return nil, err
 	}
 	params := a.kept().Encode()

@@ -67,18 +67,26 @@ func checkSenderKey(a *authorizeRequest) error {
 	return nil
 }
 
-// bindPushed makes of a DPoP proof that comes with a pushed authorization request what dpop_jkt would be (RFC 9449 §10.1): the code will be
-// bound to its key.
-func (p *Provider) bindPushed(answer http.Header, r *http.Request, a *authorizeRequest) error {
+// provePushed verifies the DPoP proof of a pushed authorization request, nil for none. It remembers nothing: that is for bindPushed.
+func (p *Provider) provePushed(answer http.Header, r *http.Request, c *idp.Client, t *trace.T, now time.Time) (*dpop.Proof, error) {
 	if r.Header[headerDPoP] == nil {
-		return nil
+		return nil, nil
 	}
-	proof, next, err := p.verifyProof(r, a.Client, p.addresses(pathPAR), "", a.RequestedAt)
+	proof, next, err := p.verifyProof(r, c, p.addresses(pathPAR), "", now)
 	if next != "" {
 		answer.Set(headerDPoPNonce, next)
 	}
 	if err != nil {
-		return p.proofFault(err, a.Trace)
+		return nil, p.proofFault(err, t)
+	}
+	return proof, nil
+}
+
+// bindPushed makes of a proof that came with a pushed authorization request what dpop_jkt would be (RFC 9449 §10.1): the code will be bound to its
+// key.
+func (p *Provider) bindPushed(ctx context.Context, a *authorizeRequest, proof *dpop.Proof) error {
+	if proof == nil {
+		return nil
 	}
 	key := grant.KeyDPoP + proof.Thumbprint
 	// RFC 9449 §10.1: both may come, and then say the same.
@@ -87,7 +95,7 @@ func (p *Provider) bindPushed(answer http.Header, r *http.Request, a *authorizeR
 			Name: "dpop_jkt is the key of the DPoP proof", Expected: key, Received: a.BoundKey, Mend: "Leave dpop_jkt out where a proof is sent.", Clause: "RFC 9449 §10.1",
 		}}, a.Trace)
 	}
-	if err := p.firstUse(r.Context(), proof, a.RequestedAt, a.Trace); err != nil {
+	if err := p.firstUse(ctx, proof, a.RequestedAt, a.Trace); err != nil {
 		return err
 	}
 	a.BoundKey = key

@@ -23,25 +23,24 @@ const replayKind = "client_assertion"
 // bounds of the header of an assertion, and of its claims.
 var bounds = untrusted.Bounds{Bytes: maxAssertion, Depth: 8}
 
-// checkAssertion checks that the client signed the assertion, for us, now, and for the first time.
-func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *idp.Client, cred credentials, t *trace.T, now time.Time) error {
+// checkAssertion checks that the client signed the assertion, for us and now, and returns its claims. That it did so for the first time is for spend.
+func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *idp.Client, cred credentials, t *trace.T, now time.Time) (*Claims, error) {
 	payload, header, err := a.verify(ctx, c, cred, now)
 	if err != nil {
 		if !errors.Is(err, clientkeys.ErrSignature) && !errors.Is(err, clientkeys.ErrNoKeys) {
-			return err
+			return nil, err
 		}
 		t.Fail(idp.Check{
 			Name: "signature of the client assertion", Expected: "signed by the client with " + strings.Join(algsOf(c, cred.method), ", "), Received: err.Error(),
 			Mend: mendKeys(c, cred.method), Clause: "RFC 7523 §3",
 		})
-		return unknown()
+		return nil, unknown()
 	}
-	fault := TypeFault(header, "client-authentication+jwt")
-	var claims Claims
+	fault, claims := TypeFault(header, "client-authentication+jwt"), new(Claims)
 	if fault == "" {
-		if err := untrusted.Decode(payload, bounds, &claims); err != nil {
+		if err := untrusted.Decode(payload, bounds, claims); err != nil {
 			fault = "a claim is of the wrong type, or stands there twice"
-		} else if fault = clientFault(&claims, c, now); fault == "" {
+		} else if fault = clientFault(claims, c, now); fault == "" {
 			fault = a.audienceFault(r, c, claims.Audience)
 		}
 	}
@@ -50,9 +49,14 @@ func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *
 			Name: "claims of the client assertion", Expected: "iss and sub the client_id, aud this server, exp within an hour, a jti", Received: fault,
 			Mend: "Let the application make a new assertion for each request, with " + a.Issuer + " as its aud.", Clause: "RFC 7523 §3",
 		})
-		return &Failure{"invalid_client", "The client assertion is refused: " + fault + "."}
+		return nil, &Failure{"invalid_client", "The client assertion is refused: " + fault + "."}
 	}
-	// RFC 7523 §3 (7), OpenID Connect Core §9: the jti is good once, on whichever replica. Nothing is remembered of what was not signed.
+	return claims, nil
+}
+
+// spend takes an assertion once. RFC 7523 §3 (7), OpenID Connect Core §9: its jti is good once, on whichever replica. Nothing is remembered of what
+// was not signed.
+func (a *Authenticator) spend(ctx context.Context, c *idp.Client, claims *Claims, t *trace.T, now time.Time) error {
 	first, err := a.Store.FirstUse(ctx, replayKind, c.ID+" "+claims.ID, claims.Remembered(), now)
 	if err != nil {
 		return err

@@ -47,9 +47,12 @@ func unknown() *Failure {
 	return &Failure{"invalid_client", "Client authentication failed. The client's id, its secret or its method of authentication is wrong."}
 }
 
-// Authenticate returns the client that the request proves to come from. The error is a *Failure, or that of the database, which is
+// Authenticate returns the client that the request proves to come from. The error is a *Failure, that of before, or that of the database, which is
 // away. Each outcome is a line of the trace.
-func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form url.Values, t *trace.T, now time.Time) (*idp.Client, error) {
+//
+// What is to be checked of the request of a client that is known, and spends nothing, is checked by before, if it is not nil: a client that is
+// refused there may repeat its request with the same assertion. RFC 9449 §8: so do clients that learn a nonce from a refusal.
+func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form url.Values, before func(*idp.Client) error, t *trace.T, now time.Time) (*idp.Client, error) {
 	cred, failure := read(r, form)
 	if failure != nil {
 		t.Fail(idp.Check{
@@ -89,11 +92,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 		})
 		return nil, unknown()
 	}
+	var assertion *Claims
 	switch cred.method {
 	case idp.AuthClientSecretBasic, idp.AuthClientSecretPost:
 		err = a.checkSecret(client, cred.secret, t, now)
 	case idp.AuthClientSecretJWT, idp.AuthPrivateKeyJWT:
-		err = a.checkAssertion(ctx, r, client, cred, t, now)
+		assertion, err = a.checkAssertion(ctx, r, client, cred, t, now)
 	case idp.AuthTLSClient, idp.AuthSelfSignedTLSClient:
 		err = a.checkCertificate(ctx, client, cred.method, t, now)
 	}
@@ -101,6 +105,16 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 		return nil, err
 	}
 	t.Pass("client authentication")
+	if before != nil {
+		if err := before(client); err != nil {
+			return nil, err
+		}
+	}
+	if assertion != nil {
+		if err := a.spend(ctx, client, assertion, t, now); err != nil {
+			return nil, err
+		}
+	}
 	return client, nil
 }
 
