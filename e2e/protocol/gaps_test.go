@@ -290,11 +290,11 @@ func TestHints_AreTakenAfterTheirTime(t *testing.T) { // RP-Initiated Logout §4
 	in.b.az(server.Web(), "prompt", "none").wantErr("login_required")
 }
 
-func TestLogout_UnknownParametersAreIgnored(t *testing.T) { // RP-Initiated Logout §2: logout_hint and ui_locales are wishes, the rest is nothing
+func TestLogout_UnknownParametersAreIgnored(t *testing.T) { // RP-Initiated Logout §2: ui_locales is a wish, the rest is nothing
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
-	p := in.b.logout("id_token_hint", in.id, "post_logout_redirect_uri", server.Trusted().Logout, "logout_hint", "somebody@example.test", "ui_locales", "nl xx", "foo", "bar")
+	p := in.b.logout("id_token_hint", in.id, "post_logout_redirect_uri", server.Trusted().Logout, "ui_locales", "nl xx", "foo", "bar")
 	if p.leave != server.Trusted().Logout {
 		t.Fatalf("got %s, want the redirect", p.describe())
 	}

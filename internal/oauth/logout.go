@@ -1,7 +1,9 @@
 package oauth
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -18,6 +20,12 @@ import (
 const (
 	LogoutRedirect = "post_logout_redirect_uri"
 	LogoutState    = "state"
+	LogoutOther    = "other" // of ours: the request means another person than the one who is signed in
+)
+
+const (
+	logoutHintMost = 512 // bytes; longer than any name
+	localesMost    = 256 // bytes of ui_locales that are kept
 )
 
 // Logout is the end-session endpoint (RP-Initiated Logout 1.0 §2). With an ID token of the session as hint the session ends and the
@@ -52,10 +60,17 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 	if l.client != nil {
 		logctx.Set(ctx, slog.String("client_id", l.client.ID))
 	}
+	meant := whoeverIsHere
+	if here != nil {
+		if meant, err = p.meansWhoIsHere(ctx, l, here); err != nil {
+			p.failPage(w, r, t, err)
+			return
+		}
+	}
 	// RP-Initiated Logout §2, §6: a link alone ends nothing; anybody can make one.
 	switch {
-	case here != nil && (!l.hinted || l.client == nil || !p.Subjects.Is(l.client, l.subject, here.UserID)):
-		p.confirmLogout(w, r, l, t.ID)
+	case here != nil && meant != provenHere:
+		p.confirmLogout(w, r, l, meant, t)
 		return
 	case here != nil:
 		ended, err := p.Sessions.End(ctx, w, r)
@@ -67,16 +82,71 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 			p.TellOfLogout(ctx, ended)
 			if idp.AnyFrame(ended.Clients) {
 				t.End(trace.OK)
-				p.SignedOut(w, r, SignedOut{Client: l.client, Return: l.location(), UILocales: params.Get("ui_locales"), Clients: ended.Clients})
+				p.SignedOut(w, r, SignedOut{Client: l.client, Return: l.location(), UILocales: l.locales, Clients: ended.Clients})
 				return
 			}
 		}
 	}
+	t.End(trace.OK)
 	if l.target == "" {
-		redirect(w, p.Issuer+"/logout/done")
+		done := p.Issuer + "/logout/done"
+		if l.locales != "" {
+			done += "?" + url.Values{"ui_locales": {l.locales}}.Encode()
+		}
+		redirect(w, done)
 		return
 	}
 	redirect(w, l.location())
+}
+
+// meaning is what a logout request says about who is signed in.
+type meaning int
+
+const (
+	whoeverIsHere meaning = iota // nothing that proves anything
+	provenHere                   // the application shows that it means this person, and this session
+	somebodyElse                 // it means another person
+)
+
+// meansWhoIsHere compares whom the request names with who is signed in.
+func (p *Provider) meansWhoIsHere(ctx context.Context, l *logoutRequest, here *idp.Session) (meaning, error) {
+	known := l.hinted && l.client != nil
+	if known && !p.Subjects.Is(l.client, l.subject, here.UserID) {
+		return somebodyElse, nil
+	}
+	meant := whoeverIsHere
+	// RP-Initiated Logout §2: asked too if the ID token "does not belong to the current OP session".
+	if known && (l.session == "" || l.session == p.Subjects.SessionOf(l.client, here.ID)) {
+		meant = provenHere
+	}
+	if l.hint == "" {
+		return meant, nil
+	}
+	if own := l.client; own != nil && (p.Subjects.Is(own, l.hint, here.UserID) || l.hint == p.Subjects.SessionOf(own, here.ID)) {
+		return meant, nil
+	}
+	u, err := p.Store.User(ctx, here.UserID)
+	if err != nil && !errors.Is(err, idp.ErrNotFound) {
+		return meant, fmt.Errorf("find who is signed in: %w", err)
+	}
+	if err != nil || !goesBy(u, l.hint) {
+		return somebodyElse, nil
+	}
+	if l.client != nil && l.client.Pairwise() {
+		// It must not find out by trying whose address is right: the question comes either way.
+		return whoeverIsHere, nil
+	}
+	return meant, nil
+}
+
+// goesBy reports whether somebody signs in by a name.
+func goesBy(u *idp.User, name string) bool {
+	if len(name) > logoutHintMost {
+		return false
+	}
+	email, isEmail := idp.CanonicalEmail(name)
+	username, isUsername := idp.CanonicalUsername(name)
+	return isEmail && email == u.Email || isUsername && username == u.Username
 }
 
 // logoutRequest is what a logout request asks for, checked.
@@ -84,8 +154,11 @@ type logoutRequest struct {
 	client  *idp.Client
 	hinted  bool // an ID token of ours came along
 	subject string
+	session string // as the ID token calls it; empty for clients that do not hear of logout
+	hint    string // logout_hint: a name of the person, or of the session
 	target  string // registered; empty if there is none
 	state   string
+	locales string // ui_locales
 }
 
 // location is the client's address with nothing but the state added (RP-Initiated Logout 1.0 §3).
@@ -99,7 +172,10 @@ func (l *logoutRequest) location() string {
 // readLogout checks the parameters. A target that is not registered, to the letter, for the client of the hint (or of client_id) is an
 // error page and never a redirect.
 func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutRequest, error) {
-	l := &logoutRequest{}
+	l := &logoutRequest{hint: params.Get("logout_hint")}
+	if locales := params.Get("ui_locales"); len(locales) <= localesMost {
+		l.locales = locales
+	}
 	fault := func(description string) error {
 		return &pageFault{PageError{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}}
 	}
@@ -109,7 +185,7 @@ func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutReques
 		if len(hint) > hintMost || !ok || id != "" && id != h.ClientID {
 			return nil, fault("The application's proof of who is signed in (id_token_hint) is not one that this server made for it.")
 		}
-		l.hinted, l.subject, id = true, h.Subject, h.ClientID
+		l.hinted, l.subject, l.session, id = true, h.Subject, h.SessionID, h.ClientID
 	}
 	if id != "" {
 		c, err := p.Clients.Get(r.Context(), id)
@@ -137,19 +213,29 @@ func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutReques
 }
 
 // confirmLogout asks the person. What happens after "yes" waits in the interaction.
-func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request, l *logoutRequest, traceID string) {
-	b := interaction.Begin{Kind: idp.InteractionLogout, Browser: p.Sessions.Browser(w, r), TraceID: traceID}
+func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request, l *logoutRequest, meant meaning, t *trace.T) {
+	b := interaction.Begin{Kind: idp.InteractionLogout, Browser: p.Sessions.Browser(w, r), TraceID: t.ID}
 	if l.client != nil {
 		b.ClientID = l.client.ID
 	}
+	kept := url.Values{}
 	if l.target != "" {
-		b.Params = url.Values{LogoutRedirect: {l.target}, LogoutState: {l.state}}.Encode()
+		kept.Set(LogoutRedirect, l.target)
+		kept.Set(LogoutState, l.state)
 	}
+	if l.locales != "" {
+		kept.Set("ui_locales", l.locales)
+	}
+	if meant == somebodyElse {
+		kept.Set(LogoutOther, "1")
+	}
+	b.Params = kept.Encode()
 	i, err := p.Interactions.Begin(r.Context(), b)
 	if err != nil {
-		p.failPage(w, r, p.Traces.Begin(traceID, "logout", time.Now()), err)
+		p.failPage(w, r, t, err)
 		return
 	}
+	t.End(trace.Waiting)
 	redirect(w, p.Issuer+"/logout?i="+url.QueryEscape(i.ID))
 }
 

@@ -22,7 +22,7 @@ func (p *Pages) showLogout(w http.ResponseWriter, r *http.Request) error {
 	if c == nil {
 		return p.showSignedOut(w, r, v, nil)
 	}
-	p.show(w, v, ui.Logout{Form: v.form, Client: v.shown(), Account: *accountOf(c.User)}, http.StatusOK)
+	p.show(w, v, ui.Logout{Form: v.form, Client: v.shown(), Account: *accountOf(c.User), Other: v.params.Has("other")}, http.StatusOK)
 	return nil
 }
 

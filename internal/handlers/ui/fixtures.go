@@ -228,6 +228,8 @@ func leaveFixtures() []Fixture {
 	return []Fixture{
 		show("logout", Logout{Form: sampleForm(), Client: sampleClient(), Account: *sampleAccount()}),
 		show("logout/no-application", Logout{Form: Form{CSRF: sampleCSRF}, Account: Account{Name: "ada", Identifier: "ada"}}),
+		show("logout/another-person", Logout{Form: sampleForm(), Client: sampleClient(), Account: *sampleAccount(), Other: true}),
+		in(language.German, show("logout/another-person", Logout{Form: sampleForm(), Client: sampleClient(), Account: *sampleAccount(), Other: true})),
 		show("signed-out", SignedOut{}),
 		show("signed-out/return", SignedOut{Client: sampleClient(), ReturnURL: "https://notes.example.com/bye?state=af0ifjsldkj"}),
 		show("signed-out/return-at-once", SignedOut{ReturnURL: "https://notes.example.com/bye", Auto: true}),

@@ -14,7 +14,8 @@ import (
 type Logout struct {
 	Form
 	Client  *Client // nil where unknown
-	Account Account
+	Account Account // who is signed in
+	Other   bool    // the application means another person
 }
 
 // PageName names the template.

@@ -106,8 +106,9 @@ func (m *Minter) ReadExchangeable(text string, now time.Time) (*AccessToken, err
 
 // Hint is what an ID token that comes back as id_token_hint says.
 type Hint struct {
-	Subject  string // what the user is called at the client: subject.Names tells whether somebody is
-	ClientID string
+	Subject   string // what the user is called at the client: subject.Names tells whether somebody is
+	SessionID string // what the session is called there; empty where ID tokens do not say it
+	ClientID  string
 }
 
 // ReadHint reads an ID token of ours that somebody sends back. It may have expired (RP-Initiated Logout 1.0 §4), it may have been
@@ -128,11 +129,12 @@ func (m *Minter) ReadHint(text string) (*Hint, bool) {
 	var t struct {
 		Issuer   string   `json:"iss"`
 		Subject  string   `json:"sub"`
+		Session  string   `json:"sid"`
 		Audience audience `json:"aud"`
 		IssuedAt int64    `json:"iat"`
 	}
 	if err := json.Unmarshal(v.Payload, &t); err != nil || t.Issuer != m.Issuer || t.Subject == "" || len(t.Audience) != 1 || slices.Contains(t.Audience, "") {
 		return nil, false
 	}
-	return &Hint{Subject: t.Subject, ClientID: t.Audience[0]}, true
+	return &Hint{Subject: t.Subject, SessionID: t.Session, ClientID: t.Audience[0]}, true
 }
