@@ -75,6 +75,11 @@ func TestCheckSession_AnswersThePageAroundIt(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte(`<!doctype html><title>x</title><p id="here">x</p>`))
 	})
+	mux.HandleFunc("/emptied", func(w http.ResponseWriter, _ *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "idp_state", Path: "/"})
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<!doctype html><title>x</title><p id="here">x</p>`))
+	})
 	// The application has another origin, of the same host: what third-party frames may read is the browser's affair.
 	show := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -112,16 +117,28 @@ function askBeside(text) { document.getElementById("answer").textContent = ""; d
 		}
 	}
 	tab.Goto(origin + "/")
-	ask("nobody signed in", stateOf("app", origin, ""), "unchanged")
-	ask("signed out since", stateOf("app", origin, state), "changed")
+	// A page that is no application's cannot ask whether somebody is signed in: whatever it guesses, with a state and without one the answer is the same.
+	guesses := map[string]string{"empty": "", "null": "null", "undefined": "undefined"}
+	for name, guess := range guesses {
+		ask("no state, and a page that guesses "+name, stateOf("app", origin, guess), "changed")
+	}
+	ask("no state any more", stateOf("app", origin, state), "changed")
 	tab.Goto(at + "/state")
 	tab.Goto(origin + "/")
+	for name, guess := range guesses {
+		ask("signed in, and a page that guesses "+name, stateOf("app", origin, guess), "changed")
+	}
 	long := "https://app.example/" + strings.Repeat("client", 20) // several blocks of the hash
 	ask("signed in", stateOf("app", origin, state), "unchanged")
 	ask("a long client id", stateOf(long, origin, state), "unchanged")
 	ask("another client's", strings.Replace(stateOf("app", origin, state), "app", "other", 1), "changed")
 	ask("another origin's", stateOf("app", "https://app.example", state), "changed")
 	ask("another session's", stateOf("app", origin, "k1.other"), "changed")
+	tab.Goto(at + "/emptied")
+	tab.Goto(origin + "/")
+	ask("an empty state", stateOf("app", origin, ""), "changed")
+	tab.Goto(at + "/state")
+	tab.Goto(origin + "/")
 	browser.Eval[any](tab, "askBeside("+quoted(stateOf("app", origin, state))+"), null")
 	deadline, got := time.Now().Add(10*time.Second), ""
 	for got == "" && time.Now().Before(deadline) {

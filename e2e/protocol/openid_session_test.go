@@ -38,8 +38,12 @@ func TestSessionManagement_StateComesWithEachAnswer(t *testing.T) { // §2
 	s := shared(t)
 	b, u, c := s.browser(t), s.user(t), server.Trusted()
 	nobody := b.az(c, "prompt", "none").wantErr("login_required").sessionState()
-	if !unchanged(c.ID, c.Redirect, "", nobody) {
-		t.Errorf("with nobody signed in: session_state %q, want that of an empty state", nobody)
+	anonymous := b.cookie("idp_state")
+	if anonymous == "" || !unchanged(c.ID, c.Redirect, anonymous, nobody) {
+		t.Errorf("with nobody signed in: session_state %q, want that of the state that the browser got with it, %q", nobody, anonymous)
+	}
+	if p := b.az(c, "prompt", "none").wantErr("login_required"); b.cookie("idp_state") != anonymous || !unchanged(c.ID, c.Redirect, anonymous, p.sessionState()) {
+		t.Errorf("asked again: the state is %q, want %q as before", b.cookie("idp_state"), anonymous)
 	}
 	p := b.az(c).login(u)
 	first := p.sessionState()
@@ -68,6 +72,37 @@ func TestSessionManagement_StateComesWithEachAnswer(t *testing.T) { // §2
 	b.az(c).login(u).wantCode()
 	if unchanged(c.ID, c.Redirect, b.cookie("idp_state"), first) {
 		t.Error("another sign-in has the state of the first")
+	}
+}
+
+// Any page may frame the check-session frame and ask it about any client. What it would have to know is in the state, which nobody can guess: not that of
+// a browser where nobody is signed in either, or a page could ask whether that is so.
+func TestSessionManagement_NoStateCanBeGuessed(t *testing.T) { // §3.2, §6
+	t.Parallel()
+	s := shared(t)
+	seen := map[string]bool{}
+	for range 3 {
+		b := s.browser(t)
+		state := b.az(server.Trusted(), "prompt", "none").wantErr("login_required").sessionState()
+		for _, guess := range []string{"", "null", "undefined", "0"} {
+			if unchanged("trusted", server.Trusted().Redirect, guess, state) {
+				t.Errorf("the session_state of a browser where nobody is signed in is that of the state %q", guess)
+			}
+		}
+		if value := b.cookie("idp_state"); len(value) < 16 || seen[value] {
+			t.Errorf("the state of a fresh browser is %q, want one that nobody else has", value)
+		} else {
+			seen[value] = true
+		}
+	}
+	// What one application knows is of no use at another origin, nor under another name.
+	b := s.browser(t)
+	b.az(server.Trusted()).login(s.user(t))
+	state := b.az(server.Trusted(), "prompt", "none").sessionState()
+	for _, other := range []server.Client{{ID: "trusted", Redirect: "https://evil.example/"}, {ID: "trusted", Redirect: "https://trusted.example:8443/"}, {ID: "other", Redirect: server.Trusted().Redirect}} {
+		if unchanged(other.ID, other.Redirect, b.cookie("idp_state"), state) {
+			t.Errorf("the session_state of one application is good for %s at %s", other.ID, other.Redirect)
+		}
 	}
 }
 

@@ -17,8 +17,8 @@ const pathCheckSession = "/session/check"
 const saltBytes = 12
 
 // sessionState is what the application compares with the browser's state (Session Management 1.0 §2): a digest of the client, the origin
-// that its pages have, and the state, with a salt. Only openid requests get one. Where nobody is signed in the state is empty, so that
-// the application hears when somebody is.
+// that its pages have, and the state, with a salt. So the frame need not ask the server which origins a client has (§3.2): nobody else's page can have
+// one. Only openid requests get one. Where nobody is signed in the browser has a state too, so that the application hears when somebody is.
 func (p *Provider) sessionState(w http.ResponseWriter, r *http.Request, a *authorizeRequest) string {
 	origin := idp.OriginOf(a.RedirectURI)
 	if origin == "" || !slices.Contains(a.Scopes, idp.ScopeOpenID) {
@@ -29,7 +29,7 @@ func (p *Provider) sessionState(w http.ResponseWriter, r *http.Request, a *autho
 		state = p.Sessions.State(a.answer.SessionID)
 		p.Sessions.KeepState(w, r, state)
 	} else {
-		state = p.Sessions.RequestState(r)
+		state = p.Sessions.RequestState(w, r)
 	}
 	var random [saltBytes]byte
 	rand.Read(random[:])

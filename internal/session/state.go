@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/rand"
 	"net/http"
 	"strings"
 	"time"
@@ -20,15 +21,20 @@ func (m *Manager) State(sessionID string) string {
 	return m.keyring.KeyedDigest(purposeState, sessionID)
 }
 
-// RequestState returns what the browser says that its state is; empty for nobody signed in. It may be anything: it is of use to that browser alone.
-func (m *Manager) RequestState(r *http.Request) (state string) {
+// RequestState returns what the browser says that its state is, and gives it one if it has none: a page that frames the check-session frame could
+// compute what it would have with an empty one, and so find out that nobody ever signed in. It may be anything: it is of use to that browser alone.
+func (m *Manager) RequestState(w http.ResponseWriter, r *http.Request) (state string) {
 	m.jar.get(r, stateCookie, func(value string) bool {
 		if len(value) > browserLimit {
 			return false
 		}
 		state = value
-		return true
+		return value != ""
 	})
+	if state == "" {
+		state = rand.Text()
+		m.jar.setState(w, state, 0)
+	}
 	return state
 }
 

@@ -115,7 +115,7 @@ type Hint struct {
 // signed with any published key, but it must be an ID token and this issuer's.
 func (m *Minter) ReadHint(text string) (*Hint, bool) {
 	if strings.Count(text, ".") == 4 {
-		// OpenID Connect Core §3.1.2.1: one that was encrypted to the client comes back decrypted, or encrypted anew to a key of ours.
+		// OpenID Connect Core §3.1.2.1, RP-Initiated Logout 1.0 §2: one that was encrypted to the client comes back decrypted, or encrypted anew to a key of ours.
 		signed, err := m.Keys.Decrypt(text)
 		if err != nil {
 			return nil, false

@@ -43,7 +43,7 @@
     return btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
   }
 
-  // The state of the browser, which changes when somebody signs in or out; empty for nobody.
+  // The state of the browser, which changes when somebody signs in or out; empty where no application ever asked about this browser.
   function state() {
     var found = /(?:^|;\s*)(?:__Host-)?idp_state=([^;]*)/.exec(document.cookie);
     return found ? found[1] : "";
@@ -52,7 +52,10 @@
   function judge(message, origin) {
     var parts = typeof message === "string" && message.length < 4096 ? /^([\x21-\x7e]+) ([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{1,64})$/.exec(message) : null;
     if (!parts) return "error";
-    return digest(parts[1] + " " + origin + " " + state() + " " + parts[3]) === parts[2] ? "unchanged" : "changed";
+    var now = state();
+    // Only the server and this browser know the state, and the digest is bound to the asking origin: whoever got no session_state here, for its
+    // own pages, hears "changed" whatever it sends. No state counts as one that it does not know, or its absence could be asked for.
+    return digest(parts[1] + " " + origin + " " + now + " " + parts[3]) === parts[2] && now ? "unchanged" : "changed";
   }
 
   // The origin of the page around the frame, as far as the browser tells it; empty if it does not.
