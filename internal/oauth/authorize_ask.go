@@ -86,9 +86,9 @@ func (p *Provider) isPublishedFor(c *idp.Client, resource string) bool {
 	return p.Resources != nil && (c.Registered() || c.FromDocument()) && p.Resources.Has(resource)
 }
 
-// standing returns those of a client's granted resources that it may still have tokens for: a protected resource that the operator took back is none.
+// stillServed returns those of a client's granted resources that it may still have tokens for: a protected resource that the operator took back is none.
 // What is registered for a client itself ends with its registration, and stays until then.
-func (p *Provider) standing(c *idp.Client, granted []string) []string {
+func (p *Provider) stillServed(c *idp.Client, granted []string) []string {
 	if p.Resources == nil || !c.Registered() && !c.FromDocument() {
 		return granted
 	}

@@ -111,7 +111,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 		return inactive, ignoreNotFound(err)
 	}
 	// A token that was for a resource alone which the operator took back is good for nothing any more.
-	if answer.Audience = p.standing(c, answer.Audience); len(answer.Audience) == 0 {
+	if answer.Audience = p.stillServed(c, answer.Audience); len(answer.Audience) == 0 {
 		return inactive, nil
 	}
 	if !c.Pairwise() || slices.Contains(t.Scopes(), idp.ScopeProfile) { // the name would connect what a pairwise sub keeps apart

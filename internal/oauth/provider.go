@@ -164,10 +164,10 @@ func New(c Config) (*Provider, error) {
 		{idp.GrantClientCredentials, fosite.TokenEndpointHandlers{&grant.ClientCredentials{Minter: p.minter, Details: p.details}}},
 		{idp.GrantTokenExchange, fosite.TokenEndpointHandlers{&grant.Exchange{Store: c.Store, Minter: p.minter, Clients: c.Clients}}},
 		{idp.GrantDeviceCode, fosite.TokenEndpointHandlers{&grant.Pending{
-			Grant: idp.GrantDeviceCode, Kind: idp.PendingDevice, Token: secret.TokenDevice, Parameter: "device_code", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
+			Kind: idp.PendingDevice, Token: secret.TokenDevice, Parameter: "device_code", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
 		}}},
 		{idp.GrantCIBA, fosite.TokenEndpointHandlers{&grant.Pending{
-			Grant: idp.GrantCIBA, Kind: idp.PendingBackchannel, Token: secret.TokenAuthReq, Parameter: "auth_req_id", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
+			Kind: idp.PendingBackchannel, Token: secret.TokenAuthReq, Parameter: "auth_req_id", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
 		}}},
 	}
 	if len(c.Assertions) > 0 {

@@ -50,7 +50,7 @@ func (p *Provider) proveSender(ctx context.Context, r *http.Request, s *grant.Se
 	}
 	s.Trace.Pass("DPoP proof")
 	s.Proof.JKT = proof.Thumbprint
-	s.Proof.Once = func(ctx context.Context) error { return p.firstUse(ctx, proof, s.Now, s.Trace) }
+	s.Proof.Spend = func(ctx context.Context) error { return p.firstUse(ctx, proof, s.Now, s.Trace) }
 	return nil
 }
 

@@ -14,6 +14,8 @@ import (
 
 // ClientCredentials is the grant for a client's own access (RFC 6749 §4.4). It touches no table.
 type ClientCredentials struct {
+	chosenByName
+
 	Minter  *mint.Minter
 	Details *authdetail.Types
 }
@@ -22,16 +24,6 @@ var _ fosite.TokenEndpointHandler = (*ClientCredentials)(nil)
 
 // userScopes say something about a person, so a client that acts for itself cannot have them.
 var userScopes = []string{idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles}
-
-// CanHandleTokenEndpointRequest reports whether the request uses this grant.
-func (*ClientCredentials) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
-	return r.GetGrantTypes().ExactOne(idp.GrantClientCredentials)
-}
-
-// CanSkipClientAuth is false.
-func (*ClientCredentials) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool {
-	return false
-}
 
 // HandleTokenEndpointRequest checks that the client is confidential and may have the scopes.
 func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
@@ -50,7 +42,7 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fo
 			return refuse(invalidScope, "The client may not have one of the scopes that it asks for.")
 		}
 	}
-	resources, err := s.targetOfClient(r.GetRequestForm())
+	resources, err := s.resourcesOfClient(r.GetRequestForm())
 	if err != nil {
 		return err
 	}
@@ -73,9 +65,6 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fo
 
 // PopulateTokenEndpointResponse makes the access token; there is no refresh token (RFC 6749 §4.4.3).
 func (g *ClientCredentials) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
-	if !g.CanHandleTokenEndpointRequest(ctx, r) {
-		return fosite.ErrUnknownRequest
-	}
 	s := sessionOf(r)
 	if _, err := issueAccess(ctx, g.Minter, s, resp); err != nil {
 		return err

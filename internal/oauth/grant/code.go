@@ -19,6 +19,8 @@ import (
 
 // Code is the authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.6).
 type Code struct {
+	chosenByName
+
 	Store   *store.Store
 	Keyring *secret.Keyring
 	Minter  *mint.Minter
@@ -27,14 +29,6 @@ type Code struct {
 }
 
 var _ fosite.TokenEndpointHandler = (*Code)(nil)
-
-// CanHandleTokenEndpointRequest reports whether the request uses this grant.
-func (*Code) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
-	return r.GetGrantTypes().ExactOne(idp.GrantAuthorizationCode)
-}
-
-// CanSkipClientAuth is false: a public client too must say who it is (RFC 6749 §3.2.1, §4.1.3).
-func (*Code) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
 
 // HandleTokenEndpointRequest spends the code, in the one statement that also installs the refresh token.
 func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
@@ -54,16 +48,16 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 	// What the client may never have must not cost it the code; what was not granted does, as any other misfit. What a client may have that
 	// registered itself stands in its grant alone.
 	if !s.Client.Registered() && !s.Client.FromDocument() {
-		if _, err := s.targetOfClient(form); err != nil {
+		if _, err := s.resourcesOfClient(form); err != nil {
 			return err
 		}
 	}
-	if err := s.once(ctx); err != nil {
+	if err := s.spendProof(ctx); err != nil {
 		return err
 	}
 	challenge, err := challengeOf(form.Get("code_verifier"))
 	if err != nil {
-		challenge = "malformed" // fits no challenge: the code is burnt like with any wrong verifier
+		challenge = malformedVerifier // fits no challenge: the code is burnt like with any wrong verifier
 	}
 	refresh := g.Keyring.NewToken(secret.TokenRefresh, code.ID)
 	contract := &s.Client.Contract
@@ -75,16 +69,16 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 		Expires: s.Now.Add(contract.AccessTokenTTL.Duration()), Key: s.Proof.codeKey(), BindTo: s.bindTo(),
 	}, s.Now)
 	if errors.Is(err, idp.ErrNotFound) {
-		return g.explain(ctx, s, code, form.Get("redirect_uri"), challenge)
+		return g.burn(ctx, s, code, form.Get("redirect_uri"), challenge)
 	}
 	if err != nil {
 		return err
 	}
 	s.Trace.Pass("code, redirect_uri and code_verifier")
-	if s.Resources, err = s.targetOfGrant(form, v.Audience); err != nil {
+	if s.Resources, err = s.resourcesOfGrant(form, v.Audience); err != nil {
 		return err
 	}
-	if err := s.stand(v.Authorization); err != nil {
+	if err := s.dropWithdrawn(v.Authorization); err != nil {
 		return err
 	}
 	if s.Details, err = s.detailsOf(form, v.Request.Details); err != nil {
@@ -97,8 +91,8 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 	return nil
 }
 
-// explain burns the code and says in the trace why it did not fit. The client hears one sentence whatever the cause was.
-func (g *Code) explain(ctx context.Context, s *Session, code secret.Token, redirectURI, challenge string) error {
+// burn ends the life of a code that did not fit, and says in the trace why it did not. The client hears one sentence whatever the cause was.
+func (g *Code) burn(ctx context.Context, s *Session, code secret.Token, redirectURI, challenge string) error {
 	refused := refuse(invalidGrant, "The code is unknown, expired, was used before, or does not fit this client, redirect_uri, code_verifier or DPoP key.")
 	was, err := g.Store.FailCode(ctx, code.ID, code.Digest, s.Now)
 	if errors.Is(err, idp.ErrNotFound) {
@@ -150,12 +144,15 @@ func orNone(key string) string {
 	return key
 }
 
+// malformedVerifier stands for the challenge of a code_verifier that RFC 7636 §4.1 does not allow. No challenge is so short.
+const malformedVerifier = "malformed"
+
 // shape says of a PKCE challenge only whether there was one: with "none" on one side the cause is plain.
 func shape(challenge string) string {
 	switch challenge {
 	case "":
 		return "none"
-	case "malformed":
+	case malformedVerifier:
 		return "a code_verifier that is not 43 to 128 letters, digits, -, ., _ or ~"
 	}
 	return "SHA-256 " + challenge[:8] + "…"
@@ -177,8 +174,5 @@ func challengeOf(verifier string) (string, error) {
 
 // PopulateTokenEndpointResponse makes the tokens.
 func (g *Code) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
-	if !g.CanHandleTokenEndpointRequest(ctx, r) {
-		return fosite.ErrUnknownRequest
-	}
 	return populateForUser(ctx, g.Minter, sessionOf(r), resp)
 }

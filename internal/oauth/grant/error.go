@@ -12,7 +12,10 @@ func refuse(code, description string) error {
 }
 
 const (
+	accessDenied   = "access_denied"
+	invalidDetails = "invalid_authorization_details" // RFC 9396 §5
 	invalidGrant   = "invalid_grant"
 	invalidRequest = "invalid_request"
 	invalidScope   = "invalid_scope"
+	invalidTarget  = "invalid_target" // RFC 8707 §2
 )

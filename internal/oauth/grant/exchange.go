@@ -24,10 +24,12 @@ const (
 
 const actorsMost = 5 // of a chain
 
-// Exchange trades a person's access token, or an ID token that the client got itself, for one with which the client acts for that person at another API (RFC 8693). What comes of
-// it says less than what it was made of: fewer scopes, no longer life, audiences that the client's policy names. It belongs to
-// the same authorization, and ends with it.
+// Exchange trades a person's access token, or an ID token that the client got itself, for one with which the client acts for that person at another
+// API (RFC 8693). What comes of it says less than what it was made of: fewer scopes, no longer life, audiences that the client's policy names. It
+// belongs to the same authorization, and ends with it.
 type Exchange struct {
+	chosenByName
+
 	Store   *store.Store
 	Minter  *mint.Minter
 	Clients *directory.Clients
@@ -42,14 +44,6 @@ type exchanged struct {
 	until    time.Time
 }
 
-// CanHandleTokenEndpointRequest reports whether the request uses this grant.
-func (*Exchange) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
-	return r.GetGrantTypes().ExactOne(idp.GrantTokenExchange)
-}
-
-// CanSkipClientAuth is false.
-func (*Exchange) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
-
 // HandleTokenEndpointRequest judges the subject's token, and the actor's if there is one, and says what the new one may hold.
 func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
 	s, form := sessionOf(r), r.GetRequestForm()
@@ -57,11 +51,7 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	if asked := form.Get("requested_token_type"); asked != "" && asked != TypeAccessToken && (asked != TypeJWT || s.Client.Contract.AccessTokenFormat != idp.AccessTokenJWT) {
 		return refuse(invalidRequest, "The requested_token_type is not one that this client can get.")
 	}
-	read := g.read
-	if form.Get("subject_token_type") == TypeIDToken && s.Client.ExchangeIDTokens {
-		read = g.readID
-	}
-	subject, v, err := read(ctx, s, form.Get("subject_token"), form.Get("subject_token_type"), "subject_token")
+	subject, v, err := g.subject(ctx, s, form.Get("subject_token"), form.Get("subject_token_type"))
 	if err != nil {
 		return err
 	}
@@ -92,6 +82,14 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	s.Authorization, s.exchange = v, e
 	s.Trace.Pass("subject_token, audience and scope")
 	return nil
+}
+
+// subject judges the token of the person to act for: an access token, or, for a client that may trade those, an ID token.
+func (g *Exchange) subject(ctx context.Context, s *Session, text, kind string) (*mint.AccessToken, *store.AuthorizationUser, error) {
+	if kind == TypeIDToken && s.Client.ExchangeIDTokens {
+		return g.readID(ctx, s, text)
+	}
+	return g.read(ctx, s, text, kind, "subject_token")
 }
 
 // read judges a token that is presented as somebody's (RFC 8693 §2.1, §5): ours, living, and the client's business. v is nil for an application's own.
@@ -141,10 +139,10 @@ func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string
 
 // readID judges an ID token (RFC 8693 §3): ours, living, and made for this very client. It stands for what the person allowed when it was made, so
 // it is good for the scopes of that authorization and ends with it.
-func (g *Exchange) readID(ctx context.Context, s *Session, text, _, name string) (*mint.AccessToken, *store.AuthorizationUser, error) {
+func (g *Exchange) readID(ctx context.Context, s *Session, text string) (*mint.AccessToken, *store.AuthorizationUser, error) {
 	fault := func(expected, mend string) error {
-		s.Trace.Fail(idp.Check{Name: name, Expected: expected, Received: "something else", Mend: mend, Clause: "RFC 8693 §2.1"})
-		return refuse(invalidRequest, "The "+name+" is not a living ID token of this client, of an authorization that stands.") // RFC 8693 §2.2.2
+		s.Trace.Fail(idp.Check{Name: "subject_token", Expected: expected, Received: "something else", Mend: mend, Clause: "RFC 8693 §2.1"})
+		return refuse(invalidRequest, "The subject_token is not a living ID token of this client, of an authorization that stands.") // RFC 8693 §2.2.2
 	}
 	t, err := g.Minter.ReadExchangeable(text, s.Now)
 	if errors.Is(err, mint.ErrNotOurs) || err == nil && t.ClientID != s.Client.ID {
@@ -246,9 +244,6 @@ func narrowed(s *Session, subject, asked []string) ([]string, error) {
 
 // PopulateTokenEndpointResponse makes the access token. RFC 8693 §2.2.1: no refresh token, since the subject's may end any time.
 func (g *Exchange) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
-	if !g.CanHandleTokenEndpointRequest(ctx, r) {
-		return fosite.ErrUnknownRequest
-	}
 	s := sessionOf(r)
 	if _, err := issueAccess(ctx, g.Minter, s, resp); err != nil {
 		return err

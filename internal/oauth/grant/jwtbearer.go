@@ -37,6 +37,8 @@ type TrustedIssuer struct {
 // JWTBearer trades an assertion about a person, of an issuer that the operator trusts, for an access token (RFC 7523 §2.1). Nobody signs in here,
 // so there is no ID token and no refresh token: the client fetches another assertion.
 type JWTBearer struct {
+	chosenByName
+
 	Store   *store.Store
 	Keyring *secret.Keyring
 	Keys    *clientkeys.Keys
@@ -49,14 +51,6 @@ type JWTBearer struct {
 
 var _ fosite.TokenEndpointHandler = (*JWTBearer)(nil)
 
-// CanHandleTokenEndpointRequest reports whether the request uses this grant.
-func (*JWTBearer) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
-	return r.GetGrantTypes().ExactOne(idp.GrantJWTBearer)
-}
-
-// CanSkipClientAuth is false: which client may use which issuer is a policy, so the client must say and prove who it is.
-func (*JWTBearer) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
-
 // HandleTokenEndpointRequest judges the assertion, spends it, and writes the authorization of the person whom it is about.
 func (g *JWTBearer) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
 	s, form := sessionOf(r), r.GetRequestForm()
@@ -65,13 +59,13 @@ func (g *JWTBearer) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 	case assertion == "":
 		return refuse(invalidRequest, "The parameter assertion is missing.")
 	case form.Get("authorization_details") != "": // RFC 9396 §5: nobody is there to allow them
-		return refuse("invalid_authorization_details", "This grant gives no authorization details.")
+		return refuse(invalidDetails, "This grant gives no authorization details.")
 	}
 	scopes, err := g.scopes(s, scopesOf(form))
 	if err != nil {
 		return err
 	}
-	resources, err := s.targetOfClient(form)
+	resources, err := s.resourcesOfClient(form)
 	if err != nil {
 		return err
 	}
@@ -79,7 +73,7 @@ func (g *JWTBearer) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 	if err != nil {
 		return err
 	}
-	if err := s.once(ctx); err != nil {
+	if err := s.spendProof(ctx); err != nil {
 		return err
 	}
 	if err := g.spend(ctx, s, claims); err != nil {
@@ -102,7 +96,9 @@ func (g *JWTBearer) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 		if issuer.UserIDs {
 			mend = "Let the issuer put the user's id into sub, as `idp user get` shows it. `idp user enable` if the account was disabled."
 		}
-		return g.fault(s, "subject is an active user", "an active user", "nobody", mend, "(2)", "its sub is nobody here who may sign in")
+		return g.refused(s, idp.Check{
+			Name: "subject is an active user", Expected: "an active user", Received: "nobody", Mend: mend, Clause: "RFC 7523 §3 (2)",
+		}, "its sub is nobody here who may sign in")
 	}
 	if err != nil {
 		return err
@@ -143,14 +139,19 @@ func (g *JWTBearer) verify(ctx context.Context, s *Session, assertion string) (*
 	issuer, trusted := g.Issuers[name]
 	// RFC 7523 §3 (1), §5: whose word counts is agreed upon before, for each client.
 	if !trusted || !slices.Contains(s.Client.AssertionIssuers, name) {
-		return nil, issuer, g.fault(s, "issuer is trusted", "an issuer of assertions.issuers that is among the client's: "+strings.Join(s.Client.AssertionIssuers, ", "), name[:min(len(name), subjectMost)],
-			"If its word shall count, name it in the setting assertions.issuers and allow it: `idp client update "+s.Client.ID+" --assertion-issuer …`.", "(1)", "the client may not use assertions of its issuer")
+		return nil, issuer, g.refused(s, idp.Check{
+			Name: "issuer is trusted", Expected: "an issuer of assertions.issuers that is among the client's: " + strings.Join(s.Client.AssertionIssuers, ", "), Received: name[:min(len(name), subjectMost)],
+			Mend: "If its word shall count, name it in the setting assertions.issuers and allow it: `idp client update " + s.Client.ID + " --assertion-issuer …`.", Clause: "RFC 7523 §3 (1)",
+		}, "the client may not use assertions of its issuer")
 	}
 	// RFC 8725 §3.1: signatures alone, by the issuer's own keys.
 	signer := &idp.Client{ID: "assertions of " + name, ClientKeys: issuer.Keys}
 	payload, header, err := g.Keys.Verify(ctx, signer, assertion, s.Client.Held(idp.SupportedSigningAlgs()))
 	if errors.Is(err, clientkeys.ErrSignature) || errors.Is(err, clientkeys.ErrNoKeys) {
-		return nil, issuer, g.fault(s, "signature of the assertion", "signed by "+name, err.Error(), "Compare the issuer's keys with those in the setting assertions.issuers.", "(9)", "its signature is not its issuer's")
+		return nil, issuer, g.refused(s, idp.Check{
+			Name: "signature of the assertion", Expected: "signed by " + name, Received: err.Error(),
+			Mend: "Compare the issuer's keys with those in the setting assertions.issuers.", Clause: "RFC 7523 §3 (9)",
+		}, "its signature is not its issuer's")
 	}
 	if err != nil {
 		return nil, issuer, err
@@ -172,7 +173,10 @@ func (g *JWTBearer) verify(ctx context.Context, s *Session, assertion string) (*
 		}
 	}
 	if fault != "" {
-		return nil, issuer, g.fault(s, "claims of the assertion", "sub, aud "+g.Audiences[0]+", exp within an hour, a jti", fault, "Let the issuer make a new assertion for each request.", "", fault)
+		return nil, issuer, g.refused(s, idp.Check{
+			Name: "claims of the assertion", Expected: "sub, aud " + g.Audiences[0] + ", exp within an hour, a jti", Received: fault,
+			Mend: "Let the issuer make a new assertion for each request.", Clause: "RFC 7523 §3",
+		}, fault)
 	}
 	return claims, issuer, nil
 }
@@ -186,13 +190,15 @@ func (g *JWTBearer) spend(ctx context.Context, s *Session, claims *clientauth.Cl
 	if err := g.Audit.Write(ctx, audit.Event{Type: audit.AssertionReuse, ActorKind: audit.ActorClient, ActorID: s.Client.ID, ClientID: s.Client.ID, Details: map[string]string{"issuer": claims.Issuer}}); err != nil {
 		return err
 	}
-	return g.fault(s, "assertion is used once", "a jti that did not come before", "a jti that did",
-		"Fetch a new assertion for each request. If the application does, somebody else has a copy of one.", "(7)", "it was used before")
+	return g.refused(s, idp.Check{
+		Name: "assertion is used once", Expected: "a jti that did not come before", Received: "a jti that did",
+		Mend: "Fetch a new assertion for each request. If the application does, somebody else has a copy of one.", Clause: "RFC 7523 §3 (7)",
+	}, "it was used before")
 }
 
-// fault refuses an assertion. RFC 7523 §3.1: invalid_grant, and the description may say why.
-func (g *JWTBearer) fault(s *Session, name, expected, received, mend, rule, why string) error {
-	s.Trace.Fail(idp.Check{Name: name, Expected: expected, Received: received, Mend: mend, Clause: strings.TrimSpace("RFC 7523 §3 " + rule)})
+// refused tells the trace which check an assertion failed, and the client why. RFC 7523 §3.1: invalid_grant, and the description may say why.
+func (*JWTBearer) refused(s *Session, failed idp.Check, why string) error {
+	s.Trace.Fail(failed)
 	return refuse(invalidGrant, "The assertion is refused: "+why+".")
 }
 
@@ -217,8 +223,5 @@ func AssertionIssuer(assertion string) string {
 
 // PopulateTokenEndpointResponse makes the access token. RFC 7521 §4.1: no refresh token.
 func (g *JWTBearer) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
-	if !g.CanHandleTokenEndpointRequest(ctx, r) {
-		return fosite.ErrUnknownRequest
-	}
 	return populateForUser(ctx, g.Minter, sessionOf(r), resp)
 }

@@ -16,7 +16,8 @@ import (
 
 // Pending is a grant whose client polls until a person has decided on another device: the device grant (RFC 8628 §3.4) and CIBA share it.
 type Pending struct {
-	Grant     string           // its grant type
+	chosenByName
+
 	Kind      idp.PendingKind  // of the request that is polled for
 	Token     secret.TokenKind // of what the client polls with
 	Parameter string           // in which it comes: device_code, auth_req_id
@@ -29,14 +30,6 @@ var _ fosite.TokenEndpointHandler = (*Pending)(nil)
 
 // AuthorizationPending is the answer to a poll before the person has decided (RFC 8628 §3.5).
 const AuthorizationPending = "authorization_pending"
-
-// CanHandleTokenEndpointRequest reports whether the request uses this grant.
-func (g *Pending) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
-	return r.GetGrantTypes().ExactOne(g.Grant)
-}
-
-// CanSkipClientAuth is false: a public client too must say who it is (RFC 8628 §3.4).
-func (*Pending) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
 
 // HandleTokenEndpointRequest answers a poll: one statement says how the request stands and whether the poll came too early. Only what was
 // approved is redeemed, in a transaction of its own.
@@ -69,7 +62,7 @@ func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 		return refused
 	}
 	// What a token cannot be for must not cost the client what the person allowed, so it is judged before anything is spent.
-	if s.Resources, err = s.targetOfGrant(form, poll.Audience); err != nil {
+	if s.Resources, err = s.resourcesOfGrant(form, poll.Audience); err != nil {
 		return err
 	}
 	if s.Details, err = s.detailsOf(form, poll.Details); err != nil {
@@ -90,7 +83,7 @@ func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
 			Name: "person said yes", Expected: "allowed", Received: "denied, or all sessions of the person were ended after they allowed it",
 			Mend: "Tell the person, and begin again when they ask for it.", Clause: "RFC 8628 §3.5",
 		})
-		return refuse("access_denied", "The person denied the request.")
+		return refuse(accessDenied, "The person denied the request.")
 	case poll.State == idp.PendingApproved:
 		return nil
 	case poll.State == idp.PendingRedeemed:
@@ -108,7 +101,7 @@ func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
 
 // redeem turns what was approved into an authorization, of which one poll alone wins.
 func (g *Pending) redeem(ctx context.Context, s *Session, token secret.Token, poll *store.PendingPoll) error {
-	if err := s.once(ctx); err != nil {
+	if err := s.spendProof(ctx); err != nil {
 		return err
 	}
 	contract := &s.Client.Contract
@@ -151,13 +144,13 @@ func (g *Pending) explain(ctx context.Context, s *Session, token secret.Token) e
 			Name: "user may sign in", Expected: "an active account", Received: string(f.UserState),
 			Mend: "`idp user enable " + f.UserID + "`, if this person should have access.",
 		})
-		return refuse("access_denied", "The person may not sign in any more.")
+		return refuse(accessDenied, "The person may not sign in any more.")
 	}
 	s.Trace.Fail(idp.Check{
 		Name: "session lives in which the request was allowed", Expected: "a session that has not ended, or the scope offline_access", Received: "a session that has ended",
 		Mend: "Begin again. A device that is to outlive the person's session asks for offline_access, which the client must be allowed.", Clause: "Back-Channel Logout 1.0 §2.7",
 	})
-	return refuse("access_denied", "The person signed out before the tokens were fetched.")
+	return refuse(accessDenied, "The person signed out before the tokens were fetched.")
 }
 
 // usedBefore refuses a second redemption.
@@ -171,8 +164,5 @@ func (g *Pending) usedBefore(s *Session) error {
 
 // PopulateTokenEndpointResponse makes the tokens.
 func (g *Pending) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
-	if !g.CanHandleTokenEndpointRequest(ctx, r) {
-		return fosite.ErrUnknownRequest
-	}
 	return populateForUser(ctx, g.Minter, sessionOf(r), resp)
 }

@@ -14,8 +14,8 @@ import (
 type Proof struct {
 	JKT         string // thumbprint of the key of its DPoP proof
 	Certificate string // thumbprint of its TLS certificate, of clients whose tokens are bound to that
-	// Once remembers the DPoP proof and fails if it came before; nil without one.
-	Once func(context.Context) error
+	// Spend remembers the DPoP proof and fails if it came before; nil without one.
+	Spend func(context.Context) error
 	// NextNonce is the nonce that the client's next proof is to hold; empty if it need not know.
 	NextNonce string
 }
@@ -68,21 +68,21 @@ func (s *Session) bindTo() string {
 	return s.Proof.refreshKey()
 }
 
-// once spends the request's DPoP proof. A grant calls it before it spends what the client presents, and after it knows that this is no
-// forgery, which shall cost no statement. issueAccess calls it for every grant.
-func (s *Session) once(ctx context.Context) error {
-	spend := s.Proof.Once
+// spendProof spends the request's DPoP proof, once however often it is called. A grant calls it before it spends what the client presents, and after it
+// knows that this is no forgery, which shall cost no statement. issueAccess calls it for every grant.
+func (s *Session) spendProof(ctx context.Context) error {
+	spend := s.Proof.Spend
 	if spend == nil {
 		return nil
 	}
-	s.Proof.Once = nil
+	s.Proof.Spend = nil
 	return spend(ctx)
 }
 
 // issueAccess makes the access token of every grant, bound to what the request proved, and puts it into the answer: token_type is
 // "Bearer" or "DPoP" in just this spelling, expires_in a number (RP-5). It returns the token.
 func issueAccess(ctx context.Context, m *mint.Minter, s *Session, resp fosite.AccessResponder) (string, error) {
-	if err := s.once(ctx); err != nil {
+	if err := s.spendProof(ctx); err != nil {
 		return "", err
 	}
 	order := mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Resources: s.Resources, Details: s.Details, Confirmation: s.Proof.confirmation()}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/ory/fosite"
@@ -18,6 +19,8 @@ import (
 
 // Refresh is the refresh token grant with rotation (RFC 6749 §6, RFC 9700 §4.14).
 type Refresh struct {
+	chosenByName
+
 	Store   *store.Store
 	Keyring *secret.Keyring
 	Minter  *mint.Minter
@@ -25,14 +28,6 @@ type Refresh struct {
 }
 
 var _ fosite.TokenEndpointHandler = (*Refresh)(nil)
-
-// CanHandleTokenEndpointRequest reports whether the request uses this grant.
-func (*Refresh) CanHandleTokenEndpointRequest(_ context.Context, r fosite.AccessRequester) bool {
-	return r.GetGrantTypes().ExactOne(idp.GrantRefreshToken)
-}
-
-// CanSkipClientAuth is false.
-func (*Refresh) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
 
 // HandleTokenEndpointRequest rotates the refresh token: one statement checks it, marks it and installs its successor. A token
 // that comes again inside the client's grace window gets the same successor.
@@ -50,7 +45,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 		})
 		return refuse(invalidGrant, "The refresh token is not valid.")
 	}
-	if err := s.once(ctx); err != nil {
+	if err := s.spendProof(ctx); err != nil {
 		return err
 	}
 	// OpenID Connect Core §12.1: the client that authenticated, in the statement itself. RFC 9700 §2.2.2: rotation, for public clients always.
@@ -65,21 +60,8 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	// 6749 §6). Only who asks for a scope pays the read; what was granted does not change.
 	asked := scopesOf(form)
 	if len(asked) > 0 || form.Has("resource") || form.Has("authorization_details") {
-		was, _, err := g.Store.AuthorizationNow(ctx, old.ID, "")
-		if err != nil && !errors.Is(err, idp.ErrNotFound) {
+		if err := g.narrow(ctx, s, form, old.ID, asked); err != nil {
 			return err
-		}
-		if was != nil && was.ClientID == s.Client.ID {
-			allowed := stillAllowed(was.Scopes, s.Client)
-			if bad := slices.IndexFunc(asked, func(sc string) bool { return !slices.Contains(allowed, sc) }); bad >= 0 {
-				return g.wider(s, asked[bad])
-			}
-			if s.Resources, err = s.targetOfGrant(form, was.Audience); err != nil {
-				return err
-			}
-			if s.Details, err = s.detailsOf(form, was.Request.Details); err != nil {
-				return err
-			}
 		}
 	}
 	v, err := g.Store.RotateRefreshToken(ctx, rotation, s.Now)
@@ -99,7 +81,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 			return fmt.Errorf("open the successor of a refresh token: %w", err)
 		}
 	}
-	if err := s.stand(v.Authorization); err != nil {
+	if err := s.dropWithdrawn(v.Authorization); err != nil {
 		return err
 	}
 	s.Authorization, s.Scopes = v.AuthorizationUser, stillAllowed(v.Scopes, s.Client)
@@ -113,12 +95,29 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	return nil
 }
 
-func (g *Refresh) wider(s *Session, scope string) error {
-	s.Trace.Fail(idp.Check{
-		Name: "scope was granted", Expected: "scopes of the authorization, or fewer", Received: scope,
-		Mend: "Leave scope out of the refresh request, or start a new authorization for more.", Clause: "RFC 6749 §6",
-	})
-	return refuse(invalidScope, "The scope asks for more than was granted.")
+// narrow judges a request for less than was granted: scopes, resources and details, none of which may be more. Of a token that is not the client's it says
+// nothing: the rotation refuses that.
+func (g *Refresh) narrow(ctx context.Context, s *Session, form url.Values, id string, asked []string) error {
+	was, _, err := g.Store.AuthorizationNow(ctx, id, "")
+	if err != nil && !errors.Is(err, idp.ErrNotFound) {
+		return err
+	}
+	if was == nil || was.ClientID != s.Client.ID {
+		return nil
+	}
+	allowed := stillAllowed(was.Scopes, s.Client)
+	if bad := slices.IndexFunc(asked, func(scope string) bool { return !slices.Contains(allowed, scope) }); bad >= 0 {
+		s.Trace.Fail(idp.Check{
+			Name: "scope was granted", Expected: "scopes of the authorization, or fewer", Received: asked[bad],
+			Mend: "Leave scope out of the refresh request, or start a new authorization for more.", Clause: "RFC 6749 §6",
+		})
+		return refuse(invalidScope, "The scope asks for more than was granted.")
+	}
+	if s.Resources, err = s.resourcesOfGrant(form, was.Audience); err != nil {
+		return err
+	}
+	s.Details, err = s.detailsOf(form, was.Request.Details)
+	return err
 }
 
 // explain finds out why nothing was rotated. A spent token revokes its family and is told in the audit log.
@@ -168,8 +167,5 @@ func (g *Refresh) explain(ctx context.Context, s *Session, r store.Rotation) err
 
 // PopulateTokenEndpointResponse makes the tokens. The ID token of a refresh has no nonce (OpenID Connect Core §12.2).
 func (g *Refresh) PopulateTokenEndpointResponse(ctx context.Context, r fosite.AccessRequester, resp fosite.AccessResponder) error {
-	if !g.CanHandleTokenEndpointRequest(ctx, r) {
-		return fosite.ErrUnknownRequest
-	}
 	return populateForUser(ctx, g.Minter, sessionOf(r), resp)
 }

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -22,8 +23,8 @@ type Session struct {
 	Authorization *store.AuthorizationUser // nil for a client's own token
 	Scopes        []string                 // of the access token
 	Details       json.RawMessage          // authorization details of the tokens; nil for none
-	// Targets returns those of a client's granted resources that it may still have tokens for; nil for all.
-	Targets func(c *idp.Client, granted []string) []string
+	// StillServed returns those of a client's granted resources that it may still have tokens for; nil where all are.
+	StillServed func(c *idp.Client, granted []string) []string
 
 	Resources    []string // that the access token is for; nil for all that was granted
 	RefreshToken string   // to be handed out, empty if none
@@ -53,6 +54,18 @@ func (s *Session) GetSubject() string {
 
 // Clone returns s: a request's session has one owner.
 func (s *Session) Clone() fosite.Session { return s }
+
+// chosenByName answers what fosite asks a handler before it hands it a request. The endpoint has chosen the one handler by the grant's name, so there is
+// nothing to claim; and every client, also a public one, must say who it is (RFC 6749 §3.2.1, §4.1.3, RFC 8628 §3.4).
+type chosenByName struct{}
+
+// CanHandleTokenEndpointRequest is true.
+func (chosenByName) CanHandleTokenEndpointRequest(context.Context, fosite.AccessRequester) bool {
+	return true
+}
+
+// CanSkipClientAuth is false.
+func (chosenByName) CanSkipClientAuth(context.Context, fosite.AccessRequester) bool { return false }
 
 // sessionOf returns our session of a request.
 func sessionOf(r fosite.AccessRequester) *Session {
