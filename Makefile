@@ -76,7 +76,7 @@ cover: ## coverage of internal/ by all tests below internal/ and cmd/, as bin/co
 	go tool cover -html=bin/coverage.out -o bin/coverage.html && go tool cover -func=bin/coverage.out | tail -n 1
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (20s)
+fuzz: ## every fuzz target for FUZZTIME (20s); FUZZ=words chooses some
 	scripts/fuzz
 
 .PHONY: bench

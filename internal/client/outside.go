@@ -66,11 +66,17 @@ func (s *Service) readSector(ctx context.Context, uri string) (outbound.Found[[]
 	case answer.Status != http.StatusOK:
 		return failed, sectorFault(uri, nil, "is not there: the answer was %d.", answer.Status)
 	}
-	var listed []string
-	if err := json.Unmarshal(answer.Body, &listed); err != nil || len(listed) > maxSectorURIs {
+	listed, ok := readSectorURIs(answer.Body)
+	if !ok {
 		return failed, sectorFault(uri, nil, "is no JSON list of at most %d redirect URIs.", maxSectorURIs)
 	}
 	return outbound.Found[[]string]{Value: listed, Size: len(answer.Body)}, nil
+}
+
+// readSectorURIs reads a sector document: a JSON list of addresses and nothing else (OpenID Connect Registration §5).
+func readSectorURIs(text []byte) (listed []string, ok bool) {
+	err := json.Unmarshal(text, &listed)
+	return listed, err == nil && listed != nil && len(listed) <= maxSectorURIs
 }
 
 func sectorFault(uri string, cause error, format string, args ...any) *idp.Error {

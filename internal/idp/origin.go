@@ -28,10 +28,10 @@ func (c *Client) Origins() []string {
 }
 
 // OriginOf returns the origin of an address as browsers write it (RFC 6454 §6.2): with the port, unless it is the scheme's own. It is
-// empty for an address without a host.
+// empty for an address without a scheme or a host.
 func OriginOf(uri string) string {
 	u, err := url.Parse(uri)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Host == "" || u.Scheme == "" {
 		return ""
 	}
 	host := strings.ToLower(u.Host)

@@ -55,6 +55,11 @@ func fetchKeys(ctx context.Context, client *http.Client, uri string) ([]jose.JSO
 	if err != nil {
 		return nil, fmt.Errorf("jwks: %w", err)
 	}
+	return readKeys(doc)
+}
+
+// readKeys takes the keys of a document that can verify signatures.
+func readKeys(doc object) ([]jose.JSONWebKey, error) {
 	var raw []json.RawMessage
 	if err := json.Unmarshal(doc["keys"], &raw); err != nil {
 		return nil, &documentError{errors.New("jwks: no array of keys")}

@@ -131,14 +131,14 @@ func (o *openID) exchange(ctx context.Context, m *metadata, pending Pending, cod
 	if !errors.As(err, &answer) {
 		return nil, o.refused(ctx, fmt.Errorf("token endpoint: %w", err))
 	}
-	description := answer.ErrorDescription
+	word, description := answer.ErrorCode, answer.ErrorDescription
 	for _, known := range []string{o.row.ClientSecret, code, pending.CodeVerifier} { // some providers repeat what they were sent
 		if known != "" {
-			description = strings.ReplaceAll(description, known, "[redacted]")
+			word, description = strings.ReplaceAll(word, known, "[redacted]"), strings.ReplaceAll(description, known, "[redacted]")
 		}
 	}
 	err = fmt.Errorf("token endpoint answers %d error=%s description=%s",
-		answer.Response.StatusCode, loggable(answer.ErrorCode), loggable(description))
+		answer.Response.StatusCode, loggable(word), loggable(description))
 	switch {
 	case answer.ErrorCode == "invalid_client" || answer.ErrorCode == "unauthorized_client":
 		return nil, misconfigured(o.row.Name, err)
