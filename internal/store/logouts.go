@@ -165,14 +165,15 @@ type Claim struct {
 	Lease, Now time.Time // what is claimed at Now is nobody else's until Lease
 }
 
-// busy is a list for the left side of NOT LIKE '% ' || client_id || ' %': no id has a space.
+// busy is a list in which no client's id stands that may be claimed: no id has a space. SQL looks with replace(), because LIKE would take _ and % in an id for a
+// pattern, and in SQLite small letters for capitals.
 func (c Claim) busy() string { return " " + strings.Join(c.Busy, " ") + " " }
 
 // ClaimLogouts takes entries that are due: each counts an attempt, and is nobody else's until the lease ends. One statement, so that of several
 // replicas one has the entry.
 func (s *Store) ClaimLogouts(ctx context.Context, c Claim) ([]*idp.Logout, error) {
 	rows, err := s.db.Query(ctx, `UPDATE logouts SET attempts = attempts + 1, due_at = $2
-		WHERE id IN (SELECT id FROM logouts WHERE state = 'waiting' AND due_at <= $1 AND $4 NOT LIKE '% ' || client_id || ' %' ORDER BY due_at LIMIT $3)
+		WHERE id IN (SELECT id FROM logouts WHERE state = 'waiting' AND due_at <= $1 AND replace($4, ' ' || client_id || ' ', '') = $4 ORDER BY due_at LIMIT $3)
 			AND state = 'waiting' AND due_at <= $1
 		RETURNING `+logoutCols, c.Now, c.Lease, c.Limit, c.busy())
 	return collect(rows, err, scanLogout)
