@@ -92,6 +92,12 @@ func TestRules_Source(t *testing.T) {
 		{"RETURNING *", sqlRule, "internal/store/a.go", "package p\nconst q = `DELETE FROM t RETURNING *`", 2},
 		{"count(*)", sqlRule, "internal/store/a.go", "package p\nconst q = `SELECT count(*) FROM t`", 0},
 
+		{"go without a net", panicRule, "internal/auth/a.go", "package p\nfunc f() {\n\tgo f()\n}", 3},
+		{"a group's Go without a net", panicRule, "internal/auth/a.go", "package p\nimport \"sync\"\nfunc f(g *sync.WaitGroup) { g.Go(func() {}) }", 3},
+		{"go with a net", panicRule, "internal/auth/a.go", "package p\nimport \"idp/internal/panics\"\nfunc f() { go panics.Call(nil) }", 0},
+		{"recover elsewhere", panicRule, "internal/auth/a.go", "package p\nfunc f() { recover() }", 2},
+		{"recover in package panics", panicRule, "internal/panics/a.go", "package p\nfunc f() { recover() }", 0},
+
 		{"func init", initRule, "internal/auth/a.go", "package p\n\nfunc init() {}", 3},
 		{"a method called init", initRule, "internal/auth/a.go", "package p\ntype x int\nfunc (x) init() {}", 0},
 

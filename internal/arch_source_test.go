@@ -90,6 +90,47 @@ func sqlRule(s *source, report func(ast.Node, string)) {
 	})
 }
 
+// mayRecover lists the files that catch panics themselves, besides package panics.
+var mayRecover = []excuse{
+	{"internal/handlers/middleware.go", "a request that panics is answered"},
+	{"internal/handlers/routes.go", "the mux panics over two routes of one pattern"},
+	{"internal/store/sqldb/pgx_convoy.go", "a panic of one caller's destination goes on at its owner"},
+}
+
+// mayGo lists the files that start goroutines outside of package panics' net.
+var mayGo = []excuse{
+	{"cmd/idp/serve.go", "starts loops that call their rounds through package panics, and servers that have a net for each request"},
+	{"internal/logctx/buffer.go", "moves bytes that are lines already"},
+}
+
+// panicRule: outside of a request nothing catches a panic, so that one over an outsider's words would end the whole service.
+func panicRule(s *source, report func(ast.Node, string)) {
+	if s.isTest || isSupport(s.pkg) || s.pkg == "internal/panics" {
+		return
+	}
+	caught := s.imported("idp/internal/panics") != "" || excused(mayGo, s.path)
+	ast.Inspect(s.syntax, func(n ast.Node) bool {
+		switch at := n.(type) {
+		case *ast.GoStmt:
+			if !caught {
+				report(at, "a panic in this goroutine ends the service: call what it does through package panics, or add the file to mayGo with a reason")
+			}
+		case *ast.CallExpr:
+			switch f := at.Fun.(type) {
+			case *ast.SelectorExpr:
+				if f.Sel.Name == "Go" && !caught {
+					report(at, "a panic in this goroutine ends the service: call what it does through package panics, or add the file to mayGo with a reason")
+				}
+			case *ast.Ident:
+				if f.Name == "recover" && !excused(mayRecover, s.path) {
+					report(at, "package panics catches, and keeps the cause and its place")
+				}
+			}
+		}
+		return true
+	})
+}
+
 // initRule: what runs before main can neither fail nor be tested.
 func initRule(s *source, report func(ast.Node, string)) {
 	for _, decl := range s.syntax.Decls {
@@ -192,6 +233,7 @@ func anyRule(s *source, report func(ast.Node, string)) {
 func TestSource_OnlyTheCommandReadsTheProcess(t *testing.T) { t.Parallel(); enforce(t, processRule) }
 func TestSource_TimeIsPassedWhereItDecides(t *testing.T)    { t.Parallel(); enforce(t, timeRule) }
 func TestSource_SQLHasNoClockAndNoStar(t *testing.T)        { t.Parallel(); enforce(t, sqlRule) }
+func TestSource_PanicsEndNothing(t *testing.T)              { t.Parallel(); enforce(t, panicRule) }
 func TestSource_NoInit(t *testing.T)                        { t.Parallel(); enforce(t, initRule) }
 func TestSource_NoTestLeavesItselfOut(t *testing.T)         { t.Parallel(); enforce(t, skipRule) }
 func TestSource_NoTestSleeps(t *testing.T)                  { t.Parallel(); enforce(t, sleepRule) }

@@ -158,7 +158,7 @@ func (p *Password) judge(ctx context.Context, login *store.PasswordLogin, passwo
 	case r.Damaged:
 		// FB-2: a wrong password to whoever typed it, one line without the value for the operator.
 		p.Logger.ErrorContext(ctx, "a stored password hash cannot be read; the user must get a new password",
-			slog.String("user_id", login.User.ID), slog.String("credential_id", c.ID))
+			slog.String("user_id", login.User.ID), slog.String("credential_id", c.ID), slog.String("panic", r.Panic))
 		return damagedHash, false, nil
 	case !r.OK:
 		if c.Scheme != "" {

@@ -42,10 +42,13 @@ func (s *Service) pingBox() *outbox.Box[*store.Ping] {
 			return list, err
 		},
 		Client: func(p *store.Ping) string { return p.ClientID },
+		Back: func(ctx context.Context, p *store.Ping) error {
+			return s.Store.PutOffPing(ctx, p, time.Now().Add(pingBusy))
+		},
 		Try: func(ctx context.Context, p *store.Ping) (outbox.Result, error) {
 			o := s.ping(ctx, p)
 			if o.busy {
-				return outbox.Again, s.Store.PutOffPing(context.WithoutCancel(ctx), p, time.Now().Add(pingBusy))
+				return outbox.Untried, nil
 			}
 			err := s.settle(ctx, p, &o)
 			switch {

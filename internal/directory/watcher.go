@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"idp/internal/panics"
 	"idp/internal/store"
 )
 
@@ -48,7 +49,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	defer tick.Stop()
 	away := false
 	for {
-		err := w.look(ctx)
+		err := panics.Call(func() error { return w.look(ctx) }) // what strangers registered is decoded here
 		if ctx.Err() != nil {
 			return
 		}

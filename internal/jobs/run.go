@@ -3,14 +3,13 @@ package jobs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
 	"idp/internal/idp"
+	"idp/internal/panics"
 )
 
 // Counts says how much of what a run did, for its line in the log; a count of zero is left out.
@@ -73,11 +72,7 @@ func (j Job) once(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, j.timeout())
 	defer cancel()
 	began := time.Now()
-	held, err := j.Lease.take(ctx, j.Name, began, j.Every)
-	var counts Counts
-	if err == nil && held {
-		counts, err = j.guarded(ctx, began)
-	}
+	counts, err := j.guarded(ctx, began)
 	attrs := append([]slog.Attr{slog.String("job", j.Name), slog.Duration("took", time.Since(began))}, counts.attrs()...)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -91,13 +86,12 @@ func (j Job) once(ctx context.Context) {
 	}
 }
 
-// guarded turns a panic into an error: outside a request nothing else catches it, and it would end the whole service.
+// guarded does the work if it is this replica's. A panic is an error: it would end the whole service.
 func (j Job) guarded(ctx context.Context, now time.Time) (counts Counts, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
+	defer panics.Into(&err)
+	if held, err := j.Lease.take(ctx, j.Name, now, j.Every); err != nil || !held {
+		return nil, err
+	}
 	return j.Do(ctx, now)
 }
 

@@ -73,8 +73,15 @@ func (p *Provider) logoutBox() *outbox.Box[*idp.Logout] {
 			return list, err
 		},
 		Client: func(v *idp.Logout) string { return v.ClientID },
+		Back: func(ctx context.Context, v *idp.Logout) error {
+			return p.Store.PutOffLogout(ctx, v, time.Now().Add(tellBusy))
+		},
 		Try: func(ctx context.Context, v *idp.Logout) (outbox.Result, error) {
-			if err := p.settle(ctx, v, p.tell(ctx, v)); err != nil {
+			a := p.tell(ctx, v)
+			if a.busy {
+				return outbox.Untried, nil
+			}
+			if err := p.settle(ctx, v, a); err != nil {
 				return outbox.Again, err
 			}
 			return map[idp.LogoutState]outbox.Result{idp.LogoutDelivered: outbox.Delivered, idp.LogoutFailed: outbox.GivenUp}[v.State], nil
@@ -123,9 +130,6 @@ func (p *Provider) settle(ctx context.Context, v *idp.Logout, a attempt) error {
 	// The time for the attempt may be over; what came of it is written all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellPatience)
 	defer cancel()
-	if a.busy {
-		return p.Store.PutOffLogout(ctx, v, time.Now().Add(tellBusy))
-	}
 	v.Status, v.Fault = a.status, a.fault
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	again := tellAgain()

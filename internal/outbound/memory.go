@@ -5,10 +5,10 @@ import (
 	"container/list"
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
+
+	"idp/internal/panics"
 )
 
 // Bounds say how much a Memory keeps, and for how long.
@@ -148,13 +148,9 @@ func (m *Memory[T]) start(ctx context.Context, k *kept[T], now time.Time, look L
 	}()
 }
 
-// guarded turns a panic into an error: outside a request nothing else catches it, and what an outsider serves must not end the whole service.
+// guarded turns a panic into an error: what an outsider serves must not end the whole service.
 func guarded[T any](ctx context.Context, look Look[T]) (found Found[T], err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			found, err = Found[T]{}, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
+	defer panics.Into(&err)
 	return look(ctx)
 }
 

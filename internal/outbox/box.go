@@ -3,17 +3,20 @@ package outbox
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
+
+	"idp/internal/panics"
 )
 
 const (
-	perClient = 8   // while as many are under way to one client, no more are claimed
-	atOnce    = 256 // to all of them, from this process
+	perClient = 8   // attempts at one client at once
+	atOnce    = 256 // notices that this process holds, tried or waiting to be
 	batch     = 32
 	rounds    = 64 // claims in one run
+
+	// patience is how long a notice waits for those before it at the same client. It is much shorter than the lease of any claim.
+	patience = 3 * time.Second
 )
 
 // Result is what came of a notice.
@@ -21,7 +24,8 @@ type Result int
 
 // The results.
 const (
-	Again     Result = iota // it is due again later, perhaps without having been tried
+	Again     Result = iota // it is due again later
+	Untried                 // no attempt was made
 	Delivered               // the client was told
 	GivenUp                 // nobody tries again
 )
@@ -32,12 +36,20 @@ type Box[T any] struct {
 	Claim func(ctx context.Context, limit int, busy []string, now time.Time) ([]T, error)
 	// Client names who is to hear it.
 	Client func(T) string
-	// Try makes one attempt and writes down what came of it.
+	// Try makes one attempt and writes down what came of it, unless that is Untried.
 	Try func(ctx context.Context, notice T) (Result, error)
+	// Back gives back a notice that was claimed and not tried.
+	Back func(ctx context.Context, notice T) error
 
 	mu    sync.Mutex
-	under map[string]int // how many are under way, by client
-	all   int
+	lanes map[string]*lane // by client
+	all   int              // notices that are held
+}
+
+// lane is the notices to one client that are held.
+type lane struct {
+	held   int
+	places chan struct{} // of attempts
 }
 
 // Send sends what is due at now, and returns how many clients were told, and how many notices are given up.
@@ -68,12 +80,12 @@ func (b *Box[T]) Each(ctx context.Context, list []T) error {
 	return err
 }
 
-// room returns how many more may be under way, and to whom none.
+// room returns how many more may be held, and to whom none.
 func (b *Box[T]) room() (free int, busy []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for client, n := range b.under {
-		if n >= perClient {
+	for client, l := range b.lanes {
+		if l.held >= perClient {
 			busy = append(busy, client)
 		}
 	}
@@ -83,34 +95,68 @@ func (b *Box[T]) room() (free int, busy []string) {
 func (b *Box[T]) start(ctx context.Context, list []T, done *tally) {
 	for _, notice := range list {
 		client := b.Client(notice)
-		b.count(client, 1)
+		at := b.enter(client)
 		done.running.Go(func() {
-			defer b.count(client, -1)
-			r, err := b.guarded(ctx, notice)
+			defer b.leave(client, at)
+			var r Result
+			// What a client registered must not end the whole service.
+			err := panics.Call(func() (err error) {
+				r, err = b.attempt(ctx, at, notice)
+				return err
+			})
 			done.add(r, err)
 		})
 	}
 }
 
-// guarded turns a panic into an error: what a client registered must not end the whole service.
-func (b *Box[T]) guarded(ctx context.Context, notice T) (r Result, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			r, err = Again, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
+// attempt tries a notice when there is a place, and gives it back where there is none for too long: a claim may bring many notices to one client.
+func (b *Box[T]) attempt(ctx context.Context, at *lane, notice T) (Result, error) {
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case at.places <- struct{}{}:
+	case <-wait.Done():
+		return Untried, b.giveBack(ctx, notice)
+	}
+	r, err := func() (Result, error) {
+		defer func() { <-at.places }()
+		return b.Try(ctx, notice)
 	}()
-	return b.Try(ctx, notice)
+	if err == nil && r == Untried {
+		err = b.giveBack(ctx, notice)
+	}
+	return r, err
 }
 
-func (b *Box[T]) count(client string, by int) {
+// giveBack has time of its own: that of the run may be over.
+func (b *Box[T]) giveBack(ctx context.Context, notice T) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return b.Back(ctx, notice)
+}
+
+func (b *Box[T]) enter(client string) *lane {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.under == nil {
-		b.under = map[string]int{}
+	at := b.lanes[client]
+	if at == nil {
+		if b.lanes == nil {
+			b.lanes = map[string]*lane{}
+		}
+		at = &lane{places: make(chan struct{}, perClient)}
+		b.lanes[client] = at
 	}
-	b.all += by
-	if b.under[client] += by; b.under[client] == 0 {
-		delete(b.under, client)
+	b.all++
+	at.held++
+	return at
+}
+
+func (b *Box[T]) leave(client string, at *lane) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all--
+	if at.held--; at.held == 0 {
+		delete(b.lanes, client)
 	}
 }
 

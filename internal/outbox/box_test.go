@@ -35,6 +35,13 @@ func (w *waiting) claim(_ context.Context, limit int, busy []string, _ time.Time
 	return out, nil
 }
 
+func (w *waiting) back(_ context.Context, n notice) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, n)
+	return nil
+}
+
 // One client hangs, and stands in front with a thousand notices: the others are told at once, and the slow one a few at a time.
 func TestSend_AClientThatHangsHoldsNobodyUp(t *testing.T) { // starvation by a slow receiver
 	t.Parallel()
@@ -51,7 +58,7 @@ func TestSend_AClientThatHangsHoldsNobodyUp(t *testing.T) { // starvation by a s
 		present, most := map[string]int{}, map[string]int{}
 		took := map[string]time.Duration{}
 		began := time.Now()
-		b := &Box[notice]{Claim: w.claim, Client: func(n notice) string { return n.client }, Try: func(_ context.Context, n notice) (Result, error) {
+		b := &Box[notice]{Claim: w.claim, Back: w.back, Client: func(n notice) string { return n.client }, Try: func(_ context.Context, n notice) (Result, error) {
 			mu.Lock()
 			present[n.client]++
 			most[n.client] = max(most[n.client], present[n.client])
@@ -83,7 +90,7 @@ func TestSend_AClientThatHangsHoldsNobodyUp(t *testing.T) { // starvation by a s
 		if left >= 1000 || left < 800 {
 			t.Errorf("%d wait for the slow client, want fewer than at first and most of them", left)
 		}
-		if len(took) != 51 || most["slow"] > batch+perClient {
+		if len(took) != 51 || most["slow"] > perClient {
 			t.Errorf("%d clients were told, %d at once to the slow one", len(took), most["slow"])
 		}
 	})
@@ -91,13 +98,15 @@ func TestSend_AClientThatHangsHoldsNobodyUp(t *testing.T) { // starvation by a s
 
 func TestSend_CountsWhatCameOfIt(t *testing.T) {
 	t.Parallel()
-	w := &waiting{list: []notice{{"told", 1}, {"told", 2}, {"refuses", 3}, {"later", 4}, {"broken", 6}}}
-	b := &Box[notice]{Claim: w.claim, Client: func(n notice) string { return n.client }, Try: func(_ context.Context, n notice) (Result, error) {
+	w := &waiting{list: []notice{{"told", 1}, {"told", 2}, {"refuses", 3}, {"later", 4}, {"full", 7}, {"broken", 6}}}
+	b := &Box[notice]{Claim: w.claim, Back: w.back, Client: func(n notice) string { return n.client }, Try: func(_ context.Context, n notice) (Result, error) {
 		switch n.client {
 		case "told":
 			return Delivered, nil
 		case "refuses":
 			return GivenUp, nil
+		case "full":
+			return Untried, nil
 		case "broken":
 			return Delivered, errors.New("not written down")
 		}
@@ -106,8 +115,11 @@ func TestSend_CountsWhatCameOfIt(t *testing.T) {
 	if told, failed, err := b.Send(t.Context(), time.Now()); told != 2 || failed != 1 || err == nil {
 		t.Errorf("got %d told, %d given up, %v; want 2, 1 and the fault", told, failed, err)
 	}
-	if len(b.under) != 0 || b.all != 0 {
-		t.Errorf("got %v under way afterwards", b.under)
+	if len(b.lanes) != 0 || b.all != 0 {
+		t.Errorf("got %v under way afterwards", b.lanes)
+	}
+	if !slices.Equal(w.list, []notice{{"full", 7}}) {
+		t.Errorf("got %v given back, want what was not tried", w.list)
 	}
 	b.Claim = func(context.Context, int, []string, time.Time) ([]notice, error) { return nil, errors.New("away") }
 	if _, _, err := b.Send(t.Context(), time.Now()); err == nil {
@@ -118,7 +130,7 @@ func TestSend_CountsWhatCameOfIt(t *testing.T) {
 func TestSend_PanicIsTheFaultOfOneNotice(t *testing.T) {
 	t.Parallel()
 	w := &waiting{list: []notice{{"bad", 0}, {"good", 1}}}
-	b := &Box[notice]{Claim: w.claim, Client: func(n notice) string { return n.client }, Try: func(_ context.Context, n notice) (Result, error) {
+	b := &Box[notice]{Claim: w.claim, Back: w.back, Client: func(n notice) string { return n.client }, Try: func(_ context.Context, n notice) (Result, error) {
 		if n.client == "bad" {
 			panic("hostile")
 		}
@@ -127,7 +139,7 @@ func TestSend_PanicIsTheFaultOfOneNotice(t *testing.T) {
 	if delivered, _, err := b.Send(t.Context(), time.Now()); delivered != 1 || err == nil {
 		t.Errorf("delivered %d, %v; want one, and the panic", delivered, err)
 	}
-	if len(b.under) != 0 || b.all != 0 {
+	if len(b.lanes) != 0 || b.all != 0 {
 		t.Errorf("%d places are still taken", b.all)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"idp/internal/panics"
 )
 
 // The algorithms for new hashes. No weaker one can be configured.
@@ -58,9 +60,10 @@ type Hasher struct {
 
 // Result is the outcome of a verification.
 type Result struct {
-	OK      bool // the password is right
-	Rehash  bool // it is right, and the hash should be replaced by a new one from Hash, with SchemeOwn
-	Damaged bool // the stored hash cannot be read, which an operator should hear of; OK is false
+	OK      bool   // the password is right
+	Rehash  bool   // it is right, and the hash should be replaced by a new one from Hash, with SchemeOwn
+	Damaged bool   // the stored hash cannot be read, which an operator should hear of; OK is false
+	Panic   string // where reading it panicked, if it did; the value is not told, because it may be of the hash
 }
 
 // NewHasher returns a hasher, or an error that names the setting at fault.
@@ -146,8 +149,8 @@ func (h *Hasher) Verify(ctx context.Context, scheme Scheme, stored, password str
 		return Result{Damaged: true}, h.VerifyNobody(ctx, password)
 	}
 	ok, err := h.match(ctx, r, password)
-	if errors.Is(err, errHashPanicked) {
-		return Result{Damaged: true}, nil
+	if caught := (*panics.Error)(nil); errors.As(err, &caught) {
+		return Result{Damaged: true, Panic: caught.Where}, nil
 	}
 	if err != nil || !ok {
 		return Result{}, err
@@ -186,8 +189,6 @@ func (h *Hasher) match(ctx context.Context, r reading, password string) (bool, e
 
 func (s storedHash) share() share { return share{lanes: s.lanes, memory: s.memory} }
 
-var errHashPanicked = errors.New("a hash function panicked")
-
 // run does the work in its turn. When ctx ends, the caller leaves at once, but a hash cannot be stopped, so its share is
 // given back only when the work is really over: else cancelled requests could pile up work without bound.
 func run[T any](ctx context.Context, q *queue, want share, work func() (T, error)) (T, error) {
@@ -205,14 +206,13 @@ func run[T any](ctx context.Context, q *queue, want share, work func() (T, error
 	go func() {
 		defer q.release(got)
 		defer q.spare.end()
-		defer func() {
-			// Foreign texts reach third-party decoders: a panic out of request scope would end the whole service.
-			if recover() != nil {
-				done <- outcome{err: errHashPanicked}
-			}
-		}()
-		value, err := work()
-		done <- outcome{value, err}
+		var o outcome
+		// Foreign texts reach third-party decoders.
+		o.err = panics.Call(func() (err error) {
+			o.value, err = work()
+			return err
+		})
+		done <- o
 	}()
 	select {
 	case o := <-done:

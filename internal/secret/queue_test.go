@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"idp/internal/idp"
+	"idp/internal/panics"
 )
 
 func testQueue(lanes int, memory int64) *queue {
@@ -198,8 +199,8 @@ func TestRun_APanicIsNoCrash(t *testing.T) {
 	t.Parallel()
 	q := testQueue(1, 1000)
 	_, err := run(t.Context(), q, share{1, 1}, func() (bool, error) { panic("hostile hash") })
-	if !errors.Is(err, errHashPanicked) {
-		t.Errorf("got %v, want errHashPanicked", err)
+	if caught := (*panics.Error)(nil); !errors.As(err, &caught) || caught.Value != "hostile hash" {
+		t.Errorf("got %v, want the panic", err)
 	}
 	if _, err := run(t.Context(), q, share{1, 1}, func() (bool, error) { return true, nil }); err != nil {
 		t.Errorf("after a panic: %v", err)

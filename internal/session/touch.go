@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"idp/internal/panics"
 )
 
 const (
@@ -90,17 +92,21 @@ func (m *Manager) flush(ctx context.Context) {
 	pending := m.touches.take(time.Now().UTC())
 	// In order, so that two replicas never wait for one another.
 	for batch := range slices.Chunk(slices.Sorted(maps.Keys(pending)), flushBatch) {
-		err := m.store.InTx(ctx, func(ctx context.Context) error {
-			for _, id := range batch {
-				if err := m.store.TouchSession(ctx, id, pending[id].Add(m.idle), pending[id]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err := panics.Call(func() error { return m.touch(ctx, batch, pending) })
 		if err != nil {
 			m.logger.WarnContext(ctx, "session uses not written", slog.Int("sessions", len(pending)), slog.Any("error", err))
 			return
 		}
 	}
+}
+
+func (m *Manager) touch(ctx context.Context, ids []string, used map[string]time.Time) error {
+	return m.store.InTx(ctx, func(ctx context.Context) error {
+		for _, id := range ids {
+			if err := m.store.TouchSession(ctx, id, used[id].Add(m.idle), used[id]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"idp/internal/idp"
+	"idp/internal/panics"
 	"idp/internal/store"
 )
 
@@ -177,7 +178,7 @@ func (r *Recorder) flush(ctx context.Context) bool {
 	if len(batch) == 0 {
 		return false
 	}
-	if err := r.Store.PutTraces(ctx, batch); err != nil {
+	if err := panics.Call(func() error { return r.Store.PutTraces(ctx, batch) }); err != nil {
 		r.dropped.Add(int64(len(batch)))
 		r.Logger.WarnContext(ctx, "traces lost", slog.Int("count", len(batch)), slog.Any("error", err))
 		return false

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"idp/internal/panics"
 )
 
 const (
@@ -101,7 +103,11 @@ func (c *cached[T]) start(ctx context.Context, now time.Time) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wholeTimeout)
 		defer cancel()
-		value, err := c.fetch(ctx)
+		var value T
+		err := panics.Call(func() (err error) {
+			value, err = c.fetch(ctx)
+			return err
+		})
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.inflight, c.err = nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"idp/internal/idp"
+	"idp/internal/panics"
 )
 
 // groupMost bounds how many callers share one commit.
@@ -180,7 +181,7 @@ func (w *writer) runJob(j *job) error {
 	}
 	ctx := context.WithoutCancel(j.ctx) // an interrupt would hurt the neighbours
 	if j.stmt != nil {
-		return j.stmt(ctx, &txn{w})
+		return panics.Call(func() error { return j.stmt(ctx, &txn{w}) }) // the writer is everybody's
 	}
 	if err := w.control(ctx, "SAVEPOINT job"); err != nil {
 		return err
