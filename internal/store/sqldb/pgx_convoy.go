@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -175,7 +176,7 @@ func (c *convoy) single(r *ride) error {
 }
 
 // together runs the statements as one batch. They go in the same order everywhere, so that two convoys do not wait for each other's rows. If the
-// database refuses one of them, none has happened and each is run alone.
+// database refuses one of them, or one cannot be sent, none has happened and each is run alone.
 func (c *convoy) together(rides []*ride) {
 	order := slices.Clone(rides)
 	slices.SortStableFunc(order, compareRides)
@@ -209,16 +210,16 @@ func (c *convoy) together(rides []*ride) {
 	if fault == nil {
 		return
 	}
-	if refused := (*pgconn.PgError)(nil); !errors.As(fault, &refused) {
-		for _, r := range rides {
+	refused := (*pgconn.PgError)(nil)
+	for _, r := range rides {
+		if r.alone = errors.As(fault, &refused) || unsent(fault); !r.alone {
 			r.err = pgError(fault)
 		}
-		return
-	}
-	for _, r := range rides {
-		r.alone = true
 	}
 }
+
+// unsent reports whether a batch came to nothing over a value of one statement, before any was sent. pgx has no name for that error.
+func unsent(fault error) bool { return strings.HasPrefix(fault.Error(), "error preprocessing batch") }
 
 // take reads the row of r. It goes around rows.Scan, after whose error pgx reads no more answers of the batch: what does not fit one destination, or
 // panics there, is no fault of the others, whose statements are committed.

@@ -2,6 +2,7 @@ package sqldb_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
@@ -296,5 +297,38 @@ func TestQueryRow_WhoWaitsForARowHoldsNoCompanionUp(t *testing.T) {
 	others.Wait()
 	if err := <-over; err != nil {
 		t.Error(err)
+	}
+}
+
+// unsendable is a value that no engine can be given.
+type unsendable struct{}
+
+func (unsendable) Value() (driver.Value, error) { return nil, errors.New("unsendable") }
+
+// What cannot even be sent is the fault of its caller: the others' statements happen, and nobody hears that one did that did not.
+func TestQueryRow_ValueOfOneIsNotTheOthers(t *testing.T) {
+	t.Parallel()
+	db := openScratch(t)
+	const n = 300
+	for i, err := range together(n, func(i int) error {
+		id := fmt.Sprint("row", i)
+		if i%10 == 0 {
+			if db.QueryRow(t.Context(), `INSERT INTO scratch (id, data) VALUES ($1, $2) RETURNING id`, id, unsendable{}).Scan(&id) == nil {
+				return errors.New("all is well, it says")
+			}
+			return nil
+		}
+		got, err := insertRow(t.Context(), db, id, i)
+		if err == nil && got != id {
+			err = fmt.Errorf("got the row %q", got)
+		}
+		return err
+	}) {
+		if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if got := rowsOf(t, db); got != n*9/10 {
+		t.Errorf("got %d rows, want %d", got, n*9/10)
 	}
 }
