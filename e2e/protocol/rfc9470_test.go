@@ -40,12 +40,28 @@ func TestStepUp_WhatCannotBeReachedFails(t *testing.T) { // RFC 9470 §5
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
-	// A wish in acr_values is answered by the acr that there is; a demand fails.
+	// Who asks for nothing but who somebody is has a wish in acr_values, and is answered by the acr that there is (OpenID Connect Core §5.5.1.1); a demand
+	// fails.
 	s.wantACR(t, in.b.az(server.Trusted(), "acr_values", "urn:example:gold").wantCode(), passwordContext)
 	in.b.az(server.Trusted(), "prompt", "none", "claims", `{"id_token":{"acr":{"essential":true,"value":"urn:example:gold"}}}`).wantErr("unmet_authentication_requirements")
-	// Without openid there is no voluntary claim: the resource asked for this, and would refuse a token without it.
+	// What is for an API is for what the API asked for: it would refuse a token without it, and the application go in a circle.
 	in.b.az(server.Trusted(), "scope", "profile", "acr_values", "urn:example:gold").wantErr("unmet_authentication_requirements")
 	in.b.az(server.Trusted(), "scope", "profile", "acr_values", "urn:example:gold "+passwordContext).wantCode()
+	for name, pairs := range map[string][]string{
+		"a scope":  {"scope", "openid api.read"},
+		"resource": {"scope", "openid", "resource", "https://api.example/calendar"},
+	} {
+		unmet := append(slices.Clone(pairs), "acr_values", "urn:example:gold")
+		if p := in.b.az(server.Resources(), unmet...); p.left == nil || p.left.Query().Get("error") != "unmet_authentication_requirements" {
+			t.Errorf("%s: want unmet_authentication_requirements, got %s", name, p.describe())
+		}
+		g := in.b.az(server.Resources(), append(pairs, "acr_values", "urn:example:gold "+passwordContext)...).wantCode()
+		if acr := s.verify(t, s.exchange(t, g).tokens().access).claims["acr"]; acr != passwordContext {
+			t.Errorf("%s: the access token's acr = %v, want %s", name, acr, passwordContext)
+		}
+	}
+	// Where an essential claim says what it must be, acr_values are a wish: what both together mean is unspecified (OpenID Connect Core §5.5.1.1).
+	in.b.az(server.Resources(), "scope", "openid api.read", "acr_values", "urn:example:gold", "claims", `{"id_token":{"acr":{"essential":true,"value":"`+passwordContext+`"}}}`).wantCode()
 	in.b.az(server.Trusted(), "acr_values", strings.Repeat("urn:example:gold ", 40)).wantErr("invalid_request")
 }
 

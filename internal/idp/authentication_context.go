@@ -105,6 +105,21 @@ func (l AuthenticationContexts) Of(amr, vouched, wishes []string) string {
 	return ""
 }
 
+// Evidence returns what satisfies one of the contexts, as far as there are such: that an upstream vouched for it, or that all methods of a list were used.
+func (l AuthenticationContexts) Evidence(wanted []string) (vouched []string, methods [][]string) {
+	for _, acr := range wanted {
+		i := l.rank(acr)
+		if i < 0 {
+			continue
+		}
+		vouched = append(vouched, acr)
+		if len(l[i].AMR) > 0 {
+			methods = append(methods, l[i].AMR)
+		}
+	}
+	return vouched, methods
+}
+
 // Beyond reports whether a context is stronger than all of those.
 func (l AuthenticationContexts) Beyond(acr string, met []string) bool {
 	rank := l.rank(acr)

@@ -26,3 +26,12 @@ func ConsentScopes(scopes, ofClaims []string) []string {
 	}
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(scopes, ofClaims))))
 }
+
+// AboutPerson reports whether a scope is one of this server's own, which say who a person is. Every other is for an API.
+func AboutPerson(scope string) bool {
+	switch scope {
+	case ScopeOpenID, ScopeProfile, ScopeEmail, ScopeAddress, ScopePhone, ScopeOfflineAccess, ScopeRoles:
+		return true
+	}
+	return false
+}

@@ -84,11 +84,14 @@ func (p *Provider) issueAtOnce(w http.ResponseWriter, r *http.Request, a *author
 		return false // whose name it is can only be told when the session's user is known
 	}
 	oldest, ok := a.facts().MinAuthTime()
-	if !ok || len(a.Prompts) > 1 || len(a.RequiredACR)+len(a.WantedACR) > 0 || len(a.Details) > 0 && !a.Client.Trusted || !a.Client.Trusted && !a.assured() {
+	if !ok || len(a.Prompts) > 1 || len(a.Details) > 0 && !a.Client.Trusted || !a.Client.Trusted && !a.assured() {
 		return false
 	}
 	a.conditions = store.IssueConditions{
 		SessionID: id, SessionDigest: digest, MinAuthTime: oldest, UserID: a.HintUserID, SkipGrant: a.Client.Trusted, RequiredScopes: a.consentScopes(),
+	}
+	if a.conditions.Proof, ok = p.proofOf(a); !ok {
+		return false
 	}
 	err := p.issue(r.Context(), a)
 	if errors.Is(err, idp.ErrNotFound) {

@@ -9,6 +9,7 @@ import (
 
 	"idp/internal/idp"
 	"idp/internal/interaction"
+	"idp/internal/store"
 )
 
 // What a request says about the way of signing in, and what the session has of it.
@@ -26,9 +27,9 @@ func (p *Provider) checkContexts(a *authorizeRequest) error {
 		return a.fail("invalid_request", "The acr_values are longer than "+strconv.Itoa(acrMost)+" bytes.", "OpenID Connect Core §3.1.2.1")
 	}
 	values := strings.Fields(text)
-	if len(values) > 0 && !slices.Contains(a.Scopes, idp.ScopeOpenID) {
-		// RFC 9470 §5: they are what the access token needs, and a token without would be refused where it is shown. With openid they are a
-		// voluntary claim (OpenID Connect Core §3.1.2.1).
+	if len(a.RequiredACR) == 0 && a.beyondIdentity() {
+		// RFC 9470 §5: they are what the access token needs, and a token without would be refused where it is shown. Where nobody but the client
+		// reads the answer they are a voluntary claim: it says what there is (OpenID Connect Core §3.1.2.1, §5.5.1.1).
 		a.RequiredACR = values
 	}
 	if len(a.RequiredACR)+len(a.WantedACR)+len(values) == 0 {
@@ -38,6 +39,25 @@ func (p *Provider) checkContexts(a *authorizeRequest) error {
 		a.WantedACR = p.Contexts.Known(wanted)
 	}
 	return nil
+}
+
+// beyondIdentity reports whether the request asks for access to something, and not only who the person is.
+func (a *authorizeRequest) beyondIdentity() bool {
+	return !slices.Contains(a.Scopes, idp.ScopeOpenID) || a.Params.Has("resource") || a.Params.Has("authorization_details") ||
+		slices.ContainsFunc(a.Scopes, func(scope string) bool { return !idp.AboutPerson(scope) })
+}
+
+// proofOf returns what a session must have proved to have what is asked for, by demand or else by wish. ok is false where no session has it.
+func (p *Provider) proofOf(a *authorizeRequest) (proof store.Proof, ok bool) {
+	asked := a.RequiredACR
+	if len(asked) == 0 {
+		asked = a.WantedACR
+	}
+	if len(asked) == 0 {
+		return proof, true
+	}
+	proof.Contexts, proof.Methods = p.Contexts.Evidence(asked)
+	return proof, len(proof.Contexts) > 0
 }
 
 // findWays looks for the ways by which the person could sign in, if the decision depends on them.

@@ -20,7 +20,7 @@ func TestAuthorize_KeepsWhatIsReadLaterAndNoMore(t *testing.T) {
 	want := url.Values{
 		"client_id": {"app"}, "redirect_uri": {callback}, "response_type": {"code"}, "response_mode": {"query"}, "state": {strings.Repeat("s", 4096)},
 		"nonce": {"n"}, "code_challenge": {challenge()}, "code_challenge_method": {"S256"}, "max_age": {"60"}, "login_hint": {"ann"},
-		"ui_locales": {"de en"}, "acr_values": {"1 2"}, "id_token_hint": {tokens["id_token"].(string)}, "scope": {"api openid"}, "prompt": {"consent login"},
+		"ui_locales": {"de en"}, "acr_values": {"urn:example:password 2"}, "id_token_hint": {tokens["id_token"].(string)}, "scope": {"api openid"}, "prompt": {"consent login"},
 	}
 	sent := url.Values{"unknown": {strings.Repeat("u", 20_000)}, "claims_locales": {strings.Repeat("c", 20_000)}}
 	for name, values := range want {

@@ -21,6 +21,18 @@ func TestTrips_EachOperationHasItsNumber(t *testing.T) {
 	if q.Get("code") == "" || n != 1 {
 		t.Errorf("authorization with session and grant: got %v in %d trips, want a code in 1", q, n)
 	}
+	// So is one that asks for an authentication context which the session has: by wish, among others, by demand, by registration.
+	for name, params := range map[string][]string{
+		"acr_values":             {"acr_values", "urn:example:password"},
+		"several":                {"acr_values", "urn:example:other urn:example:password", "prompt", "none"},
+		"of an upstream as well": {"acr_values", "urn:example:vouched urn:example:password"},
+		"a demand":               {"claims", `{"id_token":{"acr":{"essential":true,"value":"urn:example:password"}}}`},
+		"for an API":             {"scope", "api", "acr_values", "urn:example:password"},
+	} {
+		if n, q := w.azTrips(t, cookies, params...); q.Get("code") == "" || n != 1 {
+			t.Errorf("authorization request with a context, %s: got %v in %d trips, want a code in 1", name, q, n)
+		}
+	}
 	status, n, answer := w.exchange(t, q.Get("code"))
 	if status != 200 || n != 1 {
 		t.Fatalf("code exchange: got %d %v in %d trips, want 200 in 1", status, answer, n)

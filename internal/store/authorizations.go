@@ -73,9 +73,37 @@ type IssueConditions struct {
 	SessionDigest  []byte
 	MinAuthTime    time.Time // the user must have signed in at this time or later
 	UserID         string    // if not empty, the session must be this user's (id_token_hint)
+	Proof          Proof     // of the sign-in; a zero one asks for nothing
 	SkipGrant      bool      // a trusted client needs none
 	RequiredScopes []string  // what the grant must cover; none need no grant
 	WithClaims     bool      // not a condition: what the user may be said to be comes back too
+}
+
+// Proof is what a sign-in must have proved: that all the methods of one of the lists were used, and no others, or that an upstream vouched for some of
+// the contexts, one after the other as they stand here, and for no others. That is less than idp.AuthenticationContexts.Met accepts, and never more:
+// whatever a statement cannot tell is looked at.
+type Proof struct {
+	Methods  [][]string
+	Contexts []string
+}
+
+// methods writes each list between commas, which no method has.
+func (p *Proof) methods() string {
+	if len(p.Methods) == 0 {
+		return ""
+	}
+	text := ","
+	for _, list := range p.Methods {
+		text += words(list) + ","
+	}
+	return text
+}
+
+func (p *Proof) contexts() string {
+	if len(p.Contexts) == 0 {
+		return ""
+	}
+	return " " + words(p.Contexts) + " "
 }
 
 // IssueCode writes an authorization with its code, if the conditions hold, and returns it with the user, session, time and methods
@@ -97,12 +125,15 @@ func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []by
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.id = $16 AND s.digest = $17 AND s.idle_expires_at > $11 AND s.expires_at > $11 AND u.state = 'active'
 			AND s.auth_time >= $18 AND ($19 = '' OR s.user_id = $19)
+			AND ($23 = '' AND $24 = '' OR s.amr <> '' AND replace($23, ',' || s.amr || ',', '') <> $23
+				OR s.contexts <> '' AND replace($24, ' ' || s.contexts || ' ', '') <> $24)
 			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 || '' ESCAPE '\'))
 		RETURNING user_id, session_id, auth_time, amr, contexts,
 			CASE WHEN $22 THEN coalesce((SELECT u.claims FROM users u WHERE u.id = authorizations.user_id), '') ELSE '' END`,
 		a.ID, a.ClientID, a.Offline, a.Refreshable, words(a.Scopes), words(a.Audience),
 		a.RedirectURI, a.RedirectOmitted, a.CodeChallenge, request, now, digest, a.CodeExpires, a.BoundKey, a.ExpiresAt,
-		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes), c.WithClaims).
+		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes), c.WithClaims,
+		c.Proof.methods(), c.Proof.contexts()).
 		Scan(&issued.UserID, &issued.SessionID, &issued.AuthTime, &text.amr, &text.contexts, &text.claims)
 	if err != nil {
 		return nil, err

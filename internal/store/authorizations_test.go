@@ -26,6 +26,16 @@ func TestIssueCode_EachConditionAloneRefuses(t *testing.T) {
 	}
 	must(t, issue("app", good, w.now))
 	must(t, issue("app", good, w.session.IdleExpiresAt.Add(-time.Microsecond)))
+	for _, proof := range []store.Proof{
+		{Methods: [][]string{{"pwd"}}}, {Methods: [][]string{{"otp"}, {"pwd"}}, Contexts: []string{"other"}},
+		{Contexts: []string{"urn:example:gold"}}, {Methods: [][]string{{"otp"}}, Contexts: []string{"other", "urn:example:gold"}},
+	} {
+		proved := good
+		proved.Proof = proof
+		if err := issue("app", proved, w.now); err != nil {
+			t.Errorf("a session with what %+v asks for: got %v", proof, err)
+		}
+	}
 	for name, c := range map[string]struct {
 		client string
 		at     time.Time
@@ -41,6 +51,9 @@ func TestIssueCode_EachConditionAloneRefuses(t *testing.T) {
 		"a scope not allowed":  {"app", w.now, func(c *store.IssueConditions) { c.RequiredScopes = []string{"openid", "email"} }},
 		"a part of a scope":    {"app", w.now, func(c *store.IssueConditions) { c.RequiredScopes = []string{"open"} }},
 		"a scope in capitals":  {"app", w.now, func(c *store.IssueConditions) { c.RequiredScopes = []string{"OPENID"} }},
+		"another method":       {"app", w.now, func(c *store.IssueConditions) { c.Proof.Methods = [][]string{{"otp"}, {"pwd", "otp"}} }},
+		"a part of a method":   {"app", w.now, func(c *store.IssueConditions) { c.Proof.Methods = [][]string{{"p"}, {"pwdx"}} }},
+		"nobody vouched":       {"app", w.now, func(c *store.IssueConditions) { c.Proof.Contexts = []string{"gold", "%"} }},
 		"a scope of wildcards": {"app", w.now, func(c *store.IssueConditions) { c.RequiredScopes = []string{"______"} }},
 	} {
 		conditions := good

@@ -22,9 +22,6 @@ type ClientCredentials struct {
 
 var _ fosite.TokenEndpointHandler = (*ClientCredentials)(nil)
 
-// userScopes say something about a person, so a client that acts for itself cannot have them.
-var userScopes = []string{idp.ScopeOpenID, idp.ScopeProfile, idp.ScopeEmail, idp.ScopeAddress, idp.ScopePhone, idp.ScopeOfflineAccess, idp.ScopeRoles}
-
 // HandleTokenEndpointRequest checks that the client is confidential and may have the scopes.
 func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
 	s := sessionOf(r)
@@ -34,7 +31,7 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fo
 	}
 	asked := scopesOf(r.GetRequestForm())
 	for _, scope := range asked {
-		if !slices.Contains(s.Client.Scopes, scope) || slices.Contains(userScopes, scope) {
+		if !slices.Contains(s.Client.Scopes, scope) || idp.AboutPerson(scope) { // it acts for itself
 			s.Trace.Fail(idp.Check{
 				Name: "scope is allowed", Expected: "a scope of the client that is about no person", Received: scope,
 				Mend: "Add it to the client: `idp client update " + s.Client.ID + " --add-scope …`.", Clause: "RFC 6749 §3.3",
@@ -54,7 +51,7 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fo
 	s.Resources, s.Scopes = resources, asked
 	if len(asked) == 0 { // RFC 6749 §3.3: the default is what the client may have
 		for _, scope := range s.Client.Scopes {
-			if !slices.Contains(userScopes, scope) {
+			if !idp.AboutPerson(scope) {
 				s.Scopes = append(s.Scopes, scope)
 			}
 		}
