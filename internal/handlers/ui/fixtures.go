@@ -272,7 +272,7 @@ func failureFixtures() []Fixture {
 }
 
 func homeFixtures() []Fixture {
-	setup := Setup{Form: Form{CSRF: sampleCSRF}, MinPassword: 10}
+	setup := Setup{Form: Form{CSRF: sampleCSRF}, MinPassword: 12}
 	wrong := setup
 	wrong.Email, wrong.DisplayName = "ada@example", "Ada Lovelace"
 	wrong.Problems = Problems{
