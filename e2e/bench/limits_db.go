@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	_ "modernc.org/sqlite" // the driver that the server uses
+	"modernc.org/sqlite" // the driver that the server uses
 )
 
 // The same table and statements on both engines: about the shape of an authorization, and about what a rotation does to it.
@@ -113,6 +113,7 @@ func measureDB(costs map[part]cost, workers, pid int, work map[part]func(worker 
 // sqliteLimits uses one connection, as SQLite has one writer, and commits as many writes at once as there are workers: more than the
 // workers wait for cannot be in one commit.
 func sqliteLimits(ctx context.Context, costs map[part]cost, path string, workers int) error {
+	_, _ = sqlite.Fdatasync(true) // as the server does, where the system has it
 	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)"}}
 	db, err := sql.Open("sqlite", "file:"+path+"?"+q.Encode())
 	if err != nil {

@@ -32,8 +32,19 @@ func (d *deadline) Deadline() (time.Time, bool) {
 
 func (d *deadline) Done() <-chan struct{} { return d.start().Done() }
 
-// Err starts the clock too, so that it never says less than Done.
-func (d *deadline) Err() error { return d.start().Err() }
+// Err looks at the clock itself where nobody waits: whoever starts to wait after the deadline is told so at once.
+func (d *deadline) Err() error {
+	if t := d.timed.Load(); t != nil {
+		return t.Err()
+	}
+	if err := d.Context.Err(); err != nil {
+		return err
+	}
+	if !time.Now().Before(d.at) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
 
 // Value finds the timed context, so that contexts made of this one hang on it without a goroutine of their own.
 func (d *deadline) Value(key any) any {

@@ -1,57 +1,54 @@
 package sqldb
 
 import (
-	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"idp/internal/idp"
 )
 
-// sqlRows reads rows from a reader's connection.
-type sqlRows struct {
-	rows *sql.Rows
-	err  error
+// liveRows are read from a connection that is held until Close.
+type liveRows struct {
+	rows   driver.Rows
+	values []driver.Value
+	err    error
+	done   func()
 }
 
-func (r *sqlRows) Next() bool { return r.rows.Next() }
-
-func (r *sqlRows) Err() error {
-	if r.err != nil {
-		return r.err
-	}
-	return sqliteError(r.rows.Err())
+func newLiveRows(rows driver.Rows, done func()) *liveRows {
+	return &liveRows{rows: rows, values: make([]driver.Value, len(rows.Columns())), done: done}
 }
 
-func (r *sqlRows) Close() { _ = r.rows.Close() }
-
-func (r *sqlRows) values() ([]any, error) {
-	cols, err := r.rows.Columns()
-	if err != nil {
-		return nil, sqliteError(err)
+func (r *liveRows) Next() bool {
+	if r.err == nil {
+		r.err = r.rows.Next(r.values)
 	}
-	v := make([]any, len(cols))
-	p := make([]any, len(cols))
-	for i := range v {
-		p[i] = &v[i]
-	}
-	if err := r.rows.Scan(p...); err != nil {
-		return nil, sqliteError(err)
-	}
-	return v, nil
+	return r.err == nil
 }
 
-func (r *sqlRows) Scan(dest ...any) error {
-	v, err := r.values()
-	if err != nil {
-		return err
+func (r *liveRows) Scan(dest ...any) error { return assign(dest, r.values) }
+
+func (r *liveRows) Err() error {
+	if errors.Is(r.err, io.EOF) {
+		return nil
 	}
-	return assign(dest, v)
+	return sqliteError(r.err)
+}
+
+func (r *liveRows) Close() {
+	if r.done != nil {
+		_ = r.rows.Close()
+		r.done()
+		r.done = nil
+	}
 }
 
 // bufferedRows are rows that were read on the writer's goroutine.
 type bufferedRows struct {
-	rows [][]any
+	rows [][]driver.Value
 	at   int
 }
 
@@ -74,7 +71,7 @@ func (r firstRow) Scan(dest ...any) error {
 }
 
 // assign copies SQLite's values (int64, float64, string, []byte, bool, nil) to where they are wanted, as pgx would.
-func assign(dest, src []any) error {
+func assign(dest []any, src []driver.Value) error {
 	if len(dest) != len(src) {
 		return fmt.Errorf("scan: %d columns into %d destinations", len(src), len(dest))
 	}

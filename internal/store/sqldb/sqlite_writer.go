@@ -3,8 +3,10 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,16 +17,23 @@ import (
 // groupMost bounds how many callers share one commit.
 const groupMost = 128
 
+// companyPatience is how long a commit waits for as many as shared the last one: about what a commit takes on a good disk.
+const companyPatience = time.Millisecond
+
 // writer owns the one connection that writes. Callers queue; whoever waits while a commit is on its way shares the next one
 // (group commit), so that 64 callers cost a few syncs of the disk, not 64.
 type writer struct {
-	db    *sql.DB
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt // of the one connection; only the writer's goroutine looks
+	file  driver.Connector
 	jobs  chan *job
 	lends chan func()
 	quit  chan struct{}
 	ended chan struct{}
+
+	// Only the writer's goroutine looks at these.
+	conn     *sqliteConn
+	company  int           // how many shared the last commit
+	patience time.Duration // how long to wait for as many
+	late     *time.Timer
 
 	closing sync.Once
 	closed  error
@@ -34,9 +43,9 @@ type writer struct {
 // while the writer waits for it: so a panic in it, or runtime.Goexit, is the caller's and not everybody's.
 type job struct {
 	ctx  context.Context
-	stmt func(ctx context.Context, t *txn) error // one statement; nil for a transaction
-	turn chan *txn                               // for a transaction: the caller may begin
-	over chan error                              // for a transaction: the caller has ended
+	stmt func(t *txn) error // one statement; nil for a transaction
+	turn chan *txn          // for a transaction: the caller may begin
+	over chan error         // for a transaction: the caller has ended
 	err  error
 	done chan struct{}
 }
@@ -44,9 +53,9 @@ type job struct {
 // txn is the open transaction, valid for the job whose turn it is.
 type txn struct{ w *writer }
 
-func startWriter(db *sql.DB, conn *sql.Conn) *writer {
+func startWriter(file driver.Connector, conn *sqliteConn) *writer {
 	w := &writer{
-		db: db, conn: conn, stmts: map[string]*sql.Stmt{},
+		file: file, conn: conn, late: time.NewTimer(0), patience: companyPatience,
 		jobs: make(chan *job, groupMost), lends: make(chan func()), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go w.run()
@@ -54,7 +63,7 @@ func startWriter(db *sql.DB, conn *sql.Conn) *writer {
 }
 
 // do runs one statement in a transaction that it may share with others.
-func (w *writer) do(ctx context.Context, stmt func(ctx context.Context, t *txn) error) error {
+func (w *writer) do(ctx context.Context, stmt func(t *txn) error) error {
 	j := &job{ctx: ctx, stmt: stmt, done: make(chan struct{})}
 	if err := w.queue(j); err != nil {
 		return err
@@ -134,25 +143,26 @@ func (w *writer) run() {
 
 // group runs first and whoever waits behind it in one transaction, and answers all of them after the commit.
 func (w *writer) group(first *job) {
-	bg := context.WithoutCancel(first.ctx)
 	group := []*job{first}
-	err := w.begin(bg)
+	err := w.begin()
 	if err == nil {
 		first.err = w.runJob(first)
 	}
-	for err == nil && len(group) < groupMost {
-		select {
-		case j := <-w.jobs:
-			group = append(group, j)
-			j.err = w.runJob(j)
-			continue
-		default:
-		}
-		break
+	if w.company > 1 {
+		w.late.Reset(w.patience)
 	}
+	for err == nil && len(group) < groupMost {
+		j := w.another(len(group))
+		if j == nil {
+			break
+		}
+		group = append(group, j)
+		j.err = w.runJob(j)
+	}
+	w.company = len(group)
 	if err == nil {
-		if err = w.control(bg, "COMMIT"); err != nil {
-			_ = w.control(bg, "ROLLBACK")
+		if err = w.control("COMMIT"); err != nil {
+			_ = w.control("ROLLBACK")
 		}
 	}
 	for _, j := range group {
@@ -163,11 +173,34 @@ func (w *writer) group(first *job) {
 	}
 }
 
+// another returns who is to share the commit with the so many that are there already, or nil. Where more came together the last time the writer waits for
+// them a little: whoever misses this commit waits longer for the next.
+func (w *writer) another(have int) *job {
+	select {
+	case j := <-w.jobs:
+		return j
+	default:
+	}
+	if have >= w.company {
+		return nil
+	}
+	select {
+	case j := <-w.jobs:
+		return j
+	case <-w.late.C:
+		return nil
+	}
+}
+
 // begin takes the file's write lock, waiting for other processes (the CLI) to give it up.
-func (w *writer) begin(ctx context.Context) error {
-	var err error
+func (w *writer) begin() (err error) {
+	if w.conn == nil { // it could not be opened again after a migration
+		if w.conn, err = openConn(context.Background(), w.file); err != nil {
+			return err
+		}
+	}
 	for range 6 { // each attempt waits busy_timeout
-		if err = w.control(ctx, "BEGIN IMMEDIATE"); !errors.Is(err, ErrRetry) {
+		if err = w.control("BEGIN IMMEDIATE"); !errors.Is(err, ErrRetry) {
 			return err
 		}
 		time.Sleep(time.Millisecond)
@@ -179,69 +212,37 @@ func (w *writer) runJob(j *job) error {
 	if err := j.ctx.Err(); err != nil {
 		return err // nobody waits for it any more, and nothing was written
 	}
-	ctx := context.WithoutCancel(j.ctx) // an interrupt would hurt the neighbours
 	if j.stmt != nil {
-		return panics.Call(func() error { return j.stmt(ctx, &txn{w}) }) // the writer is everybody's
+		return panics.Call(func() error { return j.stmt(&txn{w}) }) // the writer is everybody's
 	}
-	if err := w.control(ctx, "SAVEPOINT job"); err != nil {
+	if err := w.control("SAVEPOINT job"); err != nil {
 		return err
 	}
 	j.turn <- &txn{w} // the caller waits for it, whatever became of its context
 	err := <-j.over
 	if err != nil {
-		err = errors.Join(err, w.control(ctx, "ROLLBACK TO job"))
+		err = errors.Join(err, w.control("ROLLBACK TO job"))
 	}
-	return errors.Join(err, w.control(ctx, "RELEASE job"))
+	return errors.Join(err, w.control("RELEASE job"))
 }
 
-func (w *writer) control(ctx context.Context, text string) error {
-	_, err := (&txn{w}).exec(ctx, text, nil)
+func (w *writer) control(text string) error {
+	_, err := w.conn.exec(text, nil)
 	return err
 }
 
-func (w *writer) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
-	if st, ok := w.stmts[text]; ok {
-		return st, nil
-	}
-	st, err := w.conn.PrepareContext(ctx, text)
-	if err != nil {
-		return nil, sqliteError(err)
-	}
-	w.stmts[text] = st
-	return st, nil
-}
-
-func (t *txn) exec(ctx context.Context, text string, args []any) (int64, error) {
-	st, err := t.w.prepared(ctx, text)
-	if err != nil {
-		return 0, err
-	}
-	res, err := st.ExecContext(ctx, sqliteArgs(args)...)
-	if err != nil {
-		return 0, sqliteError(err)
-	}
-	return res.RowsAffected()
-}
+func (t *txn) exec(text string, args []any) (int64, error) { return t.w.conn.exec(text, args) }
 
 // query reads all rows at once: the connection is shared with the next job.
-func (t *txn) query(ctx context.Context, text string, args []any) (*bufferedRows, error) {
-	st, err := t.w.prepared(ctx, text)
+func (t *txn) query(text string, args []any) (*bufferedRows, error) {
+	live, err := t.w.conn.query(text, args, func() {})
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(ctx, sqliteArgs(args)...)
-	if err != nil {
-		return nil, sqliteError(err)
-	}
-	defer func() { _ = rows.Close() }()
+	defer live.Close()
 	b := &bufferedRows{}
-	live := &sqlRows{rows: rows}
 	for live.Next() {
-		v, err := live.values()
-		if err != nil {
-			return nil, err
-		}
-		b.rows = append(b.rows, v)
+		b.rows = append(b.rows, slices.Clone(live.values))
 	}
 	return b, live.Err()
 }
@@ -254,14 +255,12 @@ func (w *writer) lend(fn func(db *sql.DB) error) error {
 	select {
 	case w.lends <- func() {
 		defer close(done)
-		for text, st := range w.stmts {
-			_ = st.Close()
-			delete(w.stmts, text)
-		}
-		_ = w.conn.Close()
-		ferr = fn(w.db)
+		_ = w.conn.close()
+		db := sql.OpenDB(w.file)
+		db.SetMaxOpenConns(1)
+		ferr = errors.Join(fn(db), db.Close())
 		var err error
-		if w.conn, err = w.db.Conn(context.Background()); err != nil {
+		if w.conn, err = openConn(context.Background(), w.file); err != nil {
 			ferr = errors.Join(ferr, err)
 		}
 	}:
@@ -277,10 +276,7 @@ func (w *writer) close() error {
 	w.closing.Do(func() {
 		close(w.quit)
 		<-w.ended
-		for _, st := range w.stmts {
-			_ = st.Close()
-		}
-		w.closed = errors.Join(w.conn.Close(), w.db.Close())
+		w.closed = w.conn.close()
 	})
 	return w.closed
 }

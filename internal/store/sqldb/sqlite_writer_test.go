@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Whoever waits while a transaction runs shares its commit: when it is answered, their rows are there too.
@@ -88,4 +89,41 @@ func TestWriter_CallerThatGaveUpIsPassedOver(t *testing.T) {
 	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM scratch`).Scan(&n); err != nil || n != 1 {
 		t.Errorf("got %d rows, %v, want the one of whoever stayed", n, err)
 	}
+}
+
+// Where several shared the last commit, the first of the next waits for as many; a caller who came alone the last time does not.
+func TestWriter_WaitsForThoseWhoSharedTheLastCommit(t *testing.T) {
+	t.Parallel()
+	db, err := OpenSQLite(t.Context(), SQLiteConfig{Path: filepath.Join(t.TempDir(), "idp.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	w := db.(*sqliteDB).write
+	w.patience = time.Hour // whoever waited for nobody would never be answered
+	insert := func(id string) {
+		if _, err := db.Exec(t.Context(), `INSERT INTO scratch (id) VALUES ($1)`, id); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := db.Exec(t.Context(), `CREATE TABLE scratch (id TEXT PRIMARY KEY)`); err != nil {
+		t.Fatal(err)
+	}
+	insert("alone")
+
+	w.company = 3
+	first := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { insert("first"); close(first) })
+	for range 1000 {
+		runtime.Gosched()
+	}
+	select {
+	case <-first:
+		t.Error("the first was answered before the others came")
+	default:
+	}
+	wg.Go(func() { insert("second") })
+	wg.Go(func() { insert("third") })
+	wg.Wait()
 }
