@@ -98,7 +98,7 @@ func newEngineConfig(p *Provider) engineConfig {
 		JWTScopeClaimKey:             jwt.JWTScopeFieldString,
 		RedirectSecureChecker:        func(context.Context, *url.URL) bool { return true }, // idp.Client.Validate decided at registration
 		ClientAuthenticationStrategy: p.authenticate,
-		AuthorizeEndpointHandlers:    fosite.AuthorizeEndpointHandlers{issuer{p}},
+		AuthorizeEndpointHandlers:    fosite.AuthorizeEndpointHandlers{responder{p}},
 	}}
 }
 

@@ -42,14 +42,14 @@ func (p *Provider) issue(ctx context.Context, a *authorizeRequest) error {
 	return err
 }
 
-// issuer answers every response type: the engine's seam for them. What comes back without a code is an authorization like any other, whose
+// responder answers every response type: the engine's seam for them. What comes back without a code is an authorization like any other, whose
 // code nobody was given, so that revoking, signing out and disabling the person reach its tokens too.
-type issuer struct{ p *Provider }
+type responder struct{ p *Provider }
 
-var _ fosite.AuthorizeEndpointHandler = issuer{}
+var _ fosite.AuthorizeEndpointHandler = responder{}
 
 // HandleAuthorizeEndpointRequest writes the authorization, with its code if it has one, in one statement.
-func (h issuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.AuthorizeRequester, resp fosite.AuthorizeResponder) error {
+func (h responder) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.AuthorizeRequester, resp fosite.AuthorizeResponder) error {
 	a, ok := ctx.Value(requestKey{}).(*authorizeRequest)
 	if !ok {
 		return errors.New("authorization request without our facts")
@@ -72,7 +72,7 @@ func (h issuer) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite.Au
 	if a.Pushed != "" {
 		memory = max(memory, pushedMemory)
 	}
-	a.conditions.WithClaims = t.IDToken // what the ID token says of the person, by scope or by the claims parameter || t.IDToken && len(a.ClaimsInIDToken) > 0
+	a.conditions.WithClaims = t.IDToken // the ID token that comes with this answer says something of the person
 	// RFC 7636 §4.4: the challenge is kept in the row, and the code says nothing of it.
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{
 		ID: id, ClientID: a.Client.ID, Scopes: a.Scopes, Audience: a.Audience, RedirectURI: a.RedirectURI, RedirectOmitted: a.RedirectOmitted,
