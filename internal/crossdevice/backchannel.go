@@ -40,7 +40,8 @@ func noticeBinding(id string) secret.Binding {
 	return secret.Binding{Table: "pending_authorizations", Column: "notify", Row: id}
 }
 
-// AskPerson keeps a question until the person answers, and returns the auth_req_id and the interval of polls.
+// AskPerson keeps a question until the person answers, and returns the auth_req_id and the interval of polls. Few questions wait for one person: whoever is
+// asked again and again says yes in the end (RFC 10027 §6.1.11).
 func (s *Service) AskPerson(ctx context.Context, q Question, now time.Time) (authReqID string, interval time.Duration, err error) {
 	peer, now := idp.PeerOf(ctx), now.UTC().Truncate(time.Microsecond)
 	p := &idp.PendingAuthorization{

@@ -42,7 +42,7 @@ func New(c Config) *Service {
 }
 
 const (
-	// deviceLife is how long a device code and its user code are good (RFC 8628 §3.2; RFC 10027 asks for minutes).
+	// deviceLife is how long a device code and its user code are good (RFC 8628 §3.2; RFC 10027 §6.1.2: short, with time to type).
 	deviceLife = 10 * time.Minute
 	// deviceInterval is how often a device may ask.
 	deviceInterval = 5 * time.Second
@@ -53,7 +53,7 @@ const (
 )
 
 // How many requests may wait at once. A stranger who starts some for a public client must not fill the table, and the more codes are
-// alive, the sooner one is guessed (RFC 8628 §5.1).
+// alive, the sooner one is guessed (RFC 8628 §5.1, RFC 10027 §6.1.11).
 const (
 	perClient  = 5000
 	perAddress = 100

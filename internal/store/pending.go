@@ -171,7 +171,7 @@ type PendingRedemption struct {
 }
 
 // RedeemPending turns what was approved into an authorization with its first refresh token. One conditional statement decides, so that of any
-// number at once one wins: the user is active still, and the session in which it was approved has not ended, unless the authorization outlives sessions.
+// number at once one wins (RFC 10027 §6.1.3): the user is active still, and the session in which it was approved has not ended, unless the authorization outlives sessions.
 // It holds the row until the authorization is there: who ends the person's sessions at this moment waits for it and finds the authorization, or comes
 // first and leaves nothing to redeem. idp.ErrNotFound says that something does not hold; WhyNotRedeemed then says what.
 func (s *Store) RedeemPending(ctx context.Context, r PendingRedemption, now time.Time) (*AuthorizationUser, error) {

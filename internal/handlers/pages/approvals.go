@@ -14,7 +14,7 @@ import (
 	"idp/internal/session"
 )
 
-// showApprovals lists what applications have asked behind the scenes and what waits for this person's answer (CIBA §8).
+// showApprovals lists what applications have asked behind the scenes and what waits for this person's answer (CIBA §8, RFC 10027 §6.1.14).
 func (p *Pages) showApprovals(w http.ResponseWriter, r *http.Request) error {
 	v, c, err := p.approvalsVisit(w, r)
 	if err != nil || c == nil {

@@ -170,7 +170,7 @@ func (p *Pages) signedInFor(ctx context.Context, w http.ResponseWriter, v *visit
 }
 
 // showDeviceConfirm asks whether the other device may have what it asks for. It asks always, whatever was allowed before and however
-// trusted the client is: nobody else can notice that a stranger began this (RFC 8628 §5.4, RFC 10027).
+// trusted the client is: nobody else can notice that a stranger began this (RFC 8628 §5.4, RFC 10027 §6.1.14).
 func (p *Pages) showDeviceConfirm(w http.ResponseWriter, r *http.Request) error {
 	d, err := p.deviceVisit(w, r, r.URL.Query().Get("i"))
 	if err != nil || d.signedIn == nil {

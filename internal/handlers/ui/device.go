@@ -23,7 +23,7 @@ func (d DeviceCode) faulty() bool { return len(d.Problems) > 0 || d.RetryAfter >
 func (d DeviceCode) problems() Problems { return d.Problems }
 
 // DeviceConfirm is the page that asks whether another device may have what it asks for. It says what a person needs to notice that
-// somebody else began this (RFC 10027).
+// somebody else began this (RFC 10027 §6.1.14).
 type DeviceConfirm struct {
 	Form
 	Client  *Client

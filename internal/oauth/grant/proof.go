@@ -60,7 +60,7 @@ func (p *Proof) refreshKey() string {
 }
 
 // bindTo returns what the refresh token of this request is to be bound to. RFC 9449 §5, RFC 8705 §4: that of a public client to its
-// key, since nothing else protects it; that of another to the client's credentials, so that its key may change.
+// key, since nothing else protects it (a device, RFC 10027 §6.1.12); that of another to the client's credentials, so that its key may change.
 func (s *Session) bindTo() string {
 	if !s.Client.Public() {
 		return ""
