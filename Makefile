@@ -85,7 +85,7 @@ bench: build ## requests per second, latency and CPU per endpoint beside the mac
 
 .PHONY: screenshots
 screenshots: prerequisites ## each page as a picture below docs/screenshots: light, dark, narrow
-	go test -count=1 ./e2e/browser -run '^TestScreenshots$$' -screenshots $(CURDIR)/docs/screenshots
+	go test -count=1 ./e2e/browser/gallery -run '^TestScreenshots$$' -screenshots $(CURDIR)/docs/screenshots
 
 .PHONY: vuln
 vuln: ## known vulnerabilities that the program reaches; needs the internet, or IDP_VULNDB, a folder of OSV files
