@@ -98,7 +98,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	if c.Password.Breached == "off" {
 		mode = secret.BreachedOff
 	}
-	if s.breached, err = secret.NewBreached(secret.BreachedConfig{Mode: mode, URL: c.Password.BreachedURL}); err != nil {
+	if s.breached, err = secret.NewBreached(secret.BreachedConfig{Mode: mode, File: c.Password.BreachedFile, URL: c.Password.BreachedURL}); err != nil {
 		return nil, err
 	}
 	s.audit = audit.New(audit.Config{Store: s.store, Logger: o.logger})

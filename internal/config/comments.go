@@ -85,6 +85,7 @@ func comments() map[string]string {
 		"Password.Algorithm":                   "Algorithm for new hashes. Others are verified too, and replaced at the next sign-in.",
 		"Password.BcryptCost":                  "BcryptCost is used with algorithm bcrypt only.",
 		"Password.Breached":                    "Breached compares new passwords with those known from breaches, by the first five digits of their SHA-1 (nobody learns the password): \"normal\" accepts the password if the service does not answer, \"strict\" refuses it.",
+		"Password.BreachedFile":                "BreachedFile is a downloaded list that is searched instead, so that nobody is asked: lines of SHA-1, colon and count, ordered by SHA-1.",
 		"Password.BreachedURL":                 "BreachedURL is the range service that is asked; five hexadecimal digits are appended.",
 		"Password.HashMemoryBudget":            "HashMemoryBudget bounds the memory of all hashes that run at once.",
 		"Password.Iterations":                  "Iterations of Argon2id. The pair of memory and iterations must not be weaker than OWASP's: 46MiB×1, 19MiB×2, 12MiB×3, 9MiB×4, 7MiB×5. Tests may: with seed_file, and with --dev, any pair is taken.",

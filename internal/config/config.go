@@ -153,6 +153,8 @@ type Password struct {
 	Breached string `key:"breached" default:"off" enum:"off,normal,strict"`
 	// BreachedURL is the range service that is asked; five hexadecimal digits are appended.
 	BreachedURL string `key:"breached_url" default:"https://api.pwnedpasswords.com/range/"`
+	// BreachedFile is a downloaded list that is searched instead, so that nobody is asked: lines of SHA-1, colon and count, ordered by SHA-1.
+	BreachedFile string `key:"breached_file" path:"file" example:"/var/lib/idp/pwned-passwords.txt"`
 }
 
 // Throttle slows down guessing. Nobody is ever locked out for good.

@@ -152,7 +152,7 @@ func (c *Config) validatePassword(fault report) {
 	if p.Memory > p.HashMemoryBudget {
 		fault("password.hash_memory_budget", "%s does not hold one hash of %s. Write at least that.", p.HashMemoryBudget, p.Memory)
 	}
-	if u, err := url.Parse(p.BreachedURL); p.Breached != "off" && (err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname()))) {
+	if u, err := url.Parse(p.BreachedURL); p.Breached != "off" && p.BreachedFile == "" && (err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname()))) {
 		fault("password.breached_url", "%q is no https address. Write the address of a range service.", p.BreachedURL)
 	}
 }

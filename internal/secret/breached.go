@@ -30,15 +30,19 @@ const (
 // BreachedConfig says where to ask whether a password is known from a breach. It is off by default.
 type BreachedConfig struct {
 	Mode    BreachedMode
+	File    string        // a downloaded list, ordered by SHA-1; then nobody is asked
 	URL     string        // of the range API; the first five digits are appended, as in https://api.example/range/
 	Timeout time.Duration // of one question; default 2 s
 	Least   int           // sightings from which a password is refused; default 1
 	Client  *http.Client  // default: one without redirects
 }
 
-// Breached asks a range API (k-anonymity: five hex digits of the SHA-1 leave this server, never the password or its whole
-// digest). Safe for concurrent use.
-type Breached struct{ config BreachedConfig }
+// Breached looks into a file, or asks a range API (k-anonymity: five hex digits of the SHA-1 leave this server, never the password
+// or its whole digest). Safe for concurrent use.
+type Breached struct {
+	config BreachedConfig
+	file   *breachedFile // nil: the range API is asked
+}
 
 const (
 	breachedTimeout = 2 * time.Second
@@ -55,6 +59,16 @@ func NewBreached(c BreachedConfig) (*Breached, error) {
 	default:
 		return nil, fmt.Errorf("breached passwords: mode %q is unknown: use %q or %q, or leave it empty", c.Mode, BreachedNormal, BreachedStrict)
 	}
+	if c.Least <= 0 {
+		c.Least = 1
+	}
+	if c.File != "" {
+		file, err := openBreachedFile(c.File)
+		if err != nil {
+			return nil, fmt.Errorf("breached passwords: %w", err)
+		}
+		return &Breached{config: c, file: file}, nil
+	}
 	u, err := url.Parse(c.URL)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("breached passwords: the URL of the range API must be a whole http or https URL without a query")
@@ -65,9 +79,6 @@ func NewBreached(c BreachedConfig) (*Breached, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = breachedTimeout
 	}
-	if c.Least <= 0 {
-		c.Least = 1
-	}
 	if c.Client == nil {
 		// A redirect could lead the five digits, or this server, anywhere.
 		c.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -75,7 +86,7 @@ func NewBreached(c BreachedConfig) (*Breached, error) {
 	return &Breached{config: c}, nil
 }
 
-// Check refuses a password (idp.Invalid) that breaches have made known. When the server does not answer, normal mode accepts
+// Check refuses a password (idp.Invalid) that breaches have made known. When the server or the file does not answer, normal mode accepts
 // and returns why in unchecked, for the log; strict mode refuses for now (idp.Unavailable).
 func (b *Breached) Check(ctx context.Context, password string) (unchecked, err error) {
 	if b.config.Mode == BreachedOff {
@@ -104,6 +115,9 @@ func (b *Breached) Check(ctx context.Context, password string) (unchecked, err e
 func (b *Breached) count(ctx context.Context, password string) (int, error) {
 	sum := sha1.Sum([]byte(password)) // the API's hash; nothing is protected by it
 	digest := strings.ToUpper(hex.EncodeToString(sum[:]))
+	if b.file != nil {
+		return b.file.count(digest)
+	}
 	ctx, cancel := context.WithTimeout(ctx, b.config.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.config.URL+digest[:rangeDigits], nil)
