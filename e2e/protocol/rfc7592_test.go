@@ -3,6 +3,10 @@ package protocol
 // RFC 7592, management of dynamic registrations.
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -110,20 +114,36 @@ func TestManage_TrustIsForWhatWasTrusted(t *testing.T) {
 	if err := json.Unmarshal([]byte(issued), &initial); err != nil || initial.Token == "" {
 		t.Fatalf("registration-token create: %v in %s", err, issued)
 	}
-	made := s.registrationCall(t, http.MethodPost, s.endpoint(t, "registration_endpoint"), initial.Token, webApp()).want(http.StatusCreated)
-	id, uri := made.str("client_id"), made.str("registration_client_uri")
+	app := webApp().and(doc{"scope": "openid email", "token_endpoint_auth_method": "private_key_jwt", "jwks": publicKeys(t, "first")})
+	made := s.registrationCall(t, http.MethodPost, s.endpoint(t, "registration_endpoint"), initial.Token, app).want(http.StatusCreated)
+	id, uri, token := made.str("client_id"), made.str("registration_client_uri"), made.str("registration_access_token")
+	put := func(t *testing.T, change doc) {
+		t.Helper()
+		token = s.registrationCall(t, http.MethodPut, uri, token, app.and(doc{"client_id": id}).and(change)).want(http.StatusOK).str("registration_access_token")
+	}
 	trusted := func() bool { return strings.Contains(s.Run(t, "client", "get", id, "-o", "json"), `"trusted": true`) }
-	s.Run(t, "client", "update", id, "--trusted")
-	if !trusted() {
-		t.Fatal("the client is not trusted")
+	for _, c := range []struct {
+		what   string
+		change doc
+		stays  bool
+	}{
+		{"another contact", doc{"contacts": []string{"new@notes.example"}}, true},
+		{"redirect URIs", doc{"redirect_uris": []string{"https://elsewhere.example/cb"}}, false},
+		{"keys elsewhere", doc{"jwks": nil, "jwks_uri": "https://elsewhere.example/keys"}, false},
+		{"the method of authentication", doc{"jwks": nil, "token_endpoint_auth_method": "client_secret_basic"}, false},
+	} {
+		put(t, doc{})
+		s.Run(t, "client", "update", id, "--trusted")
+		if !trusted() {
+			t.Fatal("the client is not trusted")
+		}
+		put(t, c.change)
+		if trusted() != c.stays {
+			t.Errorf("%s: got trust %t, want %t", c.what, !c.stays, c.stays)
+		}
 	}
-	same := s.registrationCall(t, http.MethodPut, uri, made.str("registration_access_token"), webApp().and(doc{"client_id": id})).want(http.StatusOK)
-	if !trusted() {
-		t.Error("the same application is trusted no more")
-	}
-	s.registrationCall(t, http.MethodPut, uri, same.str("registration_access_token"), webApp().and(doc{"client_id": id, "redirect_uris": []string{"https://elsewhere.example/cb"}})).want(http.StatusOK)
-	if trusted() {
-		t.Error("an application that sends answers elsewhere is still trusted")
+	if told := s.Run(t, "audit", "export", "--type", "client.updated"); !strings.Contains(told, `"changed":"jwks jwks_uri"`) {
+		t.Errorf("nothing says why trust fell:\n%s", told)
 	}
 }
 
@@ -187,4 +207,19 @@ func TestManage_DeleteEndsAll(t *testing.T) { // RFC 7592 §2.3
 	}
 	s.userInfo(t, in.access).want(http.StatusUnauthorized)
 	eventually(t, 5*time.Second, "the client is unknown everywhere", func() bool { return s.browser(t).az(c).status == http.StatusBadRequest })
+}
+
+// publicKeys is a JWK Set of one new key.
+func publicKeys(t *testing.T, kid string) doc {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	point, err := key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc{"keys": []doc{{"kty": "EC", "use": "sig", "kid": kid, "crv": "P-256", "x": b64(point[1:33]), "y": b64(point[33:])}}}
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -298,13 +297,11 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 	if err := s.fill(&next, members); err != nil {
 		return nil, err
 	}
-	if old.ManagedBy == idp.ManagedByOpenApproved && !looksLike(old, &next) {
-		next.ManagedBy = idp.ManagedByOpen // an administrator looked at something else
-	}
-	if !looksLike(old, &next) {
-		next.Trusted = false // an operator trusted what answered at the old addresses, under the old name: people are asked again
-	}
 	fresh, err := s.credentials(&next)
+	if err != nil {
+		return nil, err
+	}
+	details, err := s.doubt(ctx, old, &next, fresh != "")
 	if err != nil {
 		return nil, err
 	}
@@ -320,18 +317,12 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 		} else if err != nil {
 			return err
 		}
-		return s.write(ctx, audit.ClientUpdated, &next, map[string]string{"source": next.ManagedBy})
+		return s.write(ctx, audit.ClientUpdated, &next, details)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("replace registration of client %s: %w", id, err)
 	}
 	return made, nil
-}
-
-// looksLike reports whether a client shows itself to people as before, and has its answers sent where it had them sent before.
-func looksLike(a, b *idp.Client) bool {
-	return a.Name == b.Name && a.ClientURI == b.ClientURI && a.LogoURI == b.LogoURI && a.TosURI == b.TosURI && a.PolicyURI == b.PolicyURI &&
-		maps.Equal(a.Localized, b.Localized) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
 }
 
 // Delete removes a client, and revokes all it was given, for who holds its registration access token (RFC 7592 §2.3).
