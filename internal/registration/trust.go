@@ -50,7 +50,7 @@ func otherwise(old, next *idp.Client) ([]string, error) {
 	return slices.Compact(changed), nil
 }
 
-// doubt takes an operator's trust or approval back from a client that is not what they saw any more: people are asked and warned again. It says so in the
+// RFC 7592 §5: doubt takes an operator's trust or approval back from a client that is not what they saw any more: people are asked and warned again. It says so in the
 // log and in the details of the change.
 func (s *Service) doubt(ctx context.Context, old, next *idp.Client, freshSecret bool) (details map[string]string, err error) {
 	vouched := old.Trusted || old.ManagedBy == idp.ManagedByOpenApproved
