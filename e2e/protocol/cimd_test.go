@@ -129,7 +129,9 @@ func TestCIMD_SignsInWithNoRegistration(t *testing.T) {
 func TestCIMD_AWithdrawnDocumentEndsItsClientAtEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	h := newHomepage(t)
-	s := start(t, h.options("open")...)
+	seed := strings.Replace(server.SeedText(), "\nclients:\n", "\nclients:\n  - {client_id: gateway, secret_file: secrets/service, grant_types: [client_credentials], scopes: [idp.introspect]}\n", 1)
+	gateway := server.Client{ID: "gateway", Secret: server.Service().Secret}
+	s := start(t, h.options("open", server.Seed(seed))...)
 	c := h.app("/client.json", doc{"scope": "openid offline_access"})
 	verifier, pairs := pkce()
 	g := s.browser(t).az(c, append(pairs, "scope", "openid offline_access", "prompt", "consent")...).login(s.user(t)).wantConsent().allow().wantCode()
@@ -140,6 +142,8 @@ func TestCIMD_AWithdrawnDocumentEndsItsClientAtEveryEndpoint(t *testing.T) {
 	if h.hits.Load() != n+1 {
 		t.Errorf("the document was read %d times for a refresh after a start, want once", h.hits.Load()-n)
 	}
+	s.userInfo(t, got.access).want(http.StatusOK)
+	s.introspect(t, gateway, got.access).wantActive(true)
 	h.put("/client.json", nil)
 	s.Restart(t)
 	s.refresh(t, c, got.refresh).wantError(401, "invalid_client")
@@ -147,6 +151,9 @@ func TestCIMD_AWithdrawnDocumentEndsItsClientAtEveryEndpoint(t *testing.T) {
 	s.form(t, "introspection_endpoint", named(c), "token", got.access).wantError(401, "invalid_client")
 	s.form(t, "pushed_authorization_request_endpoint", named(c), "response_type", "code").wantError(401, "invalid_client")
 	s.form(t, "token_endpoint", named(server.Client{ID: h.URL + "/stranger.json"}), "grant_type", "refresh_token", "refresh_token", got.refresh).wantError(401, "invalid_client")
+	// Nor are the access tokens that are still out good for anything, from the moment that it is known.
+	s.userInfo(t, got.access).want(http.StatusUnauthorized)
+	s.introspect(t, gateway, got.access).wantActive(false)
 	if extra := h.hits.Load() - n; extra != 2 {
 		t.Errorf("addresses were read %d times, want the document once for each start, and none that is not known", extra)
 	}

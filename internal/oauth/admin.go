@@ -33,7 +33,7 @@ func (p *Provider) Administrator(answer http.Header, r *http.Request) (idp.Actor
 	if !t.HasAudience(p.Issuer) || !slices.Contains(t.Scopes(), idp.ScopeAdmin) {
 		return idp.Actor{}, narrow
 	}
-	c, err := p.Clients.Get(ctx, t.ClientID)
+	c, err := p.holding(ctx, t.ClientID)
 	if err != nil || !slices.Contains(c.Scopes, idp.ScopeAdmin) {
 		if err != nil && !errors.Is(err, idp.ErrNotFound) {
 			return idp.Actor{}, err

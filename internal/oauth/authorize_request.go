@@ -178,6 +178,15 @@ func (p *Provider) returning(ctx context.Context, id string) (*idp.Client, error
 	return p.Clients.Get(ctx, id)
 }
 
+// holding returns the client that an access token was given to, if it may still be used. Only memory is asked: a token is judged in one statement.
+func (p *Provider) holding(ctx context.Context, id string) (*idp.Client, error) {
+	c, err := p.Clients.Get(ctx, id)
+	if err == nil && p.Documents != nil && c.FromDocument() && p.Documents.Withdrawn(ctx, id) {
+		return nil, idp.ErrNotFound
+	}
+	return c, err
+}
+
 // findRedirectURI compares to the letter (RFC 9700 §4.1.3), native applications' loopback ports excepted (RFC 8252 §7.3).
 func findRedirectURI(a *authorizeRequest) error {
 	got := a.Params.Get("redirect_uri")

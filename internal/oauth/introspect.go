@@ -94,7 +94,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 		if err != nil {
 			return inactive, err
 		}
-		if _, err := p.Clients.Get(ctx, t.ClientID); revoked || err != nil {
+		if _, err := p.holding(ctx, t.ClientID); revoked || err != nil {
 			return inactive, ignoreNotFound(err)
 		}
 		return answer, nil
@@ -106,7 +106,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 	if err != nil {
 		return inactive, err
 	}
-	c, err := p.Clients.Get(ctx, t.ClientID)
+	c, err := p.holding(ctx, t.ClientID)
 	if err != nil { // switched off, or gone
 		return inactive, ignoreNotFound(err)
 	}

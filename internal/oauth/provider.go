@@ -162,7 +162,7 @@ func New(c Config) (*Provider, error) {
 		{idp.GrantAuthorizationCode, fosite.TokenEndpointHandlers{&grant.Code{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit, Logger: c.Logger}}},
 		{idp.GrantRefreshToken, fosite.TokenEndpointHandlers{&grant.Refresh{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit}}},
 		{idp.GrantClientCredentials, fosite.TokenEndpointHandlers{&grant.ClientCredentials{Minter: p.minter, Details: p.details}}},
-		{idp.GrantTokenExchange, fosite.TokenEndpointHandlers{&grant.Exchange{Store: c.Store, Minter: p.minter, Clients: c.Clients}}},
+		{idp.GrantTokenExchange, fosite.TokenEndpointHandlers{&grant.Exchange{Store: c.Store, Minter: p.minter, Holding: p.holding}}},
 		{idp.GrantDeviceCode, fosite.TokenEndpointHandlers{&grant.Pending{
 			Kind: idp.PendingDevice, Token: secret.TokenDevice, Parameter: "device_code", Store: c.Store, Keyring: c.Keyring, Minter: p.minter,
 		}}},

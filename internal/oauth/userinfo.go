@@ -38,7 +38,7 @@ func (p *Provider) userInfoToken(w http.ResponseWriter, r *http.Request) (*userT
 	if err != nil {
 		return nil, err
 	}
-	c, err := p.Clients.Get(ctx, t.ClientID)
+	c, err := p.holding(ctx, t.ClientID)
 	if err != nil {
 		return nil, clientGone(err)
 	}

@@ -97,6 +97,18 @@ func (m *Memory[T]) Get(ctx context.Context, address string, look Look[T]) (T, e
 	return m.wait(ctx, k.looking)
 }
 
+// Glance returns the error that an address is known by, and waits for nobody: what does not count any more is looked at again behind the caller, who hears
+// what counted last. nil says that there is something, or that nothing is known yet.
+func (m *Memory[T]) Glance(ctx context.Context, address string, look Look[T]) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k, now := m.entry(address), m.bounds.now()
+	if k.looking == nil && !now.Before(k.until) {
+		m.start(ctx, k, now, look)
+	}
+	return k.err
+}
+
 // Newer looks at an address again, unless that was done just now, and returns what counts then.
 func (m *Memory[T]) Newer(ctx context.Context, address string, look Look[T]) (T, error) {
 	m.mu.Lock()

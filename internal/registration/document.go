@@ -141,6 +141,14 @@ func (d *Documents) Returning(ctx context.Context, id string) (*idp.Client, erro
 	return d.Client(ctx, id)
 }
 
+// Withdrawn reports whether the document at a client's id is known to say no more that there is such a client. It waits for nobody, and asks neither the
+// database nor, where what is known still counts, the document's host: whoever judges an access token asks it.
+func (d *Documents) Withdrawn(ctx context.Context, id string) bool {
+	err := d.read.Glance(ctx, id, func(ctx context.Context) (outbound.Found[*idp.Client], error) { return d.look(ctx, id) })
+	known := (*idp.Error)(nil)
+	return errors.As(err, &known) && known.Code == CodeDocument && !errors.Is(err, outbound.ErrAway)
+}
+
 // newer returns what this replica has just read where its memory of clients has not heard of it yet.
 func newer(known, said *idp.Client) *idp.Client {
 	if said.UpdatedAt.After(known.UpdatedAt) {

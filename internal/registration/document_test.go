@@ -17,6 +17,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/outbound"
 	"idp/internal/secret"
+	"idp/internal/store/sqldb"
 	"idp/internal/store/storetest"
 	"idp/internal/throttle"
 )
@@ -136,6 +137,46 @@ func TestDocument_OneThatWasWithdrawnEndsItsClient(t *testing.T) {
 	l.later(refusedFor)
 	if got := l.name(t); got != "Agent" {
 		t.Errorf("back again: got %q", got)
+	}
+}
+
+// Whoever judges an access token asks memory alone, and waits for nobody.
+func TestDocument_AnAccessTokenEndsWithItToo(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, TrustAll)
+	l.name(t)
+	ctx, counter := sqldb.WithCounter(t.Context())
+	if l.Withdrawn(ctx, l.id) || l.hits.Load() != 1 || counter.Trips() != 0 {
+		t.Errorf("fresh: got withdrawn, or %d reads and %d trips more", l.hits.Load()-1, counter.Trips())
+	}
+	learned := func(status int, want bool) {
+		t.Helper()
+		l.answer(status, "", nil)
+		for end := time.Now().Add(10 * time.Second); l.Withdrawn(t.Context(), l.id) != want; <-time.After(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("status %d: withdrawn is not %t", status, want)
+			}
+		}
+	}
+	l.later(mostFresh)
+	learned(http.StatusNotFound, true)
+	l.later(refusedFor)
+	n := l.hits.Load()
+	if !l.Withdrawn(t.Context(), l.id) {
+		t.Error("while it is read again it is there")
+	}
+	for l.hits.Load() == n {
+		<-time.After(time.Millisecond)
+	}
+	l.later(refusedFor)
+	learned(http.StatusOK, false)
+	l.later(mostFresh)
+	l.answer(http.StatusBadGateway, "", nil)
+	for range 20 { // a host that does not answer says nothing
+		if l.Withdrawn(t.Context(), l.id) {
+			t.Fatal("a host that is away has withdrawn it")
+		}
+		<-time.After(5 * time.Millisecond)
 	}
 }
 

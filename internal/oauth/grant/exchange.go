@@ -9,7 +9,6 @@ import (
 
 	"github.com/ory/fosite"
 
-	"idp/internal/directory"
 	"idp/internal/idp"
 	"idp/internal/oauth/mint"
 	"idp/internal/store"
@@ -30,9 +29,10 @@ const actorsMost = 5 // of a chain
 type Exchange struct {
 	chosenByName
 
-	Store   *store.Store
-	Minter  *mint.Minter
-	Clients *directory.Clients
+	Store  *store.Store
+	Minter *mint.Minter
+	// Holding returns the client that an access token was given to, if it may still be used.
+	Holding func(ctx context.Context, id string) (*idp.Client, error)
 }
 
 var _ fosite.TokenEndpointHandler = (*Exchange)(nil)
@@ -117,7 +117,7 @@ func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string
 		return nil, nil, fault("a token whose aud names the client, or one of its audiences", "`idp client update "+s.Client.ID+" --audience …` with what the token's aud says, if the API is this client.")
 	}
 	// As at UserInfo and introspection: the tokens of a client that is switched off are no longer good.
-	if _, err := g.Clients.Get(ctx, t.ClientID); errors.Is(err, idp.ErrNotFound) {
+	if _, err := g.Holding(ctx, t.ClientID); errors.Is(err, idp.ErrNotFound) {
 		return nil, nil, fault("a token of a client that is registered and not switched off", "")
 	} else if err != nil {
 		return nil, nil, err
