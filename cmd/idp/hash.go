@@ -60,7 +60,7 @@ func newHashVerifyCmd(a *app) *cobra.Command {
 		Use:   "verify",
 		Short: "Say whether a password fits a hash, also one from another program",
 		Long: `Say whether a password fits a hash, also one from another program. Exit code 0 means that it fits, 1 that it does not. --scheme tells what an
-import would say: imported (the default), or a name of docs/config.md such as django, werkzeug, fs-hmac-bcrypt:SALT.`,
+import would say: imported (the default), or a name of docs/moving.md such as django, werkzeug, fs-hmac-bcrypt:SALT.`,
 		Example: `  idp hash verify --hash-file hash.txt
   idp hash verify --hash-file hash.txt --scheme django --password-file - < password.txt`,
 		Args: cobra.NoArgs,

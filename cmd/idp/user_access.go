@@ -118,13 +118,14 @@ func newUserImportCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import -f FILE|-",
 		Short: "Make accounts from a file, with their password hashes",
-		Long: `Make accounts from a file: one JSON object on each line, or CSV whose first line names the columns. The columns are email, email_verified, username,
-password_hash, password_scheme, roles, state, and the claims of OpenID Connect (name, given_name, …); --column maps other names, and
-NAME=- leaves one out. A user who is there already and the same is skipped, so an import that was cut off is simply run again. Passwords
+		Long: `Make accounts from a file: one JSON object on each line, or CSV whose first line names the columns. The columns are sub, email, email_verified,
+username, password_hash, password_scheme, roles, state, and the claims of OpenID Connect (name, given_name, …); --column maps other names,
+and NAME=- leaves one out. With sub people keep the name by which applications know them from another provider; without it a new one is made. A user who is there already and the same is skipped, so an import that was cut off is simply run again. Passwords
 go on working: hashes of argon2, bcrypt, Django, Werkzeug, passlib, LDAP, Firebase and crypt are understood, and replaced at the next sign-in.
 It works on the database itself.`,
 		Example: `  idp user import -f users.csv --dry-run
   idp user import -f users.ndjson --errors failed.ndjson
+  idp user import -f auth0.ndjson --column user_id=sub
   psql -c "COPY (SELECT …) TO STDOUT CSV HEADER" | idp user import -f - --column mail=email --scheme django`,
 		Args: cobra.NoArgs,
 		RunE: a.offline(func(ctx context.Context, s *services, _ []string) error {

@@ -10,7 +10,7 @@ import (
 )
 
 func newUserCreateCmd(a *app) *cobra.Command {
-	var passwordFile, hashFile, scheme string
+	var passwordFile, hashFile, scheme, sub string
 	var without bool
 	cmd := &cobra.Command{
 		Use:   "create [EMAIL|USERNAME]",
@@ -53,6 +53,7 @@ an upstream provider alone, until a password is set; the provider must link auto
 		if err := through(doc, &n); err != nil {
 			return err
 		}
+		n.Sub = sub
 		u, err := b.CreateUser(ctx, n)
 		if err != nil {
 			return err
@@ -63,6 +64,7 @@ an upstream provider alone, until a password is set; the provider must link auto
 	})
 	addFields(cmd, userFields())
 	f := cmd.Flags()
+	f.StringVar(&sub, "sub", "", "their id, if applications know them by one from another provider")
 	f.StringVar(&passwordFile, "password-file", "", "`file` that holds the password; - is standard input")
 	f.StringVar(&hashFile, "password-hash-file", "", "`file` that holds a hash from elsewhere, in place of a password")
 	f.StringVar(&scheme, "password-scheme", "", "what made the hash, if it does not say so itself")

@@ -323,6 +323,16 @@ func (s *Server) Restart(t testing.TB) {
 // Run runs the command line with the server's settings and returns what it wrote to stdout; a failure ends the test.
 func (s *Server) Run(t testing.TB, arguments ...string) string {
 	t.Helper()
+	code, text, said := s.Try(t, arguments...)
+	if code != 0 {
+		t.Fatalf("idp %s: exit code %d\n%s%s", strings.Join(arguments, " "), code, text, said)
+	}
+	return text
+}
+
+// Try is Run for a command that may fail: it returns the exit code, and what was written to stdout and stderr.
+func (s *Server) Try(t testing.TB, arguments ...string) (code int, text, said string) {
+	t.Helper()
 	if s.DataDir == "" {
 		t.Fatalf("idp %s: the server was not started by this test, so its command line is out of reach", strings.Join(arguments, " "))
 	}
@@ -333,9 +343,10 @@ func (s *Server) Run(t testing.TB, arguments ...string) string {
 	cmd.Dir = s.DataDir
 	var errText strings.Builder
 	cmd.Stderr = &errText
-	text, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("idp %s: %v\n%s%s", strings.Join(arguments, " "), err, text, errText.String())
+	out, err := cmd.Output()
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) {
+		t.Fatalf("idp %s: %v", strings.Join(arguments, " "), err)
 	}
-	return string(text)
+	return cmd.ProcessState.ExitCode(), string(out), errText.String()
 }

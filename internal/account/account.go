@@ -39,6 +39,7 @@ func New(c Config) *Service { return &Service{c} }
 const (
 	CodeAddressTaken  = "address_taken"
 	CodeUsernameTaken = "username_taken"
+	CodeSubjectTaken  = "sub_taken"
 )
 
 // now is the time as both databases keep it, so that what is returned equals what is stored.
@@ -56,26 +57,38 @@ func (s *Service) taken(ctx context.Context, u *idp.User, err error) error {
 	return err
 }
 
+// takenNew is taken for an account that is not there yet, so that its sub may be the reason.
+func (s *Service) takenNew(ctx context.Context, u *idp.User, err error) error {
+	var refusal *idp.Error
+	if err = s.taken(ctx, u, err); !errors.Is(err, idp.ErrConflict) || errors.As(err, &refusal) && refusal.Field != "" {
+		return err
+	}
+	message := "An application has this sub for its client_id, so its tokens would look like the person's. Give the application another id."
+	if _, lookup := s.Store.UserBySubOrIdentifier(ctx, u.ID, idp.CanonicalIdentifier(u.ID)); lookup == nil {
+		message = "The sub is another account's, or its e-mail address or username, so it would mean two people. Change one of them."
+	}
+	return &idp.Error{Kind: idp.Conflict, Code: CodeSubjectTaken, Field: "sub", Message: message, Err: err}
+}
+
 // owner returns who else has one of u's identifiers, with the sentence that says which; both nil if nobody has.
 func (s *Service) owner(ctx context.Context, u *idp.User) (*idp.User, *idp.Error, error) {
 	name, _ := idp.CanonicalUsername(u.Username)
+	address := idp.Error{
+		Kind: idp.Conflict, Code: CodeAddressTaken, Field: "email",
+		Message: "Another account has this e-mail address. Use another address, or change that account.",
+	}
+	username := idp.Error{
+		Kind: idp.Conflict, Code: CodeUsernameTaken, Field: "username",
+		Message: "Another account has this username, perhaps in another spelling, or is known to applications by it. Choose another one.",
+	}
 	for _, one := range []struct {
-		value   string
-		refusal idp.Error
-	}{
-		{u.Email, idp.Error{
-			Kind: idp.Conflict, Code: CodeAddressTaken, Field: "email",
-			Message: "Another account has this e-mail address. Use another address, or change that account.",
-		}},
-		{name, idp.Error{
-			Kind: idp.Conflict, Code: CodeUsernameTaken, Field: "username",
-			Message: "Another account has this username, perhaps in another spelling. Choose another one.",
-		}},
-	} {
+		sub, value string
+		refusal    idp.Error
+	}{{u.Email, u.Email, address}, {name, name, username}, {u.Username, name, username}} {
 		if one.value == "" {
 			continue
 		}
-		other, err := s.Store.UserByIdentifier(ctx, one.value)
+		other, err := s.Store.UserBySubOrIdentifier(ctx, one.sub, one.value)
 		switch {
 		case err == nil && other.ID != u.ID:
 			return other, &one.refusal, nil

@@ -13,6 +13,8 @@ import (
 
 // NewUser is an account to be made. It needs an address or a username; the zero State is active.
 type NewUser struct {
+	Sub string // by which applications know them from another provider; empty: a new one
+
 	Email         string
 	EmailVerified bool
 	Username      string
@@ -30,11 +32,14 @@ type NewUser struct {
 
 // user returns the account as it would be stored, or all that is wrong with it.
 func (n NewUser) user(at time.Time) (*idp.User, error) {
-	u := &idp.User{ID: idp.NewID(), State: n.State, EmailVerified: n.EmailVerified, Profile: n.Profile, CreatedAt: at, UpdatedAt: at}
+	u := &idp.User{ID: n.Sub, State: n.State, EmailVerified: n.EmailVerified, Profile: n.Profile, CreatedAt: at, UpdatedAt: at}
 	if u.State == "" {
 		u.State = idp.UserActive
 	}
-	faults := []error{setEmail(u, n.Email), setUsername(u, n.Username), setRoles(u, n.Roles), checkProfile(n.Profile), checkState(u.State)}
+	if n.Sub == "" {
+		u.ID = idp.NewID()
+	}
+	faults := []error{checkSub(u.ID), setEmail(u, n.Email), setUsername(u, n.Username), setRoles(u, n.Roles), checkProfile(n.Profile), checkState(u.State)}
 	if n.Email == "" && n.Username == "" {
 		faults = append(faults, idp.Invalidf("email", "The user has neither an e-mail address nor a username. Give at least one: nothing else finds them."))
 	}
@@ -61,7 +66,7 @@ func (s *Service) Create(ctx context.Context, n NewUser) (*idp.User, error) {
 		return s.insert(ctx, u, c, audit.Event{Type: audit.UserCreated})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create a user: %w", s.taken(ctx, u, err))
+		return nil, fmt.Errorf("create a user: %w", s.takenNew(ctx, u, err))
 	}
 	return u, nil
 }

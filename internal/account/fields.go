@@ -9,6 +9,13 @@ import (
 	"idp/internal/idp"
 )
 
+func checkSub(sub string) error {
+	if !idp.ValidSubject(sub) {
+		return idp.Invalidf("sub", "The sub must have 1 to %d characters of ASCII, without spaces. Write it as the ID tokens of the other provider have it, or leave it out.", idp.MaxSubject)
+	}
+	return nil
+}
+
 // setEmail writes the one form of an address (FS-11); an empty one takes it away.
 func setEmail(u *idp.User, email string) error {
 	if email == "" {

@@ -71,7 +71,7 @@ func (s *Service) Import(ctx context.Context, r io.Reader, o ImportOptions) (Rep
 	if err := CheckImportOptions(o); err != nil {
 		return Report{DryRun: o.DryRun}, err
 	}
-	i := &importer{Service: s, options: o, report: Report{DryRun: o.DryRun}, seen: map[string]int{}}
+	i := &importer{Service: s, options: o, report: Report{DryRun: o.DryRun}, seen: seen{names: map[string]int{}, subs: map[string]int{}}}
 	text := bufio.NewReaderSize(r, 64<<10)
 	format, err := formatOf(text, o.Format)
 	if err != nil {
@@ -160,8 +160,11 @@ type importer struct {
 	*Service
 	options ImportOptions
 	report  Report
-	seen    map[string]int // in a dry run: identifier → line, since nothing is written that a later row could meet
+	seen    seen
 }
+
+// seen is what a dry run would have created, with its lines: nothing is written that a later row could meet.
+type seen struct{ names, subs map[string]int }
 
 // row handles one row; its error ends the import.
 func (i *importer) row(ctx context.Context, r row) error {
@@ -207,11 +210,14 @@ func (i *importer) put(ctx context.Context, r row) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	old, err := i.existing(ctx, u)
+	old, err := i.existing(ctx, u, n.Sub)
 	if err != nil {
 		return false, err
 	}
 	if old != nil {
+		if n.Sub == "" {
+			u.ID = old.User.ID // the file does not say
+		}
 		return false, differs(old.User, old.Credential, u, c)
 	}
 	if i.options.DryRun {
@@ -220,19 +226,30 @@ func (i *importer) put(ctx context.Context, r row) (created bool, err error) {
 	err = i.Store.InTx(ctx, func(ctx context.Context) error {
 		return i.insert(ctx, u, c, audit.Event{Type: audit.UserImported})
 	})
-	return err == nil, i.taken(ctx, u, err)
+	return err == nil, i.takenNew(ctx, u, err)
 }
 
 // once remembers what a dry run would have created.
 func (i *importer) once(u *idp.User, line int) error {
-	for _, id := range identifiers(u) {
-		if first, ok := i.seen[id]; ok {
-			return &idp.Error{Kind: idp.Conflict, Message: fmt.Sprintf("Line %d has the same e-mail address or username. Merge the two, or change one.", first)}
+	names := identifiers(u)
+	first := i.seen.subs[u.ID]
+	if first == 0 {
+		first = i.seen.names[idp.CanonicalIdentifier(u.ID)]
+	}
+	for _, name := range names {
+		for _, taken := range []map[string]int{i.seen.names, i.seen.subs} {
+			if l := taken[name]; l != 0 && first == 0 {
+				first = l
+			}
 		}
 	}
-	for _, id := range identifiers(u) {
-		i.seen[id] = line
+	if first != 0 {
+		return &idp.Error{Kind: idp.Conflict, Message: fmt.Sprintf("Line %d has the same sub, e-mail address or username. Merge the two, or change one.", first)}
 	}
+	for _, name := range names {
+		i.seen.names[name] = line
+	}
+	i.seen.subs[u.ID] = line
 	return nil
 }
 
@@ -263,7 +280,7 @@ func differs(old *idp.User, oldPassword *idp.Credential, u *idp.User, c *idp.Cre
 	}
 	return &idp.Error{
 		Kind: idp.Conflict, Code: "user_differs", Field: fields[0],
-		Message: fmt.Sprintf("A user with this address or username is there already and differs in: %s. An import changes nobody: update or delete that user first.", strings.Join(fields, ", ")),
+		Message: fmt.Sprintf("A user with this sub, address or username is there already and differs in: %s. An import changes nobody: update or delete that user first.", strings.Join(fields, ", ")),
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Columns of a CSV file that are not plain text. Every other known column is.
 const (
-	textColumns = " email username password password_hash password_scheme state name given_name family_name middle_name nickname profile picture" +
+	textColumns = " sub email username password password_hash password_scheme state name given_name family_name middle_name nickname profile picture" +
 		" website gender birthdate zoneinfo locale phone_number "
 	boolColumns    = " email_verified phone_number_verified "
 	rolesColumn    = "roles"

@@ -13,6 +13,7 @@ import (
 
 // record is a user as an import or a seed file writes them: flat, in the words of the claims.
 type record struct {
+	Sub            string   `json:"sub"`
 	Email          string   `json:"email"`
 	EmailVerified  *bool    `json:"email_verified"`
 	Username       string   `json:"username"`
@@ -26,7 +27,7 @@ type record struct {
 
 func (r record) user() NewUser {
 	return NewUser{
-		Email: r.Email, EmailVerified: r.EmailVerified != nil && *r.EmailVerified, Username: r.Username,
+		Sub: r.Sub, Email: r.Email, EmailVerified: r.EmailVerified != nil && *r.EmailVerified, Username: r.Username,
 		Password: r.Password, PasswordHash: r.PasswordHash, PasswordScheme: r.PasswordScheme,
 		Profile: r.Profile, Roles: r.Roles, State: idp.UserState(r.State),
 	}

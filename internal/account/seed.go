@@ -164,12 +164,15 @@ func (s *Service) seed(ctx context.Context, n NewUser) (seedResult, error) {
 	if err != nil {
 		return seedUnchanged, err
 	}
-	old, err := s.existing(ctx, u)
+	old, err := s.existing(ctx, u, n.Sub)
 	if err != nil {
 		return seedUnchanged, err
 	}
 	var had *idp.Credential
 	if old != nil {
+		if n.Sub != "" && n.Sub != old.User.ID {
+			return seedUnchanged, &idp.Error{Kind: idp.Conflict, Code: CodeSubjectTaken, Field: "sub", Message: "The account is there already and has another sub, which never changes. Delete the account, or leave the sub out."}
+		}
 		u.ID, u.CreatedAt, had = old.User.ID, old.User.CreatedAt, old.Credential
 	}
 	c, err := s.seedCredential(ctx, u, n, had)

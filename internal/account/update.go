@@ -97,6 +97,7 @@ func differences(a, b *idp.User) []string {
 		name string
 		same bool
 	}{
+		{"sub", a.ID == b.ID},
 		{"email", a.Email == b.Email},
 		{"email_verified", a.EmailVerified == b.EmailVerified},
 		{"username", a.Username == b.Username},

@@ -6,12 +6,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"idp/internal/idp"
 )
 
 const (
 	maxDetails = 16
 	maxValue   = 256
 	maxID      = 128
+	maxUser    = idp.MaxSubject
 	maxClient  = 512 // a client's id may be an address
 	redacted   = "[redacted]"
 )

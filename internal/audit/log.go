@@ -55,7 +55,7 @@ func (l *Log) Write(ctx context.Context, e Event) error {
 	row := &idp.AuditEvent{
 		ID: idp.NewID(), At: time.Now().UTC(), Type: string(e.Type),
 		ActorKind: e.ActorKind, ActorID: clean(e.ActorID, maxClient),
-		UserID: clean(e.UserID, maxID), ClientID: clean(e.ClientID, maxClient), SessionID: clean(e.SessionID, maxID),
+		UserID: clean(e.UserID, maxUser), ClientID: clean(e.ClientID, maxClient), SessionID: clean(e.SessionID, maxID),
 		Address: clean(peer.Address, maxID), UserAgent: clean(peer.UserAgent, maxValue), RequestID: clean(peer.RequestID, maxID),
 		Details: cleanDetails(e.Details),
 	}

@@ -24,7 +24,7 @@ const (
 
 // User is a person with an account.
 type User struct {
-	ID            string // the OpenID Connect sub: opaque, never changed, never used again
+	ID            string // the OpenID Connect sub: opaque, never changed; by NewID, or ValidSubject from the provider that the person had before
 	State         UserState
 	Username      string // as shown; unique by CanonicalUsername; may be empty
 	Email         string // canonical (CanonicalEmail); unique; may be empty
@@ -66,6 +66,15 @@ type Address struct {
 	Country       string `json:"country,omitempty"`
 }
 
+// MaxSubject is how long a sub may be (OpenID Connect Core §2).
+const MaxSubject = 255
+
+// ValidSubject reports whether s may be somebody's sub, and so their ID: 1 to 255 characters of ASCII, none of which is a space or a control character,
+// and not one of the two names that every file system and URL takes for something else.
+func ValidSubject(s string) bool {
+	return s != "" && len(s) <= MaxSubject && s != "." && s != ".." && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
 // CanonicalEmail returns the one form of an address under which it is stored, compared and released: white space around it cut
 // off, the domain in lower-case punycode, the local part in lower case and NFC. ok is false if it is no address that
 // we would take: no or several @, control characters, spaces, over 254 bytes.
@@ -99,6 +108,18 @@ func CanonicalUsername(s string) (name string, ok bool) {
 		}
 	}
 	return name, n >= 2 && n <= 64
+}
+
+// CanonicalIdentifier returns the form under which an address or a username is found, "" for what is neither. What has an @ is no username.
+func CanonicalIdentifier(s string) string {
+	if email, ok := CanonicalEmail(s); ok {
+		return email
+	}
+	name, ok := CanonicalUsername(s)
+	if !ok {
+		return ""
+	}
+	return name
 }
 
 // UserClaims is the flat document that the protocol endpoints need of a user, kept in one column.

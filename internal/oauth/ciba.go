@@ -194,21 +194,21 @@ func (p *Provider) personByName(ctx context.Context, c *idp.Client, name string)
 	if len(name) > loginMost {
 		return nil, idp.ErrNotFound
 	}
-	if u, err := p.personBySub(ctx, c, name); !errors.Is(err, idp.ErrNotFound) {
-		return u, err
-	}
-	for _, canonical := range []func(string) (string, bool){idp.CanonicalEmail, idp.CanonicalUsername} {
-		if value, ok := canonical(name); ok {
-			u, err := p.Store.UserByIdentifier(ctx, value)
-			if err == nil && value == u.Email && !u.EmailVerified {
-				return nil, idp.ErrNotFound
-			}
-			if !errors.Is(err, idp.ErrNotFound) {
-				return u, err
-			}
+	sub := name
+	if c.Pairwise() {
+		if u, err := p.personBySub(ctx, c, name); !errors.Is(err, idp.ErrNotFound) {
+			return u, err
 		}
+		sub = ""
+	} else if !idp.ValidSubject(name) {
+		sub = ""
 	}
-	return nil, idp.ErrNotFound
+	value := idp.CanonicalIdentifier(name)
+	u, err := p.Store.UserBySubOrIdentifier(ctx, sub, value)
+	if err == nil && u.ID != sub && value == u.Email && !u.EmailVerified {
+		return nil, idp.ErrNotFound
+	}
+	return u, err
 }
 
 // personBySub finds who has a sub at the client. One of a client with pairwise subjects leads back by what was kept when the client got an ID token, and
@@ -221,7 +221,7 @@ func (p *Provider) personBySub(ctx context.Context, c *idp.Client, sub string) (
 		}
 		return u, err
 	}
-	if _, ok := idp.DecodeID(sub); !ok {
+	if !idp.ValidSubject(sub) {
 		return nil, idp.ErrNotFound
 	}
 	return p.Store.User(ctx, sub)

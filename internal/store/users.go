@@ -31,17 +31,19 @@ func decodeUser(u *idp.User, state, claims string) error {
 	return nil
 }
 
-// CreateUser inserts a user and the identifiers that find them. idp.ErrConflict says that one of these is taken.
+// CreateUser inserts a user and the identifiers that find them. idp.ErrConflict says that one of these is taken, or the id: also by a client, whose own
+// access tokens have its id as their sub (RFC 9700 §4.15.1), or as the name of another user.
 func (s *Store) CreateUser(ctx context.Context, u *idp.User) error {
 	claims, err := u.ClaimsDocument()
 	if err != nil {
 		return err
 	}
 	return s.InTx(ctx, func(ctx context.Context) error {
-		_, err := s.db.Exec(ctx, `INSERT INTO users (id, state, username, email, email_verified, claims, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			u.ID, string(u.State), u.Username, u.Email, u.EmailVerified, claims, u.CreatedAt, u.UpdatedAt)
-		if err != nil {
+		n, err := s.db.Exec(ctx, `INSERT INTO users (id, state, username, email, email_verified, claims, created_at, updated_at)
+			SELECT $1, $2, $3, $4, $5, $6, $7, $8
+			WHERE NOT EXISTS (SELECT 1 FROM clients WHERE id = $1) AND NOT EXISTS (SELECT 1 FROM identifiers WHERE value = $9)`,
+			u.ID, string(u.State), u.Username, u.Email, u.EmailVerified, claims, u.CreatedAt, u.UpdatedAt, idp.CanonicalIdentifier(u.ID))
+		if err := changedOne(n, err, idp.ErrConflict); err != nil {
 			return err
 		}
 		return s.putIdentifiers(ctx, u)
@@ -70,7 +72,7 @@ func (s *Store) UpdateUser(ctx context.Context, u *idp.User) error {
 	})
 }
 
-// putIdentifiers inserts what finds the user, and their roles.
+// putIdentifiers inserts what finds the user, and their roles. What is another user's id finds nobody else.
 func (s *Store) putIdentifiers(ctx context.Context, u *idp.User) error {
 	for _, role := range u.Roles {
 		if _, err := s.db.Exec(ctx, `INSERT INTO user_roles (role, user_id) VALUES ($1, $2)
@@ -79,8 +81,9 @@ func (s *Store) putIdentifiers(ctx context.Context, u *idp.User) error {
 		}
 	}
 	put := func(kind, value string) error {
-		_, err := s.db.Exec(ctx, `INSERT INTO identifiers (value, kind, user_id) VALUES ($1, $2, $3)`, value, kind, u.ID)
-		return err
+		n, err := s.db.Exec(ctx, `INSERT INTO identifiers (value, kind, user_id) SELECT $1, $2, $3
+			WHERE NOT EXISTS (SELECT 1 FROM users WHERE id IN ($1, $4) AND id <> $3)`, value, kind, u.ID, u.Username)
+		return changedOne(n, err, idp.ErrConflict)
 	}
 	if u.Email != "" {
 		if err := put("email", u.Email); err != nil {
@@ -112,6 +115,12 @@ func (s *Store) LockUser(ctx context.Context, id string) (*idp.User, error) {
 func (s *Store) UserByIdentifier(ctx context.Context, canonical string) (*idp.User, error) {
 	return scanUser(s.db.QueryRow(ctx, `SELECT `+userCols+` FROM users
 		WHERE id = (SELECT user_id FROM identifiers WHERE value = $1)`, canonical))
+}
+
+// UserBySubOrIdentifier returns the user whose id sub is, or else the one whose canonical address or username this is.
+func (s *Store) UserBySubOrIdentifier(ctx context.Context, sub, canonical string) (*idp.User, error) {
+	return scanUser(s.db.QueryRow(ctx, `SELECT `+userCols+` FROM users
+		WHERE id = $1 OR id = (SELECT user_id FROM identifiers WHERE value = $2) ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1`, sub, canonical))
 }
 
 // Users lists users by id.

@@ -131,6 +131,32 @@ func TestUsers_NotFoundAndConflict(t *testing.T) {
 	}
 }
 
+// RFC 9700 §4.15.1, and one namespace for whatever finds a person: a sub from elsewhere is nobody else's name, and no client's id.
+func TestUsers_ASubMeansOnePerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	make := func(id, username, email string) error {
+		return w.CreateUser(t.Context(), &idp.User{ID: id, State: idp.UserActive, Username: username, Email: email, CreatedAt: w.now, UpdatedAt: w.now})
+	}
+	must(t, w.CreateClient(t.Context(), &idp.Client{ID: "app", CreatedAt: w.now, UpdatedAt: w.now}))
+	wantKind(t, "a client's id", make("app", "one", ""), idp.Conflict)
+	wantKind(t, "another's username in another case", make("ANN", "two", ""), idp.Conflict)
+	wantKind(t, "another's address", make("ann@example.com", "three", ""), idp.Conflict)
+	must(t, make("Moved", "moved", "moved@example.com")) // one's own name it may be
+	must(t, make("f:1@x.example", "", "f1@example.com"))
+	wantKind(t, "a username that is another's sub", make(idp.NewID(), "MOVED", ""), idp.Conflict)
+	wantKind(t, "an address that is another's sub", make("four", "", "f:1@x.example"), idp.Conflict)
+	wantKind(t, "a new username that is another's sub", w.UpdateUser(t.Context(), &idp.User{ID: w.user.ID, State: idp.UserActive, Username: "Moved", CreatedAt: w.now, UpdatedAt: w.now}), idp.Conflict)
+	for _, find := range [][2]string{{"Moved", ""}, {"", "moved"}, {"Moved", "ann@example.com"}} {
+		u, err := w.UserBySubOrIdentifier(t.Context(), find[0], find[1])
+		if err != nil || u.ID != "Moved" {
+			t.Errorf("%q: got %+v, %v, want the user Moved", find, u, err)
+		}
+	}
+	_, err := w.UserBySubOrIdentifier(t.Context(), "moved", "")
+	wantKind(t, "a sub in another case", err, idp.NotFound)
+}
+
 func TestUsers_IdentifierRaceHasOneWinner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -16,7 +16,7 @@ type (
 	auditInput struct {
 		After  string    `query:"after" maxLength:"128" doc:"The cursor of the page before"`
 		Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50"`
-		UserID string    `query:"user_id" maxLength:"64" doc:"Only events about this user"`
+		UserID string    `query:"user_id" maxLength:"255" doc:"Only events about this user"`
 		Since  time.Time `query:"since" doc:"In place of after: events from this time on"`
 	}
 	traceInput struct {

@@ -159,7 +159,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 // route returns the problem of a request that no operation takes. The mux would answer in plain text, or redirect a path that is not clean.
 func (s *server) route(r *http.Request) *Problem {
 	handler, pattern := s.mux.Handler(r)
-	if pattern != "" && !strings.Contains(r.URL.EscapedPath(), "//") && !strings.Contains(r.URL.Path, "/.") {
+	if pattern != "" && clean(r.URL.EscapedPath()) {
 		return nil
 	}
 	probe := &probe{header: http.Header{}}
@@ -172,6 +172,11 @@ func (s *server) route(r *http.Request) *Problem {
 		return p
 	}
 	return problem(http.StatusNotFound, "not_found", "There is nothing at this address. The description of the interface is at "+Path+"/openapi.json.")
+}
+
+// clean reports whether the mux would take an escaped path as it is. Within a name, such as a user's id from elsewhere, everything is escaped but dots.
+func clean(path string) bool {
+	return !strings.Contains(path, "//") && !strings.Contains(path+"/", "/./") && !strings.Contains(path+"/", "/../")
 }
 
 // probe sees what a handler would answer.

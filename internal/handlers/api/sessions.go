@@ -17,7 +17,7 @@ type (
 	}
 	logoutsInput struct {
 		PageInput
-		User    string `query:"user_id" maxLength:"64" doc:"Only of this user"`
+		User    string `query:"user_id" maxLength:"255" doc:"Only of this user"`
 		Session string `query:"session_id" maxLength:"64" doc:"Only of this session"`
 		Client  string `query:"client_id" maxLength:"2048" doc:"Only to this client"`
 	}

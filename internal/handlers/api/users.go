@@ -16,7 +16,7 @@ const tagUsers = "users"
 type (
 	// UserIDInput names a user.
 	UserIDInput struct {
-		ID string `path:"user_id" maxLength:"64"`
+		ID string `path:"user_id" maxLength:"255"`
 	}
 	listUsersInput struct {
 		PageInput
@@ -42,7 +42,7 @@ func (s *server) users() {
 		func(ctx context.Context, in *body[NewUser]) (*createdUserOutput, error) {
 			b := in.Body
 			u, err := s.Accounts.Create(ctx, account.NewUser{
-				Email: b.Email, EmailVerified: b.EmailVerified, Username: b.Username, Password: b.Password, PasswordHash: b.PasswordHash, PasswordScheme: b.PasswordScheme,
+				Sub: b.Sub, Email: b.Email, EmailVerified: b.EmailVerified, Username: b.Username, Password: b.Password, PasswordHash: b.PasswordHash, PasswordScheme: b.PasswordScheme,
 				Profile: b.Profile, Roles: b.Roles, State: b.State,
 			})
 			if err != nil {
@@ -87,21 +87,18 @@ func (s *server) listUsers(ctx context.Context, in *listUsersInput) (*body[Page[
 		return &body[Page[User]]{page(list, in.Limit, func(u *idp.User) string { return u.ID }, userView)}, nil
 	}
 	found := &body[Page[User]]{Page[User]{Items: []User{}}}
-	for _, canonical := range []func(string) (string, bool){idp.CanonicalEmail, idp.CanonicalUsername} {
-		value, ok := canonical(in.Identifier)
-		if !ok {
-			continue
-		}
-		u, err := s.Store.UserByIdentifier(ctx, value)
-		if errors.Is(err, idp.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		found.Body.Items = append(found.Body.Items, userView(u))
-		break
+	value := idp.CanonicalIdentifier(in.Identifier)
+	if value == "" {
+		return found, nil
 	}
+	u, err := s.Store.UserByIdentifier(ctx, value)
+	if errors.Is(err, idp.ErrNotFound) {
+		return found, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	found.Body.Items = append(found.Body.Items, userView(u))
 	return found, nil
 }
 

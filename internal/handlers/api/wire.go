@@ -127,6 +127,7 @@ type UserData struct {
 // NewUser is an account to be made.
 type NewUser struct {
 	UserData
+	Sub            string        `json:"sub,omitempty" maxLength:"255" doc:"Their id, if applications know them by one from another provider; otherwise one is made"`
 	State          idp.UserState `json:"state,omitempty" enum:"pending,active,disabled"`
 	Password       string        `json:"password,omitempty" maxLength:"4096"`
 	PasswordHash   string        `json:"password_hash,omitempty" maxLength:"4096" doc:"A hash from elsewhere, in place of password"`
