@@ -187,8 +187,15 @@ func playCIBA(r *run) {
 	if second.ear != nil {
 		second.ear = listen(text(1024)) // as long as CIBA §7.1 allows
 	}
-	q := second.ask("requested_expiry", 300)
-	t, _ = q.finish()
+	acr := r.plan.Config.Client2.ACR
+	if !r.op.lists("acr_values_supported", acr) {
+		r.failure("acr_values_supported = %v has not the plan's acr_value %q", r.op.meta["acr_values_supported"], acr)
+	}
+	q := second.ask("requested_expiry", 300, "acr_values", acr)
+	t, id := q.finish()
+	if id.str("acr") != acr {
+		r.failure("acr = %v, want %q, which was asked for", id.claims["acr"], acr)
+	}
 	first.refuses("another client's token", t.access, nil)
 	q.wantTokenError(q.poll(how{}), "invalid_grant")
 	r.checkTLS(first.endpoint("userinfo_endpoint"))

@@ -36,6 +36,8 @@ const (
 	testedURL   = "https://idp.test"
 	suiteAlias  = "idp"
 	testAddress = "conny@example.com"
+	// What a sign-in with a password is called, where nothing is configured.
+	passwordContext = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 )
 
 type object = map[string]any
@@ -205,6 +207,9 @@ func (p certification) config(k *conformanceKeys) object {
 		client := object{"client_id": id, "scope": "openid"}
 		if p.ciba {
 			client["hint_type"], client["hint_value"] = "login_hint", testAddress
+			if i == 1 { // asked for where discovery lists contexts; without it the suite stops there
+				client["acr_value"] = passwordContext
+			}
 		}
 		if p.fapi || p.ciba {
 			client["scope"] = "openid offline_access"

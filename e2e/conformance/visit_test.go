@@ -51,6 +51,7 @@ type clientConfig struct {
 
 	HintType  string `json:"hint_type"`
 	HintValue string `json:"hint_value"`
+	ACR       string `json:"acr_value"`
 
 	JWKS struct {
 		Keys []json.RawMessage `json:"keys"`

@@ -3,6 +3,7 @@ package protocol
 // RFC 9470, Step Up Authentication Challenge.
 
 import (
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -200,4 +201,108 @@ func TestStepUp_TheTraceSaysWhatIsMissing(t *testing.T) {
 			t.Errorf("the trace does not say %q:\n%s", want, text)
 		}
 	}
+}
+
+// linked is vouchedFor with the two accounts linked: the upstream is a way of theirs.
+func linked(t *testing.T) (s, up *site, u server.User, there *browser) {
+	t.Helper()
+	s, up, u = vouchedFor(t)
+	there = up.browser(t)
+	b := s.browser(t)
+	b.az(server.Trusted()).login(u).wantCode()
+	p, _ := up.vouch(t, b.az(server.Trusted(), "claims", `{"id_token":{"acr":{"essential":true,"value":"`+partnerContext+`"}}}`), there, u)
+	p.submit("submit-link", "password", u.Password).wantCode()
+	return s, up, u, there
+}
+
+func TestStepUp_ApprovalsOfApplicationsAskForTheContext(t *testing.T) { // CIBA §7.1: acr_values
+	t.Parallel()
+	s, up, u, there := linked(t)
+	b := s.browser(t)
+	b.az(server.Trusted()).login(u).wantCode()
+	ask := func() string {
+		return s.askPerson(t, u, "acr_values", "urn:example:unknown "+partnerContext).want(http.StatusOK).str("auth_req_id")
+	}
+	acr := func(id string) any { return s.verify(t, s.pollCIBA(t, server.Bank(), id).tokens().id).claims["acr"] }
+
+	id := ask()
+	p, request := b.one(u)
+	if p = p.submit("allow-" + request); p.is("password") || !p.is("upstream-hq") || !p.is("notice") {
+		t.Fatalf("want the upstream as the only way, and a sentence why: %s", p.describe())
+	}
+	s.pollCIBA(t, server.Bank(), id).wantError(http.StatusBadRequest, "authorization_pending")
+	p, _ = up.vouch(t, p, there, u)
+	if !p.is("allow-" + request) {
+		t.Fatalf("want the request again, which nobody has answered: %s", p.describe())
+	}
+	if p = p.submit("allow-" + request); p.text("notice") == "" || p.is("request-"+request) {
+		t.Fatalf("want the request to be answered, got %s", p.describe())
+	}
+	if got := acr(id); got != partnerContext {
+		t.Errorf("acr = %v, want %s", got, partnerContext)
+	}
+	// The session has it now.
+	id = ask()
+	p, request = b.one(u)
+	p.submit("allow-" + request)
+	if got := acr(id); got != partnerContext {
+		t.Errorf("a second time: acr = %v, want %s", got, partnerContext)
+	}
+
+	// Who says no need not prove anything.
+	b = s.browser(t)
+	b.az(server.Trusted()).login(u).wantCode()
+	id = ask()
+	p, request = b.one(u)
+	p.submit("deny-" + request)
+	s.pollCIBA(t, server.Bank(), id).wantError(http.StatusBadRequest, "access_denied")
+
+	// It is a wish: an upstream that does not vouch after all keeps nobody out, and nobody is asked twice. Of the next request they are.
+	s.Run(t, "provider", "update", "hq", "--vouches-for", partnerContext+" acr=urn:example:never")
+	eventually(t, 10*time.Second, "the provider changed", func() bool {
+		_, asked := up.vouch(t, s.browser(t).az(server.Trusted(), "claims", `{"id_token":{"acr":{"essential":true,"value":"`+partnerContext+`"}}}`), up.browser(t), u)
+		return asked.Get("acr_values") == "urn:example:never"
+	})
+	id = ask()
+	p, request = b.one(u)
+	p, _ = up.vouch(t, p.submit("allow-"+request), there, u)
+	next := ask()
+	if p = p.submit("allow-" + request); p.text("notice") == "" {
+		t.Fatalf("want the request to be answered, got %s", p.describe())
+	}
+	if got := acr(id); got != nil {
+		t.Errorf("acr = %v of a sign-in that nobody vouched for", got)
+	}
+	_, request = b.one(u)
+	if p = p.submit("allow-" + request); !p.is("upstream-hq") {
+		t.Errorf("want to be asked for the other request, got %s", p.describe())
+	}
+	s.pollCIBA(t, server.Bank(), next).wantError(http.StatusBadRequest, "authorization_pending")
+}
+
+func TestStepUp_DevicesMayAskForAContext(t *testing.T) { // RFC 9470 §4, RFC 8628 §3.1
+	t.Parallel()
+	s, up, u, there := linked(t)
+	acr := func(d device) any { return s.verify(t, s.pollDevice(t, d).tokens().id).claims["acr"] }
+	b := s.browser(t)
+	d := s.device(t, server.TV())
+	b.enter(d, u).submit("allow")
+	if got := acr(d); got != passwordContext {
+		t.Errorf("nothing is asked for: acr = %v, want %s", got, passwordContext)
+	}
+	d = s.device(t, server.TV(), "acr_values", partnerContext)
+	p := b.open(d.page).submit("submit-code", "user_code", d.userCode)
+	if p.is("password") || !p.is("upstream-hq") || !p.is("notice") {
+		t.Fatalf("want the upstream as the only way, and a sentence why: %s", p.describe())
+	}
+	// It is a step of the request: it cannot be skipped.
+	if again := b.open(s.Issuer + "/device/confirm?i=" + p.url.Query().Get("i")); again.is("allow") {
+		t.Fatalf("want to be asked still, got %s", again.describe())
+	}
+	p, _ = up.vouch(t, p, there, u)
+	p.submit("allow")
+	if got := acr(d); got != partnerContext {
+		t.Errorf("acr = %v, want %s", got, partnerContext)
+	}
+	s.form(t, "device_authorization_endpoint", usual(server.TV()), "scope", "openid", "acr_values", strings.Repeat("urn:example:gold ", 40)).wantError(http.StatusBadRequest, "invalid_request")
 }

@@ -24,7 +24,6 @@ type Question struct {
 	Ask
 	UserID         string
 	BindingMessage string
-	ACRValues      []string
 	Life           time.Duration
 	NotifyToken    string // the client's, for mode ping; empty for poll
 }

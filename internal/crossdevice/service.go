@@ -73,7 +73,9 @@ type Ask struct {
 	Scopes   []string
 	Audience []string        // of the tokens (RFC 8707)
 	Details  json.RawMessage // authorization_details in one spelling (RFC 9396); nil for none
-	TraceID  string
+	// ACRValues are wishes for how the person signs in, in the order of preference.
+	ACRValues []string
+	TraceID   string
 }
 
 // StartDevice begins a device authorization.
@@ -81,7 +83,7 @@ func (s *Service) StartDevice(ctx context.Context, ask Ask, now time.Time) (*Dev
 	peer, now := idp.PeerOf(ctx), now.UTC().Truncate(time.Microsecond)
 	p := &idp.PendingAuthorization{
 		ID: idp.NewID(), Kind: idp.PendingDevice, ClientID: ask.Client.ID, Scopes: ask.Scopes, Audience: ask.Audience, Address: idp.Line(peer.Address),
-		Request:  idp.PendingRequest{Address: peer.Address, UserAgent: peer.UserAgent, TraceID: ask.TraceID, Details: ask.Details},
+		Request:  idp.PendingRequest{Address: peer.Address, UserAgent: peer.UserAgent, TraceID: ask.TraceID, ACRValues: ask.ACRValues, Details: ask.Details},
 		Interval: deviceInterval, CreatedAt: now, ExpiresAt: now.Add(deviceLife),
 	}
 	token := s.Keyring.NewToken(secret.TokenDevice, p.ID) // RFC 8628 §5.2: 256 random bits

@@ -15,6 +15,7 @@ import (
 // What a request says about the way of signing in, and what the session has of it.
 
 const (
+	acrMost        = 512 // bytes of acr_values
 	tracedContexts = 4   // of those that a request asks for
 	tracedLength   = 128 // of the name of one
 )
@@ -23,8 +24,8 @@ const (
 // registered with where the request says nothing (OpenID Connect Dynamic Client Registration §2).
 func (p *Provider) checkContexts(a *authorizeRequest) error {
 	text := a.Params.Get("acr_values")
-	if len(text) > acrMost {
-		return a.fail("invalid_request", "The acr_values are longer than "+strconv.Itoa(acrMost)+" bytes.", "OpenID Connect Core §3.1.2.1")
+	if fault := acrFault(text); fault != "" {
+		return a.fail("invalid_request", fault, "OpenID Connect Core §3.1.2.1")
 	}
 	values := strings.Fields(text)
 	if len(a.RequiredACR) == 0 && a.beyondIdentity() {
@@ -39,6 +40,25 @@ func (p *Provider) checkContexts(a *authorizeRequest) error {
 		a.WantedACR = p.Contexts.Known(wanted)
 	}
 	return nil
+}
+
+func acrFault(text string) string {
+	if len(text) > acrMost {
+		return "The acr_values are longer than " + strconv.Itoa(acrMost) + " bytes."
+	}
+	return ""
+}
+
+// acrWishes reads the acr_values of a request that somebody answers on another device, or takes those of the registration. They are wishes, whatever the
+// request asks for: how people are asked there is up to the server (CIBA §7.1).
+func acrWishes(c *idp.Client, text string) (values []string, fault string) {
+	if fault = acrFault(text); fault != "" {
+		return nil, fault
+	}
+	if values = strings.Fields(text); len(values) == 0 {
+		values = c.DefaultACRValues
+	}
+	return values, ""
 }
 
 // beyondIdentity reports whether the request asks for access to something, and not only who the person is.

@@ -29,8 +29,7 @@ const (
 	cibaLifeMost = 10 * time.Minute // however long it wishes
 	bindingMost  = 100              // characters of a binding message: what a person compares at a glance
 	loginMost    = 512              // bytes of a login_hint
-	acrMost      = 512
-	notifyMost   = 1024 // characters of a notification token (CIBA §7.1)
+	notifyMost   = 1024             // characters of a notification token (CIBA §7.1)
 )
 
 // bearerToken is what may stand behind "Bearer" (RFC 6750 §2.1).
@@ -78,7 +77,7 @@ func (p *Provider) ask(ctx context.Context, call *clientCall) (*cibaAnswer, erro
 	if err := call.askBeyondScopes(ctx, &q.Ask); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(*clientCall, *crossdevice.Question) error{readBindingMessage, readRequestedExpiry, readACRValues, readNotifyToken} {
+	for _, read := range []func(*clientCall, *crossdevice.Question) error{readBindingMessage, readRequestedExpiry, readNotifyToken} {
 		if err := read(call, &q); err != nil {
 			return nil, err
 		}
@@ -122,18 +121,6 @@ func readRequestedExpiry(call *clientCall, q *crossdevice.Question) error {
 		return call.refuse("invalid_request", "The requested_expiry is not a positive whole number of seconds.")
 	}
 	q.Life = min(time.Duration(seconds)*time.Second, cibaLifeMost)
-	return nil
-}
-
-// readACRValues keeps the wishes for an acr (CIBA §7.1), or those of the registration.
-func readACRValues(call *clientCall, q *crossdevice.Question) error {
-	text := call.form.Get("acr_values")
-	if len(text) > acrMost {
-		return call.refuse("invalid_request", "The acr_values are longer than "+strconv.Itoa(acrMost)+" bytes.")
-	}
-	if q.ACRValues = strings.Fields(text); len(q.ACRValues) == 0 {
-		q.ACRValues = call.client.DefaultACRValues
-	}
 	return nil
 }
 

@@ -133,10 +133,14 @@ func (c *clientCall) scopes() ([]string, error) {
 	return scopes, nil
 }
 
-// askBeyondScopes reads the resources that the tokens are for (RFC 8707 §2) and the authorization details (RFC 9396 §2): both are parameters of
-// any authorization request. What the person allows is both of them, and no token says more.
+// askBeyondScopes reads the resources that the tokens are for (RFC 8707 §2), the authorization details (RFC 9396 §2) and the wishes for how the
+// person signs in (RFC 9470 §4, CIBA §7.1): they are parameters of any authorization request. What the person allows is the first two of them, and no
+// token says more.
 func (c *clientCall) askBeyondScopes(ctx context.Context, ask *crossdevice.Ask) (err error) {
 	var fault string
+	if ask.ACRValues, fault = acrWishes(c.client, c.form.Get("acr_values")); fault != "" {
+		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: fault}
+	}
 	if ask.Audience, fault = c.p.audienceOf(c.client, c.form["resource"], c.trace); fault != "" {
 		return &Error{Status: http.StatusBadRequest, Code: "invalid_target", Description: fault}
 	}

@@ -3,6 +3,7 @@ package pages
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +24,13 @@ func (p *Pages) showApprovals(w http.ResponseWriter, r *http.Request) error {
 	return p.showQuestions(w, r, v, c, ui.Message{})
 }
 
-// approvalsVisit returns who is signed in. Where that is nobody the browser has been sent to sign in.
+// approvalsVisit returns who is signed in. Where that is nobody the browser has been sent to sign in. The interaction is that of a sign-in for one of
+// the requests, if there was one a moment ago.
 func (p *Pages) approvalsVisit(w http.ResponseWriter, r *http.Request) (*visit, *session.Current, error) {
-	v, err := p.visit(w, r, "")
+	v, err := p.visit(w, r, r.FormValue("i"), idp.InteractionApprovals)
+	if idp.KindOf(err) == idp.Gone { // the page itself stays
+		v, err = p.visit(w, r, "")
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -33,14 +38,13 @@ func (p *Pages) approvalsVisit(w http.ResponseWriter, r *http.Request) (*visit, 
 	if err != nil || c != nil {
 		return v, c, err
 	}
-	return v, nil, p.askToSignIn(w, r, v, "", interaction.ReasonNoSession)
+	return v, nil, p.askToSignIn(w, r, interaction.Begin{Browser: v.browser, Steps: idp.Steps{Reason: interaction.ReasonNoSession}})
 }
 
 // askToSignIn sends the browser to sign in, and then back to the approvals.
-func (p *Pages) askToSignIn(w http.ResponseWriter, r *http.Request, v *visit, clientID, reason string) error {
-	i, err := p.Interactions.Begin(r.Context(), interaction.Begin{
-		Kind: idp.InteractionApprovals, ClientID: clientID, Browser: v.browser, Steps: idp.Steps{Reason: reason},
-	})
+func (p *Pages) askToSignIn(w http.ResponseWriter, r *http.Request, b interaction.Begin) error {
+	b.Kind = idp.InteractionApprovals
+	i, err := p.Interactions.Begin(r.Context(), b)
 	if err != nil {
 		return err
 	}
@@ -102,8 +106,12 @@ func (p *Pages) approvals(w http.ResponseWriter, r *http.Request) error {
 		if form.Get("scopes") != strings.Join(pendingScopes(client, q), " ") || form.Get("details") != pendingDetails(q) {
 			return p.showQuestions(w, r, v, c, ui.Message{}) // nobody allows what they have not read
 		}
-		if reason := tooOld(client, q, c); reason != "" {
-			return p.askToSignIn(w, r, v, client.ID, reason)
+		if next, err := p.beforeAnswer(r.Context(), v, client, q, c, action); err != nil {
+			return err
+		} else if next.Step == interaction.Login {
+			return p.askToSignIn(w, r, interaction.Begin{
+				ClientID: client.ID, Browser: v.browser, Params: url.Values{paramRequest: {q.ID}}.Encode(), Steps: idp.Steps{Reason: next.Reason, Contexts: next.Contexts},
+			})
 		}
 		q.Scopes = pendingScopes(client, q) // no more than was read, whatever the client may ask for a moment later
 		err = p.decide(r.Context(), q, c, action)
@@ -129,16 +137,17 @@ func (p *Pages) decide(ctx context.Context, q *idp.PendingAuthorization, c *sess
 	return p.CrossDevice.Deny(ctx, q, by)
 }
 
-// tooOld returns why the client's rules about sessions ask for a new sign-in, "" if they do not. One since the question is as fresh as
-// one in an interaction.
-func tooOld(client *idp.Client, q *idp.PendingAuthorization, c *session.Current) string {
-	next := interaction.Decide(interaction.Facts{
-		Client: client, RequestedAt: q.CreatedAt, Session: c.Session, User: c.User, Steps: idp.Steps{LoginAt: &c.Session.AuthTime},
-	}, time.Now())
-	if next.Step == interaction.Login {
-		return next.Reason
+// beforeAnswer decides what the person must do before their answer counts. A sign-in since the question is as fresh as one in an interaction; for a
+// context they are asked once for each question, and not to say no.
+func (p *Pages) beforeAnswer(ctx context.Context, v *visit, client *idp.Client, q *idp.PendingAuthorization, c *session.Current, action string) (interaction.Next, error) {
+	f := interaction.Facts{Client: client, RequestedAt: q.CreatedAt, Steps: idp.Steps{LoginAt: &c.Session.AuthTime}}
+	if v.question() == q.ID {
+		f.Steps.Contexts = v.contexts()
 	}
-	return ""
+	if action == actionAllow {
+		f.ACRValues = q.Request.ACRValues
+	}
+	return p.before(ctx, f, c)
 }
 
 // DecideAutomatically approves or denies an auth_req_id without a person, as the one who is asked: the automated_ciba_approval_url of the
@@ -158,7 +167,8 @@ func (p *Pages) DecideAutomatically(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				return err
 			}
-			c, _, err := p.Sessions.Create(ctx, r, session.SignIn{User: u})
+			// As though they had typed their password, which everybody knows in development.
+			c, _, err := p.Sessions.Create(ctx, r, session.SignIn{User: u, AMR: []string{idp.MethodPassword}})
 			if err != nil {
 				return err
 			}

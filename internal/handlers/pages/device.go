@@ -146,27 +146,41 @@ func (p *Pages) deviceVisit(w http.ResponseWriter, r *http.Request, id string) (
 	if err != nil {
 		return nil, err
 	}
-	d.signedIn, err = p.signedInFor(ctx, w, v, c)
+	d.signedIn, err = p.signedInFor(ctx, w, v, d.request, c)
 	return d, err
 }
 
-// signedInFor returns c if it is good enough for the client's rules about sessions, and otherwise sends the browser to sign in.
-func (p *Pages) signedInFor(ctx context.Context, w http.ResponseWriter, v *visit, c *session.Current) (*session.Current, error) {
-	facts := interaction.Facts{Client: v.client, RequestedAt: v.interaction.CreatedAt, Steps: v.interaction.Steps}
-	if c != nil {
-		facts.Session, facts.User = c.Session, c.User
+// signedInFor returns c if it is good enough for the client's rules about sessions and for what the request wishes, and otherwise sends the browser to
+// sign in.
+func (p *Pages) signedInFor(ctx context.Context, w http.ResponseWriter, v *visit, request *idp.PendingAuthorization, c *session.Current) (*session.Current, error) {
+	next, err := p.before(ctx, interaction.Facts{
+		Client: v.client, RequestedAt: v.interaction.CreatedAt, Steps: v.interaction.Steps, ACRValues: request.Request.ACRValues,
+	}, c)
+	if err != nil || next.Step != interaction.Login {
+		return c, err
 	}
-	next := interaction.Decide(facts, time.Now())
-	if next.Step != interaction.Login {
-		return c, nil
-	}
-	if v.interaction.Steps.Reason != next.Reason {
-		if err := p.Interactions.Record(ctx, v.interaction, func(s *idp.Steps) { s.Reason = next.Reason }); err != nil {
+	if steps := &v.interaction.Steps; steps.Reason != next.Reason || !slices.Equal(steps.Contexts, next.Contexts) {
+		if err := p.Interactions.Record(ctx, v.interaction, func(s *idp.Steps) { s.Reason, s.Contexts = next.Reason, next.Contexts }); err != nil {
 			return nil, err
 		}
 	}
 	p.redirect(w, p.Interactions.PageURL(interaction.Login, v.interaction.ID))
 	return nil, nil
+}
+
+// before decides what somebody must do before they answer a request: sign in, by the client's rules about sessions, or for an authentication context
+// that the request wishes for and that a way of theirs leads to.
+func (p *Pages) before(ctx context.Context, f interaction.Facts, c *session.Current) (next interaction.Next, err error) {
+	f.Contexts, f.ACRValues = p.Contexts, p.Contexts.Known(f.ACRValues)
+	if c != nil {
+		f.Session, f.User = c.Session, c.User
+	}
+	if f.NeedsWays() { // somebody is signed in: without, a wish waits
+		if f.Ways, err = p.Ways.Of(ctx, f.User.ID); err != nil {
+			return next, err
+		}
+	}
+	return interaction.Decide(f, time.Now()), nil
 }
 
 // showDeviceConfirm asks whether the other device may have what it asks for. It asks always, whatever was allowed before and however

@@ -82,8 +82,18 @@ func (v *visit) must() error {
 	return nil
 }
 
-// waits reports whether an application waits: with an authorization request, or on another device.
-func (v *visit) waits() bool { return v.is(idp.InteractionAuthorize) || v.is(idp.InteractionDevice) }
+// waits reports whether an application waits: with an authorization request, on another device, or with a question that somebody signs in for.
+func (v *visit) waits() bool {
+	return v.is(idp.InteractionAuthorize) || v.is(idp.InteractionDevice) || v.question() != ""
+}
+
+// question is the request among those that wait for somebody's approval for which they sign in; empty for none.
+func (v *visit) question() string {
+	if !v.is(idp.InteractionApprovals) {
+		return ""
+	}
+	return v.params.Get(paramRequest)
+}
 
 func (v *visit) is(kind idp.InteractionKind) bool {
 	return v.interaction != nil && v.interaction.Kind == kind
@@ -153,7 +163,11 @@ func accountOf(u *idp.User) *ui.Account {
 func (p *Pages) leave(w http.ResponseWriter, r *http.Request, v *visit) error {
 	switch {
 	case v.is(idp.InteractionApprovals):
-		p.redirect(w, p.Issuer+"/approvals")
+		to := p.Issuer + "/approvals"
+		if v.question() != "" {
+			to += "?i=" + url.QueryEscape(v.interaction.ID)
+		}
+		p.redirect(w, to)
 		return nil
 	case v.is(idp.InteractionDevice):
 		p.redirect(w, p.deviceURL(v))
