@@ -122,7 +122,7 @@ func TestResource_IsAnAddressWithScopes(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Resource){
 		"id": func(r *Resource) { r.ID = "a b" }, "http": func(r *Resource) { r.Identifier = "http://tools.example/" }, "fragment": func(r *Resource) { r.Identifier += "#x" },
-		"admin": func(r *Resource) { r.Scopes = []string{ScopeAdmin} }, "scope": func(r *Resource) { r.Scopes = []string{"a b"} }, "script": func(r *Resource) { r.PolicyURI = "javascript:alert(1)" },
+		"admin": func(r *Resource) { r.Scopes = []string{ScopeAdmin} }, "offline": func(r *Resource) { r.Scopes = []string{ScopeOfflineAccess} }, "scope": func(r *Resource) { r.Scopes = []string{"a b"} }, "script": func(r *Resource) { r.PolicyURI = "javascript:alert(1)" },
 		"name": func(r *Resource) { r.Name = "a\u202eb" },
 	} {
 		r := good

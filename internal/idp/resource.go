@@ -39,6 +39,10 @@ func (r *Resource) Validate() error {
 		if scope == ScopeAdmin {
 			f.add(at("scopes_supported", i), "The scope %q is for the administration of this server alone.", ScopeAdmin)
 		}
+		// MCP 2026-07-28: how long a client has access is between it and the authorization server.
+		if scope == ScopeOfflineAccess {
+			f.add(at("scopes_supported", i), "The scope %q is this server's own and asks for nothing of a resource: applications ask for it by themselves. Leave it out.", ScopeOfflineAccess)
+		}
 	}
 	for _, link := range []struct{ field, uri string }{
 		{"resource_documentation", r.Documentation}, {"resource_policy_uri", r.PolicyURI}, {"resource_tos_uri", r.TosURI},
