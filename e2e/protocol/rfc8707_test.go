@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"idp/e2e/server"
 )
@@ -127,4 +129,119 @@ func TestResource_SurvivesThePagesAndThePush(t *testing.T) { // RFC 8707 §2.1
 	// In a request object several are a list.
 	in := s.signIn(t, server.Trusted())
 	in.b.byValue(server.Signer(), es256(t, in.b.object(server.Signer(), members{"resource": []string{calendar}})), "redirect_uri", server.Signer().Redirect).wantErr("invalid_target")
+}
+
+const (
+	mailAPI  = "https://mail.example/mcp"
+	filesAPI = "https://files.example/mcp"
+)
+
+// serving starts a server with two protected resources, each with a scope of its own, and an application that registered itself.
+func serving(t *testing.T) (*site, server.Client) {
+	t.Helper()
+	s := start(t, server.Set("IDP_CLIENT_REGISTRATION__MODE", "open"))
+	s.Run(t, "resource", "create", "mail", "--identifier", mailAPI, "--scope", "mail.read,shared.read")
+	s.Run(t, "resource", "create", "files", "--identifier", filesAPI, "--scope", "files.read,shared.read")
+	s.wantResources(t, 2)
+	c := s.register(t, webApp().and(doc{"grant_types": []string{"authorization_code", "refresh_token"}, "scope": "openid offline_access mail.read files.read shared.read"})).application("https://notes.example/cb")
+	return s, c
+}
+
+// wantResources waits until so many resources are known.
+func (s *site) wantResources(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, 5*time.Second, "the resources are known", func() bool {
+		return len(list(s.get(t, s.Issuer+"/.well-known/oauth-authorization-server"), "protected_resources")) == n
+	})
+}
+
+// codeFor signs a fresh person in, who allows what is asked.
+func (s *site) codeFor(t testing.TB, c server.Client, scope string, resources ...string) grant {
+	t.Helper()
+	return s.browser(t).azResources(c, scope, resources...).login(s.user(t)).wantConsent().allow().wantCode()
+}
+
+// wantScope wants the access token of an answer to hold these scopes, and the answer to say so.
+func (s *site) wantScope(t testing.TB, a *answer, want string) tokens {
+	t.Helper()
+	got := a.tokens()
+	for where, scope := range map[string]any{"the answer": a.json["scope"], "the access token": s.verify(t, got.access).claims["scope"]} {
+		text, _ := scope.(string)
+		if words := strings.Fields(text); !slices.Equal(slices.Sorted(slices.Values(words)), slices.Sorted(slices.Values(strings.Fields(want)))) {
+			t.Errorf("%s has the scope %q, want %q", where, text, want)
+		}
+	}
+	return got
+}
+
+// What one resource may be asked for is nothing that a token for another one tells, or opens there.
+func TestResource_ScopesOfAnotherResourceStayOut(t *testing.T) { // RFC 8707 §2, §2.2
+	t.Parallel()
+	s, c := serving(t)
+	const all = "offline_access mail.read files.read shared.read"
+	g := s.codeFor(t, c, all, mailAPI, filesAPI)
+	tk := s.wantScope(t, s.tokenFor(t, c, []string{mailAPI}, "grant_type", "authorization_code", "code", g.code, "redirect_uri", g.redirect), "offline_access mail.read shared.read")
+	s.wantAudience(t, tk.access, mailAPI)
+	refresh := func(resources []string, pairs ...string) *answer {
+		t.Helper()
+		return s.tokenFor(t, c, resources, append([]string{"grant_type", "refresh_token", "refresh_token", tk.refresh}, pairs...)...)
+	}
+	tk = s.wantScope(t, refresh([]string{filesAPI}), "offline_access files.read shared.read")
+	tk = s.wantScope(t, refresh([]string{filesAPI}, "scope", "mail.read files.read"), "files.read")
+	tk = s.wantScope(t, refresh(nil), all) // nothing is lost: each token is narrowed anew
+	tk = s.wantScope(t, refresh([]string{mailAPI, filesAPI}), all)
+	// A scope of no resource in particular goes everywhere; what signs people in does too.
+	g = s.codeFor(t, c, "openid mail.read files.read", filesAPI)
+	one := s.wantScope(t, s.tokenFor(t, c, nil, "grant_type", "authorization_code", "code", g.code, "redirect_uri", g.redirect), "openid files.read")
+	if one.id == "" {
+		t.Error("there is no ID token")
+	}
+	if got := s.introspect(t, c, one.access).wantActive(true).str("scope"); strings.Contains(got, "mail") {
+		t.Errorf("introspection: scope %q", got)
+	}
+}
+
+// A resource that is gone refuses the refresh, and costs nothing: when it is back, so are the tokens.
+func TestResource_RefusalCostsNoRefreshToken(t *testing.T) { // RFC 8707 §2.2, RFC 6749 §6
+	t.Parallel()
+	s, c := serving(t)
+	redeem := func(g grant, resources ...string) *answer {
+		t.Helper()
+		return s.tokenFor(t, c, resources, "grant_type", "authorization_code", "code", g.code, "redirect_uri", g.redirect)
+	}
+	tk := redeem(s.codeFor(t, c, "offline_access mail.read", mailAPI)).tokens()
+	both := redeem(s.codeFor(t, c, "offline_access mail.read files.read", mailAPI, filesAPI)).tokens()
+	person := redeem(s.codeFor(t, c, "openid offline_access mail.read", mailAPI)).tokens()
+	code, part, forBoth := s.codeFor(t, c, "offline_access mail.read", mailAPI), s.codeFor(t, c, "mail.read files.read", mailAPI, filesAPI), s.codeFor(t, c, "files.read", mailAPI, filesAPI)
+	s.introspect(t, c, tk.access).wantActive(true)
+
+	s.Run(t, "--yes", "resource", "delete", "mail")
+	s.wantResources(t, 1)
+	for name, resources := range map[string][]string{"naming none": nil, "naming it": {mailAPI}, "naming another": {filesAPI}} {
+		s.tokenFor(t, c, resources, "grant_type", "refresh_token", "refresh_token", tk.refresh).wantError(400, "invalid_target")
+		if got := s.introspect(t, c, tk.refresh); got.json["active"] != true {
+			t.Errorf("%s: the refused request spent the refresh token: %v", name, got.json)
+		}
+	}
+	s.tokenFor(t, c, []string{mailAPI}, "grant_type", "refresh_token", "refresh_token", both.refresh).wantError(400, "invalid_target")
+	// Introspection knows that nobody serves the one, and who is left of the others (RFC 7662 §2.2).
+	s.introspect(t, c, tk.access).wantActive(false)
+	s.introspect(t, c, person.access).wantActive(true)
+	if got := list(s.introspect(t, c, both.access).wantActive(true), "aud"); !slices.Equal(got, []string{filesAPI}) {
+		t.Errorf("introspection: aud %v, want the resource that is left", got)
+	}
+	// Codes of before.
+	redeem(code).wantError(400, "invalid_target")
+	redeem(part, mailAPI).wantError(400, "invalid_target")
+	s.wantAudience(t, redeem(forBoth).tokens().access, filesAPI)
+	both = s.refresh(t, c, both.refresh).tokens()
+	s.wantAudience(t, both.access, filesAPI)
+	person = s.refresh(t, c, person.refresh).tokens() // the tokens are good for UserInfo still
+	s.wantAudience(t, person.access, s.Issuer)
+
+	s.Run(t, "resource", "create", "mail", "--identifier", mailAPI, "--scope", "mail.read")
+	s.wantResources(t, 2)
+	tk = s.refresh(t, c, tk.refresh).tokens()
+	s.wantAudience(t, tk.access, mailAPI)
+	s.introspect(t, c, s.refresh(t, c, tk.refresh).tokens().refresh).wantActive(true)
 }

@@ -57,6 +57,34 @@ func (r *Resources) Has(identifier string) bool {
 	return slices.ContainsFunc(r.list, func(one *idp.Resource) bool { return one.Identifier == identifier })
 }
 
+// Foreign returns those of the scopes that belong to a resource, and to none that a token for the audience is for: what is asked of one resource is
+// none of another's business (RFC 8707 §2). Whoever is no resource here may take any scope, but for issuer: then there are none.
+// As Has, it looks at what is in memory.
+func (r *Resources) Foreign(scopes, audience []string, issuer string) (foreign []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.list) == 0 || len(audience) == 0 {
+		return nil
+	}
+	for _, aud := range audience {
+		if aud != issuer && !slices.ContainsFunc(r.list, func(one *idp.Resource) bool { return one.Identifier == aud }) {
+			return nil
+		}
+	}
+	for _, scope := range scopes {
+		known, own := false, false
+		for _, one := range r.list {
+			if slices.Contains(one.Scopes, scope) {
+				known, own = true, own || slices.Contains(audience, one.Identifier)
+			}
+		}
+		if known && !own {
+			foreign = append(foreign, scope)
+		}
+	}
+	return foreign
+}
+
 // Scopes lists the scopes of all resources, each once.
 func (r *Resources) Scopes(ctx context.Context) ([]string, error) {
 	list, err := r.All(ctx)

@@ -101,6 +101,21 @@ func (p *Provider) stillServed(c *idp.Client, granted []string) []string {
 	return slices.DeleteFunc(slices.Clone(granted), gone)
 }
 
+// fitting returns the scopes that a token for the audience may tell: not those of other protected resources (RFC 8707 §2). What this server understands
+// itself says something about the person, and stays.
+func (p *Provider) fitting(scopes, audience []string) []string {
+	if p.Resources == nil || len(audience) == 0 || len(audience) == 1 && audience[0] == p.Issuer {
+		return scopes
+	}
+	foreign := p.Resources.Foreign(scopes, audience, p.Issuer)
+	if len(foreign) == 0 {
+		return scopes
+	}
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool {
+		return slices.Contains(foreign, scope) && !idp.AboutPerson(scope)
+	})
+}
+
 // checkDetails reads authorization_details (RFC 9396 §2, §5). It costs a statement for each type that is asked for.
 func (p *Provider) checkDetails(ctx context.Context, a *authorizeRequest) error {
 	details, fault, err := p.detailsOf(ctx, a.Client, a.Params.Get("authorization_details"), a.Trace)

@@ -19,14 +19,15 @@ func (p *Provider) addTokens(ctx context.Context, a *authorizeRequest) error {
 	}
 	now := time.Now()
 	if t.Token {
-		access, life, err := p.minter.Access(ctx, mint.Order{Client: a.Client, Authorization: a.answer, Scopes: a.Scopes, Details: a.Details}, now)
+		scopes := p.fitting(a.Scopes, a.answer.Audience)
+		access, life, err := p.minter.Access(ctx, mint.Order{Client: a.Client, Authorization: a.answer, Scopes: scopes, Details: a.Details}, now)
 		if err != nil {
 			return err
 		}
 		a.params.Set("access_token", access)
 		a.params.Set("token_type", "Bearer")
 		a.params.Set("expires_in", strconv.FormatInt(life, 10))
-		a.params.Set("scope", strings.Join(a.Scopes, " "))
+		a.params.Set("scope", strings.Join(scopes, " "))
 	}
 	if !t.IDToken {
 		return nil

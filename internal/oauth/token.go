@@ -55,7 +55,7 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	logctx.Set(ctx, slog.String("grant_type", entry.name))
-	s := &grant.Session{Now: now, Trace: t, StillServed: p.stillServed}
+	s := &grant.Session{Now: now, Trace: t, StillServed: p.stillServed, Fitting: p.fitting}
 	request, err := p.engine.NewAccessRequest(ctx, r, s)
 	if s.Client != nil {
 		logctx.Set(ctx, slog.String("client_id", s.Client.ID))

@@ -324,6 +324,37 @@ func TestRotateRefreshToken_Boundaries(t *testing.T) {
 	}
 }
 
+// RFC 8707 §2.2: whether somebody still serves what the tokens are for is judged before a refresh token is spent, not after.
+func TestRotateRefreshToken_ResourcesAreLookedAtFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	for _, static := range []bool{false, true} {
+		for _, audience := range [][]string{nil, {"https://a.example", "https://b.example"}} {
+			a := &idp.Authorization{
+				ID: idp.NewID(), ClientID: "app", Refreshable: true, Offline: true, Audience: audience, RedirectURI: "https://app.example/cb", CodeExpires: w.now.Add(time.Minute), ExpiresAt: w.now.Add(time.Minute),
+			}
+			_, err := w.IssueCode(ctx, a, []byte("c"), store.IssueConditions{SessionID: w.session.ID, SessionDigest: []byte("cookie"), SkipGrant: true}, w.now)
+			must(t, err)
+			later := w.now.Add(time.Hour)
+			_, err = w.RedeemCode(ctx, store.Redemption{ID: a.ID, CodeDigest: []byte("c"), ClientID: "app", RedirectURI: a.RedirectURI, RefreshDigest: []byte("r0"), RefreshIdle: later, RefreshExpires: later, Expires: later}, w.now)
+			must(t, err)
+			r := store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", New: []byte("r1"), Sealed: []byte("s"), Idle: later, GraceFrom: w.now, Static: static, NoAudience: true}
+			_, err = w.RotateRefreshToken(ctx, r, w.now)
+			if audience == nil {
+				must(t, err)
+				continue
+			}
+			wantKind(t, "resources that nobody looked at", err, idp.NotFound)
+			_, err = w.RefreshTokenNow(ctx, a.ID, []byte("r0"), w.now)
+			must(t, err)
+			r.NoAudience = false
+			_, err = w.RotateRefreshToken(ctx, r, w.now)
+			must(t, err)
+		}
+	}
+}
+
 // A refresh token that is not to outlive its session ends with it, also where nobody signs out and time alone ends it.
 func TestRotateRefreshToken_LivesAsLongAsTheSession(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,8 @@ type Rotation struct {
 	Idle      time.Time
 	GraceFrom time.Time // a token that was rotated after this moment gets the same successor again
 	Static    bool      // the client's refresh token does not change (FAPI 2.0 §5.3.2.1)
+	// NoAudience rotates only what is for no resource in particular: the resources of another authorization have not been looked at.
+	NoAudience bool
 }
 
 // Rotated is the outcome of a rotation.
@@ -46,17 +48,17 @@ func (s *Store) RotateRefreshToken(ctx context.Context, r Rotation, now time.Tim
 			refresh_digest = CASE WHEN refresh_digest = $2 THEN $8 ELSE refresh_digest END,
 			bound_key = CASE WHEN bound_key = '' THEN $10 ELSE bound_key END
 		WHERE id = $1 AND client_id = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
-			AND (refresh_digest = $2 OR refresh_previous = $2 AND refresh_rotated_at > $9)
+			AND (audience = '' OR NOT $11) AND (refresh_digest = $2 OR refresh_previous = $2 AND refresh_rotated_at > $9)
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active') AND ` + whileSession + `
 		RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
-	args := []any{r.ID, r.Old, now, r.Key, r.Idle, r.ClientID, r.Sealed, r.New, r.GraceFrom, r.BindTo}
+	args := []any{r.ID, r.Old, now, r.Key, r.Idle, r.ClientID, r.Sealed, r.New, r.GraceFrom, r.BindTo, r.NoAudience}
 	if r.Static {
 		text = `UPDATE authorizations SET refresh_idle_at = $5
 			WHERE id = $1 AND client_id = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
-				AND refresh_digest = $2 AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
+				AND (audience = '' OR NOT $7) AND refresh_digest = $2 AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
 				AND ` + whileSession + `
 			RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
-		args = args[:6]
+		args = append(args[:6:6], r.NoAudience)
 	}
 	if err := s.db.QueryRow(ctx, text, args...).Scan(append(c.dest(), &c.user, &sealed)...); err != nil {
 		return nil, err

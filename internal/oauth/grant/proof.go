@@ -85,6 +85,9 @@ func issueAccess(ctx context.Context, m *mint.Minter, s *Session, resp fosite.Ac
 	if err := s.spendProof(ctx); err != nil {
 		return "", err
 	}
+	if s.Fitting != nil {
+		s.Scopes = s.Fitting(s.Scopes, s.audience())
+	}
 	order := mint.Order{Client: s.Client, Authorization: s.Authorization, Scopes: s.Scopes, Resources: s.Resources, Details: s.Details, Confirmation: s.Proof.confirmation()}
 	if e := s.exchange; e != nil {
 		order.Audience, order.Actor, order.Until = e.audience, e.actor, e.until

@@ -55,16 +55,24 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 		ID: old.ID, Old: old.Digest, ClientID: s.Client.ID, New: next.Digest, Sealed: secret.SealSuccessor(presented, next.Text),
 		Idle: s.Now.Add(contract.RefreshIdle.Duration()), GraceFrom: s.Now.Add(-contract.RefreshGrace.Duration()),
 		Static: contract.RefreshMode == idp.RefreshStatic, Key: s.Proof.refreshKey(), BindTo: s.bindTo(),
+		// Whose resources the operator can take back, and nobody else, may find that there is nothing left to have a token for.
+		NoAudience: s.Client.Registered() || s.Client.FromDocument(),
 	}
-	// A scope that was never granted must not cost the client its refresh token, so it is judged before anything is spent (D4, RFC
-	// 6749 §6). Only who asks for a scope pays the read; what was granted does not change.
 	asked := scopesOf(form)
 	if len(asked) > 0 || form.Has("resource") || form.Has("authorization_details") {
 		if err := g.narrow(ctx, s, form, old.ID, asked); err != nil {
 			return err
 		}
+		rotation.NoAudience = false
 	}
 	v, err := g.Store.RotateRefreshToken(ctx, rotation, s.Now)
+	if errors.Is(err, idp.ErrNotFound) && rotation.NoAudience {
+		if err := g.narrow(ctx, s, form, old.ID, asked); err != nil {
+			return err
+		}
+		rotation.NoAudience = false
+		v, err = g.Store.RotateRefreshToken(ctx, rotation, s.Now)
+	}
 	if errors.Is(err, idp.ErrNotFound) {
 		return g.explain(ctx, s, rotation)
 	}
@@ -95,14 +103,15 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	return nil
 }
 
-// narrow judges a request for less than was granted: scopes, resources and details, none of which may be more. Of a token that is not the client's it says
-// nothing: the rotation refuses that.
+// narrow judges a request for less than was granted: scopes, resources and details, none of which may be more; and whether there is still something to have
+// tokens for. Of a token that is not the client's, or not good any more, it says nothing: the rotation refuses that. What it refuses costs the client no
+// refresh token (D4, RFC 6749 §6, RFC 8707 §2.2).
 func (g *Refresh) narrow(ctx context.Context, s *Session, form url.Values, id string, asked []string) error {
 	was, _, err := g.Store.AuthorizationNow(ctx, id, "")
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return err
 	}
-	if was == nil || was.ClientID != s.Client.ID {
+	if was == nil || was.ClientID != s.Client.ID || was.RevokedAt != nil {
 		return nil
 	}
 	allowed := stillAllowed(was.Scopes, s.Client)
@@ -116,8 +125,10 @@ func (g *Refresh) narrow(ctx context.Context, s *Session, form url.Values, id st
 	if s.Resources, err = s.resourcesOfGrant(form, was.Audience); err != nil {
 		return err
 	}
-	s.Details, err = s.detailsOf(form, was.Request.Details)
-	return err
+	if s.Details, err = s.detailsOf(form, was.Request.Details); err != nil {
+		return err
+	}
+	return s.dropWithdrawn(was.Authorization)
 }
 
 // explain finds out why nothing was rotated. A spent token revokes its family and is told in the audit log.

@@ -63,3 +63,16 @@ func (s *Session) dropWithdrawn(a *idp.Authorization) error {
 	a.Audience = left
 	return nil
 }
+
+// audience returns what the access token is going to be for; empty for this server alone.
+func (s *Session) audience() []string {
+	switch {
+	case s.exchange != nil:
+		return s.exchange.audience
+	case len(s.Resources) > 0:
+		return s.Resources
+	case s.Authorization != nil:
+		return s.Authorization.Audience
+	}
+	return s.Client.Audience
+}

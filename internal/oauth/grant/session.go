@@ -25,6 +25,8 @@ type Session struct {
 	Details       json.RawMessage          // authorization details of the tokens; nil for none
 	// StillServed returns those of a client's granted resources that it may still have tokens for; nil where all are.
 	StillServed func(c *idp.Client, granted []string) []string
+	// Fitting returns those of the scopes that a token for an audience may hold; nil where all may.
+	Fitting func(scopes, audience []string) []string
 
 	Resources    []string // that the access token is for; nil for all that was granted
 	RefreshToken string   // to be handed out, empty if none
