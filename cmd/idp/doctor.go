@@ -24,7 +24,8 @@ func newDoctorCmd(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "Look for what is wrong with this deployment, and say how to mend it",
 		Long: `Look for what is wrong with this deployment, and say how to mend it: the issuer as browsers see it, certificate, proxy headers, cookies,
-clocks, database, signing keys, encrypted secrets, files, upstream providers, and filters before the token endpoint. Nothing is changed.
+clocks, database, signing keys, encrypted secrets, files, upstream providers, authentication contexts that nobody can reach, and filters before the
+token endpoint. Nothing is changed.
 Run it where the server runs, as the same user, with the same configuration. It exits with 1 if there is an error; warnings are shown.`,
 		Example: `  idp doctor
   idp doctor -o json | jq '.[] | select(.level != "ok")'`,
@@ -53,7 +54,7 @@ func (a *app) examine(ctx context.Context, c *config.Config) []doctor.Finding {
 	f := doctor.Facts{
 		Issuer: c.Issuer, Listen: c.Listen, TrustedProxies: c.TrustedProxies, DataDir: c.DataDir,
 		RotateEvery: c.Keys.RotateEvery, PublishBefore: c.Keys.PublishBefore,
-		Upstream: upstream.New(upstream.Config{}),
+		Upstream: upstream.New(upstream.Config{}), Contexts: c.Contexts(),
 	}
 	if _, err := os.Stat(c.DataDir); !c.SQLite() && errors.Is(err, fs.ErrNotExist) {
 		f.DataDir = "" // with PostgreSQL nothing need be kept in it

@@ -209,7 +209,7 @@ func (c *Config) validateContexts(fault report) {
 		one, err := idp.ParseAuthenticationContext(setting)
 		switch {
 		case err != nil:
-			fault(key, "has %q, and %v. Write a name such as urn:example:gold, or with its methods urn:example:gold=pwd.", setting, err)
+			fault(key, "has %q: %v.", setting, err) // which says how to mend it
 		case slices.Contains(seen, one.ACR):
 			fault(key, "has %s twice. Keep one: what a context asks for must be one thing.", one.ACR)
 		}

@@ -49,6 +49,7 @@ type Facts struct {
 	KeyringErr  error
 	Sealed      []Sealed
 
+	Contexts idp.AuthenticationContexts
 	Upstream *upstream.Registry
 	// OpenProvider returns a provider of the database with its secret in clear.
 	OpenProvider func(*store.SealedProvider) (*idp.Provider, error)
@@ -78,6 +79,7 @@ func Run(ctx context.Context, f Facts) []Finding {
 	f.secrets(r)
 	f.signingKeys(ctx, r, time.Now())
 	f.upstreams(ctx, r)
+	f.contexts(ctx, r)
 	f.listening(r)
 	f.outside(ctx, r)
 	return r.findings

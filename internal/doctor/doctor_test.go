@@ -305,6 +305,10 @@ func TestRun_FromWithin(t *testing.T) {
 				return &opened, nil
 			}
 		}, "provider hq", Error, "cannot be read"},
+		"a context that nobody vouches for":      {vouching(""), "context urn:example:gold", Warning, "No sign-in leads to it"},
+		"a context whose provider was removed":   {vouching("urn:example:other"), "context urn:example:gold", Warning, "No sign-in leads to it"},
+		"a context whose provider is off":        {vouching("urn:example:gold", func(p *idp.Provider) { p.Disabled = true }), "context urn:example:gold", Warning, "hq"},
+		"a provider that vouches for no context": {vouching("urn:example:other"), "provider hq", Warning, "urn:example:other"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -314,6 +318,40 @@ func TestRun_FromWithin(t *testing.T) {
 				t.Errorf("got %+v, want %s with %q and a mend", got, tc.level, tc.cause)
 			}
 		})
+	}
+}
+
+// vouching gives a deployment the contexts of a password and of an upstream, and an upstream that vouches for one, if it is named.
+func vouching(context string, changes ...func(*idp.Provider)) func(*testing.T, *Facts) {
+	return func(t *testing.T, f *Facts) {
+		t.Helper()
+		f.Contexts = idp.AuthenticationContexts{{ACR: "urn:example:password", AMR: []string{idp.MethodPassword}}, {ACR: "urn:example:gold"}}
+		f.OpenProvider = func(row *store.SealedProvider) (*idp.Provider, error) { return row.Provider, errors.New("not tried") }
+		if context == "" {
+			return
+		}
+		now := time.Now()
+		p := &idp.Provider{
+			ID: "hq", Type: "oidc", Name: "HQ", Issuer: "https://hq.example", ClientID: "c", Vouchers: []idp.Voucher{{Context: context, ACR: "theirs"}}, CreatedAt: now, UpdatedAt: now,
+		}
+		for _, change := range changes {
+			change(p)
+		}
+		if err := f.Store.CreateProvider(t.Context(), p, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRun_ContextsThatSomebodyCanReachAreWell(t *testing.T) {
+	t.Parallel()
+	f := facts(t, deployment{}.serve(t, false))
+	vouching("urn:example:gold")(t, &f)
+	findings := Run(t.Context(), f)
+	for _, check := range []string{"context urn:example:password", "context urn:example:gold"} {
+		if got := worst(findings, check); got.Level != OK {
+			t.Errorf("%s: got %+v, want all well", check, got)
+		}
 	}
 }
 

@@ -202,6 +202,47 @@ func (f Facts) upstreams(ctx context.Context, r *report) {
 	}
 }
 
+// contexts checks that some sign-in leads to each authentication context, and that no provider's word is for one that there is not.
+func (f Facts) contexts(ctx context.Context, r *report) {
+	if f.DatabaseErr != nil {
+		return
+	}
+	rows, err := f.Store.Providers(ctx)
+	if err != nil {
+		return // the database has been told of
+	}
+	vouching := map[string][]string{} // by context
+	off := map[string]string{}        // a provider that is switched off, by context
+	for _, row := range rows {
+		for _, name := range row.Vouchable() {
+			switch {
+			case row.Disabled:
+				off[name] = row.ID
+			case !f.Contexts.Has(name):
+				r.warn("provider "+row.ID, "It vouches for "+name+", which is no authentication context here: nobody gets it.",
+					"Add it to the setting authentication_contexts, or `idp provider update "+row.ID+" --vouches-for …` without it.")
+			default:
+				vouching[name] = append(vouching[name], row.ID)
+			}
+		}
+	}
+	for _, c := range f.Contexts {
+		check := "context " + c.ACR
+		switch {
+		case len(c.AMR) > 0: // of methods that there are, or the settings would be refused
+			r.ok(check, "Sign-ins here lead to it: "+strings.Join(c.AMR, " and ")+".")
+		case len(vouching[c.ACR]) > 0:
+			r.ok(check, "Who vouches for it: "+strings.Join(vouching[c.ACR], ", ")+".")
+		case off[c.ACR] != "":
+			r.warn(check, "No sign-in leads to it: the provider "+off[c.ACR]+", which vouches for it, is switched off. Applications that demand it are refused.",
+				"`idp provider update "+off[c.ACR]+" --disabled=false`, or take it out of authentication_contexts.")
+		default:
+			r.warn(check, "No sign-in leads to it: it has no method of this server, and no provider vouches for it. Applications that demand it are refused.",
+				"`idp provider update ID --vouches-for \""+c.ACR+" acr=…\"`, or take it out of authentication_contexts.")
+		}
+	}
+}
+
 func days(d time.Duration) string {
 	if d < 48*time.Hour {
 		return d.Round(time.Minute).String()

@@ -25,7 +25,8 @@ type AuthenticationContext struct {
 // vouched for. What that is called follows from these, so that a session never claims what the operator does not say any more.
 type AuthenticationContexts []AuthenticationContext
 
-// ParseAuthenticationContext reads a context from a setting: its acr, and after an equals sign the methods, with a plus between them.
+// ParseAuthenticationContext reads a context from a setting: its acr, and after an equals sign the methods, with a plus between them. The error says what
+// to write instead.
 func ParseAuthenticationContext(text string) (AuthenticationContext, error) {
 	c := AuthenticationContext{ACR: text}
 	if i := strings.LastIndexByte(text, '='); i >= 0 { // the last one: the acr is often an address
@@ -36,19 +37,19 @@ func ParseAuthenticationContext(text string) (AuthenticationContext, error) {
 	}
 	switch {
 	case !ValidACR(c.ACR):
-		return c, fmt.Errorf("%.60q is no name of a context: one is an absolute URI or a registered word, of at most %d bytes, without spaces and quotes", c.ACR, maxWord)
+		return c, fmt.Errorf("%.60q is no name of a context. Write an absolute URI or a registered word of at most %d bytes, without spaces and quotes, such as urn:example:gold", c.ACR, maxWord)
 	case c.ACR == "0":
 		// OpenID Connect Core §2: it stands for a sign-in that is not even worth the lowest level.
-		return c, fmt.Errorf("the name \"0\" says that a sign-in is good for nothing")
+		return c, fmt.Errorf("the name \"0\" says that a sign-in is good for nothing. Write another one, such as urn:example:gold")
 	}
 	for _, method := range c.AMR {
 		if !slices.Contains(SignInMethods(), method) {
-			return c, fmt.Errorf("%.60q is no method of this server, so nobody could reach %s: name %s, or no method where an upstream vouches", method, c.ACR, strings.Join(SignInMethods(), ", "))
+			return c, fmt.Errorf("%.60q is no method of this server, so nobody could reach it. Write %s=%s, or %s alone where an upstream vouches for it", method, c.ACR, strings.Join(SignInMethods(), "+"), c.ACR)
 		}
 	}
 	// OpenID Connect Core §2: a registered name must not mean anything else. phr and phrh are resistant to phishing (EAP ACR Values §4), and a password is not.
 	if slices.Contains(c.AMR, MethodPassword) && (c.ACR == "phr" || c.ACR == "phrh") {
-		return c, fmt.Errorf("%s is the registered name of sign-ins that cannot be phished, and a password can", c.ACR)
+		return c, fmt.Errorf("%s is the registered name of sign-ins that cannot be phished, and a password can. Write %s alone, for an upstream to vouch for, or another name", c.ACR, c.ACR)
 	}
 	return c, nil
 }
