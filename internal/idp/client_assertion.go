@@ -20,12 +20,5 @@ func (c *Client) checkAssertion(f *faults) {
 	case !has && len(c.AssertionIssuers) > 0:
 		f.add("grant_types", "Issuers of assertions need the grant type %q.", GrantJWTBearer)
 	}
-	if len(c.AssertionIssuers) > maxList {
-		f.add("assertion_issuers", "There are %d entries; %d is the most.", len(c.AssertionIssuers), maxList)
-	}
-	for i, issuer := range c.AssertionIssuers {
-		if !isScopeToken(issuer) || slices.Contains(c.AssertionIssuers[:i], issuer) {
-			f.add(at("assertion_issuers", i), "%s is empty, odd, longer than %d bytes, or named twice.", quote(issuer), maxWord)
-		}
-	}
+	checkEntries(f, "assertion_issuers", c.AssertionIssuers, wordFault)
 }

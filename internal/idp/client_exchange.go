@@ -22,12 +22,5 @@ func (c *Client) checkExchange(f *faults) {
 	case !has && (len(c.ExchangeAudiences) > 0 || c.ExchangeImpersonates || c.ExchangeIDTokens):
 		f.add("grant_types", "A policy for exchanges needs the grant type %q.", GrantTokenExchange)
 	}
-	if len(c.ExchangeAudiences) > maxList {
-		f.add("token_exchange_audiences", "There are %d entries; %d is the most.", len(c.ExchangeAudiences), maxList)
-	}
-	for i, audience := range c.ExchangeAudiences {
-		if !isScopeToken(audience) || slices.Contains(c.ExchangeAudiences[:i], audience) {
-			f.add(at("token_exchange_audiences", i), "%s is empty, odd, longer than %d bytes, or named twice.", quote(audience), maxWord)
-		}
-	}
+	checkEntries(f, "token_exchange_audiences", c.ExchangeAudiences, wordFault)
 }

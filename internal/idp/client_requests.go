@@ -33,42 +33,28 @@ func (c *Client) checkRequests(f *faults) {
 	case !c.HasKeys() && (alg != "" && alg != RequestObjectUnsigned || c.RequireSignedRequestObject):
 		f.add("request_object_signing_alg", "The client has no keys to sign with. Register jwks or jwks_uri.")
 	}
-	if len(c.Resources) > maxList {
-		f.add("resources", "There are %d entries; %d is the most.", len(c.Resources), maxList)
-	}
-	for i, resource := range c.Resources {
-		switch {
-		case !ValidResource(resource):
-			f.add(at("resources", i), "%s is no absolute URI without a fragment (RFC 8707 §2).", quote(resource))
-		case slices.Contains(c.Resources[:i], resource):
-			f.add(at("resources", i), "%s is named twice.", quote(resource))
+	checkEntries(f, "resources", c.Resources, func(resource string) string {
+		if ValidResource(resource) {
+			return ""
 		}
-	}
-	if len(c.AuthorizationDetailsTypes) > maxList {
-		f.add("authorization_details_types", "There are %d entries; %d is the most.", len(c.AuthorizationDetailsTypes), maxList)
-	}
-	for i, name := range c.AuthorizationDetailsTypes {
-		switch {
-		case !ValidAuthorizationType(name):
-			f.add(at("authorization_details_types", i), "%s is not one word of at most 128 ASCII characters.", quote(name))
-		case slices.Contains(c.AuthorizationDetailsTypes[:i], name):
-			f.add(at("authorization_details_types", i), "%s is named twice.", quote(name))
+		return quote(resource) + " is no absolute URI without a fragment (RFC 8707 §2)."
+	})
+	checkEntries(f, "authorization_details_types", c.AuthorizationDetailsTypes, func(name string) string {
+		if ValidAuthorizationType(name) {
+			return ""
 		}
-	}
-	if len(c.RequestURIs) > maxList {
-		f.add("request_uris", "There are %d entries; %d is the most.", len(c.RequestURIs), maxList)
-	}
-	for i, uri := range c.RequestURIs {
+		return quote(name) + " is not one word of at most 128 ASCII characters."
+	})
+	checkEntries(f, "request_uris", c.RequestURIs, func(uri string) string {
 		_, digest, hashed := strings.Cut(uri, "#")
 		switch {
 		case !isWebAddress(uri):
-			f.add(at("request_uris", i), "%s is no https address. Write it in full, such as https://app.example/request.jwt.", quote(uri))
+			return quote(uri) + " is no https address. Write it in full, such as https://app.example/request.jwt."
 		case hashed && !isDigest(digest):
-			f.add(at("request_uris", i), "What stands behind # in %s is not the base64url of a SHA-256 digest (OpenID Connect Core §6.2).", quote(uri))
-		case slices.Contains(c.RequestURIs[:i], uri):
-			f.add(at("request_uris", i), "%s is named twice.", quote(uri))
+			return "What stands behind # in " + quote(uri) + " is not the base64url of a SHA-256 digest (OpenID Connect Core §6.2)."
 		}
-	}
+		return ""
+	})
 }
 
 // isDigest reports whether s is base64url of 32 bytes, with or without its padding.

@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -26,14 +27,12 @@ func (c *Client) checkURIs(f *faults) {
 			}
 		}
 	}
-	if len(c.AllowedOrigins) > maxList {
-		f.add("allowed_origins", "There are %d origins; %d is the most.", len(c.AllowedOrigins), maxList)
-	}
-	for i, origin := range c.AllowedOrigins {
-		if !isOrigin(origin) {
-			f.add(at("allowed_origins", i), "%s is no origin. Write scheme and host alone, such as https://app.example, without a slash at the end; http is for this computer only.", quote(origin))
+	checkEntries(f, "allowed_origins", c.AllowedOrigins, func(origin string) string {
+		if isOrigin(origin) {
+			return ""
 		}
-	}
+		return quote(origin) + " is no origin. Write scheme and host alone, such as https://app.example, without a slash at the end; http is for this computer only."
+	})
 	for _, link := range []struct{ field, uri string }{
 		{"logo_uri", c.LogoURI}, {"client_uri", c.ClientURI}, {"policy_uri", c.PolicyURI}, {"tos_uri", c.TosURI},
 	} {
@@ -67,20 +66,29 @@ func (c *Client) checkWords(f *faults) {
 	}{
 		{"scopes", c.Scopes}, {"audience", c.Audience}, {"default_acr_values", c.DefaultACRValues},
 	} {
-		checkScopeList(f, words.field, words.list)
+		checkEntries(f, words.field, words.list, wordFault)
 	}
 }
 
-func checkScopeList(f *faults, field string, words []string) {
-	if len(words) > maxList {
-		f.add(field, "There are %d entries; %d is the most.", len(words), maxList)
+// wordFault says what is wrong with a scope, an audience, an acr value or an issuer; empty for nothing.
+func wordFault(word string) string {
+	if isScopeToken(word) {
+		return ""
 	}
-	for i, word := range words {
-		switch {
-		case !isScopeToken(word):
-			f.add(at(field, i), "%s is empty, longer than %d bytes, or has a space, a quote, a backslash or a character beyond ASCII (RFC 6749 §3.3).", quote(word), maxWord)
-		case slices.Contains(words[:i], word):
-			f.add(at(field, i), "%s is named twice.", quote(word))
+	return fmt.Sprintf("%s is empty, longer than %d bytes, or has a space, a quote, a backslash or a character beyond ASCII (RFC 6749 §3.3).", quote(word), maxWord)
+}
+
+// checkEntries checks a list of at most maxList entries: each is as it must be, and none stands there twice. fault says what is wrong with one by itself;
+// empty for nothing.
+func checkEntries(f *faults, field string, entries []string, fault func(entry string) string) {
+	if len(entries) > maxList {
+		f.add(field, "There are %d entries; %d is the most.", len(entries), maxList)
+	}
+	for i, entry := range entries {
+		if why := fault(entry); why != "" {
+			f.add(at(field, i), "%s", why)
+		} else if slices.Contains(entries[:i], entry) {
+			f.add(at(field, i), "%s is named twice.", quote(entry))
 		}
 	}
 }

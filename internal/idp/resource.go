@@ -34,7 +34,7 @@ func (r *Resource) Validate() error {
 	if r.Name != "" && !isShownName(r.Name) {
 		f.add("resource_name", "The name %s has invisible characters, spaces around it, or more than %d characters.", quote(r.Name), maxName)
 	}
-	checkScopeList(f, "scopes_supported", r.Scopes)
+	checkEntries(f, "scopes_supported", r.Scopes, wordFault)
 	for i, scope := range r.Scopes {
 		if scope == ScopeAdmin {
 			f.add(at("scopes_supported", i), "The scope %q is for the administration of this server alone.", ScopeAdmin)
