@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/html"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 // absent as a parameter's value leaves the parameter out.
@@ -185,14 +186,7 @@ func (p *page) target() string {
 	if to := p.header.Get("Location"); to != "" && p.status >= 300 && p.status < 400 {
 		return to
 	}
-	for _, meta := range p.all("meta") {
-		if strings.EqualFold(attribute(meta, "http-equiv"), "refresh") {
-			if _, to, ok := strings.Cut(attribute(meta, "content"), "url="); ok {
-				return to
-			}
-		}
-	}
-	return ""
+	return walk.Refresh(p.doc)
 }
 
 func (p *page) follow() *page {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/html"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 // everyPage returns each page that can be reached, by name.
@@ -89,7 +90,7 @@ func TestPages_Headers(t *testing.T) { // SEC-2, FS-9, FS-54
 			if n.Type != html.ElementNode {
 				continue
 			}
-			if n.Data == "script" && attribute(n, "src") == "" || n.Data == "style" {
+			if n.Data == "script" && walk.Attribute(n, "src") == "" || n.Data == "style" {
 				t.Errorf("%s: an inline %s", name, n.Data)
 			}
 			for _, a := range n.Attr {
@@ -127,7 +128,7 @@ func TestPages_NoGetGivesASecret(t *testing.T) { // SEC-2: crawl as a signed-in 
 	}
 	for _, p := range pages {
 		for _, n := range append(p.all("a"), p.all("link")...) {
-			if to, err := p.url.Parse(attribute(n, "href")); err == nil && to.Host == in.b.base().Host {
+			if to, err := p.url.Parse(walk.Attribute(n, "href")); err == nil && to.Host == in.b.base().Host {
 				queue = append(queue, to.String())
 			}
 		}

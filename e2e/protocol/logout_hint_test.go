@@ -11,13 +11,14 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 // htmlLang returns the language that a page says it is in.
 func (p *page) htmlLang() string {
 	p.t.Helper()
 	for _, n := range p.all("html") {
-		return attribute(n, "lang")
+		return walk.Attribute(n, "lang")
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 const grantCIBA = "urn:openid:params:grant-type:ciba"
@@ -38,7 +39,7 @@ func (b *browser) requests(u server.User) (*page, []string) {
 	}
 	var ids []string
 	for _, section := range p.all("section") {
-		if id, ok := strings.CutPrefix(attribute(section, "id"), "request-"); ok {
+		if id, ok := strings.CutPrefix(walk.Attribute(section, "id"), "request-"); ok {
 			ids = append(ids, id)
 		}
 	}

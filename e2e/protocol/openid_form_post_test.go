@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 func TestFormPost_PageHasAFormAScriptAndAButton(t *testing.T) { // Form Post §2; with and without JavaScript
@@ -23,7 +24,7 @@ func TestFormPost_PageHasAFormAScriptAndAButton(t *testing.T) { // Form Post §2
 	if len(scripts) != 1 || scripts[0].FirstChild != nil {
 		t.Fatalf("the page has %d scripts, want one, from a file", len(scripts))
 	}
-	at, err := p.url.Parse(attribute(scripts[0], "src"))
+	at, err := p.url.Parse(walk.Attribute(scripts[0], "src"))
 	if err != nil || at.Host != p.url.Host {
 		t.Fatalf("the script is at %v, want it from us", at)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 // logoutPage asks to sign out and returns the answer itself: a redirect, or the page with the frames.
@@ -22,7 +23,7 @@ func (b *browser) logoutPage(pairs ...string) *page {
 func (p *page) frames() []string {
 	var list []string
 	for _, frame := range p.all("iframe") {
-		list = append(list, attribute(frame, "src"))
+		list = append(list, walk.Attribute(frame, "src"))
 	}
 	return list
 }
@@ -74,7 +75,7 @@ func TestFrontchannel_PageHasAFrameForEachApplication(t *testing.T) { // §2, §
 	if to := p.target(); to != first.Logout+"?state=a%26b" {
 		t.Errorf("the page goes on to %s, want the registered address and the state", to)
 	}
-	if link := p.element("return-link"); link == nil || attribute(link, "href") != first.Logout+"?state=a%26b" {
+	if link := p.element("return-link"); link == nil || walk.Attribute(link, "href") != first.Logout+"?state=a%26b" {
 		t.Error("the page has no link to go on by")
 	}
 	in.wantOut(t)

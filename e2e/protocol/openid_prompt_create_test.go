@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 // newcomer is somebody who has no account yet.
@@ -43,9 +44,9 @@ func (p *page) link(id string) *page {
 	if n == nil {
 		p.t.Fatalf("want a page with #%s, got %s", id, p.describe())
 	}
-	to, err := p.url.Parse(attribute(n, "href"))
+	to, err := p.url.Parse(walk.Attribute(n, "href"))
 	if err != nil {
-		p.t.Fatalf("#%s leads to %q: %v", id, attribute(n, "href"), err)
+		p.t.Fatalf("#%s leads to %q: %v", id, walk.Attribute(n, "href"), err)
 	}
 	next := p.b.open(to.String())
 	next.asked = p.asked
@@ -184,13 +185,13 @@ func TestPromptCreate_LoginHintFillsTheForm(t *testing.T) { // OIDC Core §3.1.2
 	s := shared(t)
 	for hint, field := range map[string]string{"ann@example.test": "email", "ann.lee": "username"} {
 		p := s.browser(t).az(server.Trusted(), "prompt", "create", "login_hint", hint).wantRegister()
-		if got := attribute(p.element(field), "value"); got != hint {
+		if got := walk.Attribute(p.element(field), "value"); got != hint {
 			t.Errorf("login_hint=%s: #%s has %q", hint, field, got)
 		}
 	}
 	for _, hint := range []string{`"><script>alert(1)</script>`, strings.Repeat("a", 4000), "a b"} {
 		p := s.browser(t).az(server.Trusted(), "prompt", "create", "login_hint", hint).wantRegister()
-		if attribute(p.element("email"), "value")+attribute(p.element("username"), "value") != "" {
+		if walk.Attribute(p.element("email"), "value")+walk.Attribute(p.element("username"), "value") != "" {
 			t.Errorf("login_hint=%.40q is in the form", hint)
 		}
 	}
@@ -379,7 +380,7 @@ func TestRegister_FullQueueSaysWhenToComeAgain(t *testing.T) { // FB-1
 		u := newcomer()
 		group.Go(func() {
 			got := p.submit("submit-register", "email", u.Email, "password", u.Password, "password_again", u.Password)
-			if got.status == http.StatusServiceUnavailable && (got.header.Get("Retry-After") == "" || attribute(got.element("email"), "value") != u.Email) {
+			if got.status == http.StatusServiceUnavailable && (got.header.Get("Retry-After") == "" || walk.Attribute(got.element("email"), "value") != u.Email) {
 				t.Errorf("503: want Retry-After and the form as it was, got %s", got.describe())
 			}
 			mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 // unchanged is what the script of the frame computes (§3.2).
@@ -156,10 +157,10 @@ func TestSessionManagement_FrameAloneMayBeFramed(t *testing.T) { // §3.2, §3.3
 		t.Errorf("policy %q, want scripts of our own alone", policy)
 	}
 	scripts := p.all("script")
-	if len(scripts) != 1 || attribute(scripts[0], "src") == "" || p.all("form") != nil {
+	if len(scripts) != 1 || walk.Attribute(scripts[0], "src") == "" || p.all("form") != nil {
 		t.Fatalf("got %d scripts, want one, in a file, and nothing to press", len(scripts))
 	}
-	at, err := p.url.Parse(attribute(scripts[0], "src"))
+	at, err := p.url.Parse(walk.Attribute(scripts[0], "src"))
 	if err != nil {
 		t.Fatal(err)
 	}

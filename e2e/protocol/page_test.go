@@ -8,61 +8,26 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"idp/e2e/walk"
 )
 
 // all returns the elements of a kind.
-func (p *page) all(tag string) []*html.Node {
-	if p.doc == nil {
-		return nil
-	}
-	var found []*html.Node
-	for n := range p.doc.Descendants() {
-		if n.Type == html.ElementNode && n.Data == tag {
-			found = append(found, n)
-		}
-	}
-	return found
-}
+func (p *page) all(tag string) []*html.Node { return walk.Elements(p.doc, tag) }
 
 // element returns the element with an id, or nil.
 func (p *page) element(id string) *html.Node {
-	if p.doc == nil || p.left != nil {
+	if p.left != nil {
 		return nil
 	}
-	for n := range p.doc.Descendants() {
-		if n.Type == html.ElementNode && attribute(n, "id") == id {
-			return n
-		}
-	}
-	return nil
+	return walk.Element(p.doc, id)
 }
 
 // is reports whether the page has an element with that id.
 func (p *page) is(id string) bool { return p.element(id) != nil }
 
 // text returns what the element with an id says, "" if there is none.
-func (p *page) text(id string) string {
-	n := p.element(id)
-	if n == nil {
-		return ""
-	}
-	var text strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			text.WriteString(d.Data)
-		}
-	}
-	return strings.TrimSpace(text.String())
-}
-
-func attribute(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
-}
+func (p *page) text(id string) string { return walk.Text(p.element(id)) }
 
 // form returns the address and the fields of the form around the button with an id.
 func (p *page) form(button string) (action string, fields url.Values) {
@@ -71,32 +36,16 @@ func (p *page) form(button string) (action string, fields url.Values) {
 	if n == nil {
 		p.t.Fatalf("want a page with #%s, got %s", button, p.describe())
 	}
-	form := n
-	for form != nil && form.Data != "form" {
-		form = form.Parent
-	}
+	form, fields := walk.Form(n)
 	if form == nil {
 		p.t.Fatalf("#%s on %s stands in no form", button, p.url)
 	}
-	if method := attribute(form, "method"); !strings.EqualFold(method, "post") {
+	if method := walk.Attribute(form, "method"); !strings.EqualFold(method, "post") {
 		p.t.Errorf("the form of #%s has method %q, want post", button, method)
 	}
-	fields = url.Values{}
-	for d := range form.Descendants() {
-		if d.Type != html.ElementNode || d.Data != "input" || attribute(d, "name") == "" {
-			continue
-		}
-		if attribute(d, "type") == "checkbox" && !slices.ContainsFunc(d.Attr, func(a html.Attribute) bool { return a.Key == "checked" }) {
-			continue
-		}
-		fields.Set(attribute(d, "name"), attribute(d, "value"))
-	}
-	if name := attribute(n, "name"); name != "" {
-		fields.Set(name, attribute(n, "value"))
-	}
-	at, err := p.url.Parse(attribute(form, "action"))
+	at, err := p.url.Parse(walk.Attribute(form, "action"))
 	if err != nil {
-		p.t.Fatalf("the form of #%s posts to %q: %v", button, attribute(form, "action"), err)
+		p.t.Fatalf("the form of #%s posts to %q: %v", button, walk.Attribute(form, "action"), err)
 	}
 	return at.String(), fields
 }

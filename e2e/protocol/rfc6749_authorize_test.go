@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 func TestAuthorize_SignInThenCode(t *testing.T) { // FL-4, RFC 6749 §4.1
@@ -112,7 +113,7 @@ func TestAuthorize_LoginHintFillsTheForm(t *testing.T) { // OIDC Core §3.1.2.1
 	t.Parallel()
 	s := shared(t)
 	p := s.browser(t).az(server.Trusted(), "login_hint", `hint"<x>@example.test`).wantLogin()
-	if got := attribute(p.element("identifier"), "value"); got != `hint"<x>@example.test` {
+	if got := walk.Attribute(p.element("identifier"), "value"); got != `hint"<x>@example.test` {
 		t.Errorf("the identifier field holds %q, want the hint, escaped", got)
 	}
 }
@@ -122,7 +123,7 @@ func TestAuthorize_UILocales(t *testing.T) { // FL-17, OIDC Core §3.1.2.1
 	s := shared(t)
 	for want, hint := range map[string]string{"de": "nl de en", "en": "xx", "fr": "fr-CA"} {
 		p := s.browser(t).az(server.Web(), "ui_locales", hint).wantLogin()
-		if got := attribute(p.all("html")[0], "lang"); got != want {
+		if got := walk.Attribute(p.all("html")[0], "lang"); got != want {
 			t.Errorf("ui_locales=%q: lang = %q, want %q", hint, got, want)
 		}
 	}

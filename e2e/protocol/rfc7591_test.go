@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 func TestRegister_AnswerHoldsWhatWasRegistered(t *testing.T) { // RFC 7591 §3.2.1, protocol.md §3.5
@@ -352,7 +353,7 @@ func TestRegister_LinksAreShownAndHarmless(t *testing.T) { // protocol.md §3.5,
 	}
 	for id, want := range map[string]string{"client-policy": "https://notes.example/p?a=1&b=%22", "client-terms": "https://notes.example/t", "client-home": "https://notes.example/"} {
 		link := p.element(id)
-		if link == nil || attribute(link, "href") != want || !strings.Contains(attribute(link, "rel"), "noreferrer") {
+		if link == nil || walk.Attribute(link, "href") != want || !strings.Contains(walk.Attribute(link, "rel"), "noreferrer") {
 			t.Errorf("%s: not shown as a link to %s without a referrer", id, want)
 		}
 	}
@@ -365,7 +366,7 @@ func TestRegister_LinksAreShownAndHarmless(t *testing.T) { // protocol.md §3.5,
 		t.Errorf("Content-Security-Policy %q of a client without a logo", other)
 	}
 	german := s.browser(t).az(c, "ui_locales", "de-CH").wantLogin()
-	if german.text("client-name") != "Feldnotizen" || attribute(german.element("client-terms"), "href") != "https://notes.example/agb" {
-		t.Errorf("in German: %q, %s", german.text("client-name"), attribute(german.element("client-terms"), "href"))
+	if german.text("client-name") != "Feldnotizen" || walk.Attribute(german.element("client-terms"), "href") != "https://notes.example/agb" {
+		t.Errorf("in German: %q, %s", german.text("client-name"), walk.Attribute(german.element("client-terms"), "href"))
 	}
 }

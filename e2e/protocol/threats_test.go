@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/html"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 // bait is a server that nobody should call.
@@ -152,7 +153,7 @@ func TestThreat_RefererLeaks(t *testing.T) {
 		}
 		for tag, where := range map[string]string{"img": "src", "script": "src", "link": "href", "iframe": "src", "form": "action"} {
 			for _, element := range p.all(tag) {
-				if at := attribute(element, where); strings.Contains(at, "://") && !strings.HasPrefix(at, s.Issuer) {
+				if at := walk.Attribute(element, where); strings.Contains(at, "://") && !strings.HasPrefix(at, s.Issuer) {
 					t.Errorf("%s: <%s> loads %s", name, tag, at)
 				}
 			}

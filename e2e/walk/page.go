@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
@@ -44,59 +43,17 @@ func (g *Page) Target() string {
 	if to := g.Header.Get("Location"); to != "" && g.Status >= 300 && g.Status < 400 {
 		return to
 	}
-	if g.Doc == nil {
-		return ""
-	}
-	for n := range g.Doc.Descendants() {
-		if n.Type == html.ElementNode && n.Data == "meta" && strings.EqualFold(Attribute(n, "http-equiv"), "refresh") {
-			if _, to, ok := strings.Cut(Attribute(n, "content"), "url="); ok {
-				return to
-			}
-		}
-	}
-	return ""
-}
-
-// Attribute returns an element's attribute, "" if it has none of that name.
-func Attribute(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
+	return Refresh(g.Doc)
 }
 
 // Element returns the element with an id, or nil.
-func (g *Page) Element(id string) *html.Node {
-	if g.Doc == nil {
-		return nil
-	}
-	for n := range g.Doc.Descendants() {
-		if n.Type == html.ElementNode && Attribute(n, "id") == id {
-			return n
-		}
-	}
-	return nil
-}
+func (g *Page) Element(id string) *html.Node { return Element(g.Doc, id) }
 
 // Is reports whether the page has an element with that id.
 func (g *Page) Is(id string) bool { return g.Element(id) != nil }
 
 // Text returns what the element with an id says.
-func (g *Page) Text(id string) string {
-	n := g.Element(id)
-	if n == nil {
-		return ""
-	}
-	var b strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			b.WriteString(d.Data)
-		}
-	}
-	return strings.TrimSpace(b.String())
-}
+func (g *Page) Text(id string) string { return Text(g.Element(id)) }
 
 // Form returns the address and the fields of the form around an element with an id.
 func (g *Page) Form(id string) (action string, fields url.Values) {
@@ -105,21 +62,9 @@ func (g *Page) Form(id string) (action string, fields url.Values) {
 	if n == nil {
 		g.T.Fatalf("want a page with #%s, got %s", id, g.Describe())
 	}
-	form := n
-	for form.Data != "form" {
-		if form = form.Parent; form == nil {
-			g.T.Fatalf("#%s on %s stands in no form", id, g.URL)
-		}
-	}
-	fields = url.Values{}
-	for d := range form.Descendants() {
-		unchecked := Attribute(d, "type") == "checkbox" && !slices.ContainsFunc(d.Attr, func(a html.Attribute) bool { return a.Key == "checked" })
-		if d.Type == html.ElementNode && d.Data == "input" && Attribute(d, "name") != "" && !unchecked {
-			fields.Set(Attribute(d, "name"), Attribute(d, "value"))
-		}
-	}
-	if name := Attribute(n, "name"); name != "" {
-		fields.Set(name, Attribute(n, "value"))
+	form, fields := Form(n)
+	if form == nil {
+		g.T.Fatalf("#%s on %s stands in no form", id, g.URL)
 	}
 	at, err := g.URL.Parse(Attribute(form, "action"))
 	if err != nil {

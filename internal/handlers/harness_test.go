@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"idp/e2e/walk"
 	"idp/internal/account"
 	"idp/internal/audit"
 	"idp/internal/auth"
@@ -314,7 +315,7 @@ func (p *page) follow() *page {
 	for hop := range 20 {
 		to := p.header.Get("Location")
 		if to == "" {
-			to = p.refresh()
+			to = walk.Refresh(p.doc)
 		}
 		if to == "" {
 			return p
@@ -333,68 +334,13 @@ func (p *page) follow() *page {
 	return p
 }
 
-// refresh returns where a page goes on by itself.
-func (p *page) refresh() string {
-	for n := range p.nodes("meta") {
-		if strings.EqualFold(attribute(n, "http-equiv"), "refresh") {
-			_, to, _ := strings.Cut(attribute(n, "content"), "url=")
-			return to
-		}
-	}
-	return ""
-}
-
-func (p *page) nodes(tag string) func(func(*html.Node) bool) {
-	return func(yield func(*html.Node) bool) {
-		if p.doc == nil {
-			return
-		}
-		for n := range p.doc.Descendants() {
-			if n.Type == html.ElementNode && n.Data == tag && !yield(n) {
-				return
-			}
-		}
-	}
-}
-
-func attribute(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
-}
-
-func (p *page) element(id string) *html.Node {
-	if p.doc == nil {
-		return nil
-	}
-	for n := range p.doc.Descendants() {
-		if n.Type == html.ElementNode && attribute(n, "id") == id {
-			return n
-		}
-	}
-	return nil
-}
+func (p *page) element(id string) *html.Node { return walk.Element(p.doc, id) }
 
 // is reports whether the page has an element.
 func (p *page) is(id string) bool { return p.left == "" && p.element(id) != nil }
 
 // text returns what an element says.
-func (p *page) text(id string) string {
-	n := p.element(id)
-	if n == nil {
-		return ""
-	}
-	var text strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			text.WriteString(d.Data)
-		}
-	}
-	return strings.TrimSpace(text.String())
-}
+func (p *page) text(id string) string { return walk.Text(p.element(id)) }
 
 // form returns the address and fields of the form around a button.
 func (p *page) form(button string) (action string, fields url.Values) {
@@ -403,20 +349,11 @@ func (p *page) form(button string) (action string, fields url.Values) {
 	if n == nil {
 		p.b.s.t.Fatalf("want a page with #%s, got %s", button, p.describe())
 	}
-	f := n
-	for f.Data != "form" {
-		f = f.Parent
+	form, fields := walk.Form(n)
+	if form == nil {
+		p.b.s.t.Fatalf("#%s on %s stands in no form", button, p.url)
 	}
-	fields = url.Values{}
-	for d := range f.Descendants() {
-		if d.Type == html.ElementNode && d.Data == "input" && attribute(d, "type") != "checkbox" {
-			fields.Set(attribute(d, "name"), attribute(d, "value"))
-		}
-	}
-	if name := attribute(n, "name"); name != "" {
-		fields.Set(name, attribute(n, "value"))
-	}
-	to, err := p.url.Parse(attribute(f, "action"))
+	to, err := p.url.Parse(walk.Attribute(form, "action"))
 	must(p.b.s.t, err)
 	return to.String(), fields
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"idp/e2e/walk"
 	"idp/internal/audit"
 	"idp/internal/idp"
 	"idp/internal/upstream/upstreamtest"
@@ -72,7 +73,7 @@ func TestRegister_FromTheSignInPageAndBack(t *testing.T) { // FL-4
 // open follows a link of the page.
 func (p *page) open(link string) *page {
 	p.b.s.t.Helper()
-	to, err := p.url.Parse(attribute(p.want(link).element(link), "href"))
+	to, err := p.url.Parse(walk.Attribute(p.want(link).element(link), "href"))
 	must(p.b.s.t, err)
 	return p.b.get(to.String())
 }
@@ -102,7 +103,7 @@ func TestRegister_FaultsAreBesideTheirFields(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, registrationOpen)
 	p := s.browser().get(s.az("prompt", "create", "login_hint", "new@example.com"))
-	if got := attribute(p.element("email"), "value"); got != "new@example.com" {
+	if got := walk.Attribute(p.element("email"), "value"); got != "new@example.com" {
 		t.Errorf("the address is %q, want the login_hint", got)
 	}
 	p = p.submit("submit-register", "email", "").want("email-error").want("password-error").wantStatus(http.StatusOK)
@@ -121,7 +122,7 @@ func TestRegister_FaultsAreBesideTheirFields(t *testing.T) {
 		t.Error("the page shows the password")
 	}
 	p.apply("new@example.com", "username", "").want("allow")
-	if got := s.browser().get(s.az("prompt", "create", "login_hint", "nick")).element("username"); attribute(got, "value") != "nick" {
+	if got := s.browser().get(s.az("prompt", "create", "login_hint", "nick")).element("username"); walk.Attribute(got, "value") != "nick" {
 		t.Error("a login_hint that is no address does not fill the username")
 	}
 	if n := len(s.events(audit.UserNotCreated)); n != 2 {

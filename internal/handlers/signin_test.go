@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"idp/e2e/walk"
 	"idp/internal/audit"
 	"idp/internal/idp"
 	"idp/internal/session"
@@ -29,7 +30,7 @@ func TestSignIn_IsAnsweredWithAPageThatGoesOn(t *testing.T) { // dependencies.md
 	s := newSite(t)
 	answer := s.browser().get(s.az()).push("submit-login", "identifier", "ann", "password", goodPassword)
 	answer.want("continue-link").wantStatus(http.StatusOK)
-	if to := answer.refresh(); !strings.HasPrefix(to, s.issuer+"/oauth2/authorize/resume?i=") {
+	if to := walk.Refresh(answer.doc); !strings.HasPrefix(to, s.issuer+"/oauth2/authorize/resume?i=") {
 		t.Errorf("the page goes on to %q, want the resume address: a redirect to the application is blocked by form-action", to)
 	}
 	if got := answer.header.Get("Content-Security-Policy"); !strings.Contains(got, "form-action 'self'") {
@@ -344,8 +345,8 @@ func TestSignIn_Languages(t *testing.T) { // FL-17
 		b := s.browser()
 		b.header.Set("Accept-Language", c.accept)
 		p := b.get(s.az("ui_locales", c.wish)).want("submit-login")
-		for n := range p.nodes("html") {
-			if got := attribute(n, "lang"); got != c.want {
+		for _, n := range walk.Elements(p.doc, "html") {
+			if got := walk.Attribute(n, "lang"); got != c.want {
 				t.Errorf("ui_locales %q, Accept-Language %q: lang %q, want %q", c.wish, c.accept, got, c.want)
 			}
 		}
@@ -403,7 +404,7 @@ func TestSignIn_HintOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.browser().get(s.az("login_hint", "ann@example.com")).want("submit-login")
-	if got := attribute(p.element("identifier"), "value"); got != "ann@example.com" {
+	if got := walk.Attribute(p.element("identifier"), "value"); got != "ann@example.com" {
 		t.Errorf("the name field holds %q, want the hint", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"idp/e2e/walk"
 	"idp/internal/account"
 	"idp/internal/audit"
 	"idp/internal/idp"
@@ -19,7 +20,7 @@ import (
 // toUpstream presses the provider's button and returns where the browser is sent.
 func (p *page) toUpstream() string {
 	p.b.s.t.Helper()
-	return p.push("upstream-fake").want("continue-link").refresh()
+	return walk.Refresh(p.push("upstream-fake").want("continue-link").doc)
 }
 
 // callbackURL plays the person at the provider and returns the address that the browser comes back to.
@@ -142,7 +143,7 @@ func TestUpstream_FailureKeepsTheRequestAlive(t *testing.T) { // PS-18
 	if b.signedIn() {
 		t.Error("somebody is signed in")
 	}
-	b.get(p.url.Scheme + "://" + p.url.Host + attribute(p.element("use-password"), "href")).want("submit-login").signIn().submit("allow").wantCode()
+	b.get(p.url.Scheme + "://" + p.url.Host + walk.Attribute(p.element("use-password"), "href")).want("submit-login").signIn().submit("allow").wantCode()
 }
 
 func TestUpstream_GivingUpReachesTheApplication(t *testing.T) { // PS-18
