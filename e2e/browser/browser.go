@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed" // for axe
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,8 +44,6 @@ type config struct {
 	dark          bool
 	reducedMotion bool
 	width, height int64
-	locale        string
-	resolve       string
 }
 
 // Option changes how a tab looks at the world.
@@ -65,12 +62,6 @@ func ReducedMotion() Option { return func(c *config) { c.reducedMotion = true } 
 func Size(width, height int) Option {
 	return func(c *config) { c.width, c.height = int64(width), int64(height) }
 }
-
-// Locale sets the language that the browser asks for: "de-AT".
-func Locale(tag string) Option { return func(c *config) { c.locale = tag } }
-
-// Resolve maps names to addresses for the whole process, in Chromium's words: "MAP *.test 127.0.0.1". It has an effect in New only.
-func Resolve(rules string) Option { return func(c *config) { c.resolve = rules } }
 
 // Find returns the path of Chromium, or the reason why there is none.
 func Find() (string, error) {
@@ -111,9 +102,6 @@ func New(t testing.TB, opts ...Option) *Browser {
 	if os.Geteuid() == 0 {
 		flags = append(flags, chromedp.NoSandbox) // Chromium's sandbox refuses to run as root
 	}
-	if c.resolve != "" {
-		flags = append(flags, chromedp.Flag("host-resolver-rules", c.resolve))
-	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), flags...)
 	t.Cleanup(stop)
 	// Its complaints about what this chromedp does not know yet are noise.
@@ -132,7 +120,7 @@ func (b *Browser) Tab(t testing.TB, opts ...Option) *Browser {
 
 // settle applies the options to the defaults.
 func settle(opts []Option) config {
-	c := config{width: 1280, height: 800, locale: "en"}
+	c := config{width: 1280, height: 800}
 	for _, o := range opts {
 		o(&c)
 	}
@@ -192,7 +180,7 @@ func (b *Browser) look() {
 		if _, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, size); err != nil {
 			return fmt.Errorf("set size: %w", err)
 		}
-		headers := network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": c.locale}}
+		headers := network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": "en"}}
 		if _, err := chromedp.Call(ctx, network.SetExtraHTTPHeaders, headers); err != nil {
 			return fmt.Errorf("set language: %w", err)
 		}
@@ -352,23 +340,10 @@ func (b *Browser) Value(selector string) string {
 	return evaluate[string](b, "read the value of "+selector, chromedp.Value(chromedp.CSS(selector)))
 }
 
-// Exists reports whether there is such an element now.
-func (b *Browser) Exists(selector string) bool {
-	b.t.Helper()
-	nodes := evaluate[[]cdp.NodeID](b, "look for "+selector, chromedp.QueryNodeIDs(chromedp.CSSAll(selector), chromedp.AtLeast(0)))
-	return len(nodes) > 0
-}
-
 // URL returns the address.
 func (b *Browser) URL() string {
 	b.t.Helper()
 	return evaluate[string](b, "read the address", chromedp.Location())
-}
-
-// Title returns the title of the page.
-func (b *Browser) Title() string {
-	b.t.Helper()
-	return evaluate[string](b, "read the title", chromedp.Title())
 }
 
 // Eval returns the value of an expression of JavaScript; it works on pages whose own scripts are off.
@@ -386,41 +361,6 @@ func evaluate[T any](b *Browser, what string, action chromedp.Action[T]) T {
 		return err
 	})
 	return value
-}
-
-// Cookies returns the cookies that the browser would send to the page it is at.
-func (b *Browser) Cookies() []*http.Cookie {
-	b.t.Helper()
-	var all []*http.Cookie
-	b.run("read cookies", func(ctx context.Context) error {
-		got, err := chromedp.Call(ctx, network.GetCookies, network.GetCookiesParams{})
-		for _, c := range got.Cookies {
-			one := &http.Cookie{Name: c.Name, Value: c.Value, Domain: c.Domain, Path: c.Path, Secure: c.Secure, HttpOnly: c.HTTPOnly}
-			switch c.SameSite {
-			case network.CookieSameSiteStrict:
-				one.SameSite = http.SameSiteStrictMode
-			case network.CookieSameSiteLax:
-				one.SameSite = http.SameSiteLaxMode
-			case network.CookieSameSiteNone:
-				one.SameSite = http.SameSiteNoneMode
-			}
-			if !c.Session {
-				one.Expires = time.Unix(int64(c.Expires), 0)
-			}
-			all = append(all, one)
-		}
-		return err
-	})
-	return all
-}
-
-// ClearCookies forgets every cookie of the tab.
-func (b *Browser) ClearCookies() {
-	b.t.Helper()
-	b.run("clear cookies", func(ctx context.Context) error {
-		_, err := chromedp.Call(ctx, network.ClearBrowserCookies, cdp.Empty{})
-		return err
-	})
 }
 
 // Console returns what was written to the console since the last Goto, refusals by the content security policy included.
