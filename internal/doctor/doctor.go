@@ -94,17 +94,6 @@ func newClient() *http.Client {
 	}
 }
 
-// Worst returns the level of the worst finding.
-func Worst(list []Finding) Level {
-	worst := OK
-	for _, f := range list {
-		if f.Level == Error || f.Level == Warning && worst == OK {
-			worst = f.Level
-		}
-	}
-	return worst
-}
-
 type report struct{ findings []Finding }
 
 func (r *report) ok(check, cause string) {

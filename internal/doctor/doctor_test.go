@@ -130,7 +130,7 @@ func TestRun_NothingIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		findings := Run(t.Context(), facts(t, deployment{}.serve(t, secure)))
-		if Worst(findings) != OK {
+		if levelOf(findings) != OK {
 			t.Errorf("https %t: got %+v, want all well", secure, findings)
 		}
 		for _, check := range []string{"data_dir", "database", "migrations", "database_clock", "key_ring", "signing_keys", "listen", "issuer", "server_clock", "proxy", "cookies", "token_endpoint"} {
@@ -225,7 +225,7 @@ func TestCertificate_RenewalIsDue(t *testing.T) {
 	for left, want := range map[time.Duration]Level{40 * 24 * time.Hour: OK, 10 * 24 * time.Hour: Warning, 24 * time.Hour: Error, -time.Hour: Error} {
 		r := &report{}
 		Facts{}.certificate(r, &answer{tls: &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}}, leaf.NotAfter.Add(-left))
-		if got := Worst(r.findings); got != want {
+		if got := levelOf(r.findings); got != want {
 			t.Errorf("%s left: got %s, want %s", left, got, want)
 		}
 	}
@@ -359,3 +359,14 @@ func TestRun_ContextsThatSomebodyCanReachAreWell(t *testing.T) {
 type nobody struct{}
 
 func (nobody) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("not tried") }
+
+// levelOf returns the level of the worst finding.
+func levelOf(list []Finding) Level {
+	level := OK
+	for _, f := range list {
+		if f.Level == Error || f.Level == Warning && level == OK {
+			level = f.Level
+		}
+	}
+	return level
+}

@@ -416,3 +416,17 @@ func TestSignIn_TimesOfTheClient(t *testing.T) { // FL-10, FL-12
 	b.get(always.az()).signIn().submit("allow").wantCode()
 	b.get(always.az()).want("submit-login").want("use-another-account").submit("submit-login", "password", goodPassword).wantCode()
 }
+
+// A return address that is missing is not one that is wrong: there is nothing "below" to compare, and another thing to mend.
+func TestSignIn_AMissingReturnAddressIsToldFromAWrongOne(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	missing := s.browser().get(s.az("redirect_uri", "")).wantStatus(http.StatusBadRequest)
+	wrong := s.browser().get(s.az("redirect_uri", callback+"/x")).wantStatus(http.StatusBadRequest)
+	if got, want := missing.text("error-sentence"), "The return address is missing"; got != want || missing.is("redirect-uri") {
+		t.Errorf("missing: got %q and an address %v, want %q and none", got, missing.is("redirect-uri"), want)
+	}
+	if got, want := wrong.text("error-sentence"), "The return address is not registered"; got != want || wrong.text("redirect-uri") != callback+"/x" {
+		t.Errorf("wrong: got %q with %q, want %q with the address", got, wrong.text("redirect-uri"), want)
+	}
+}

@@ -200,7 +200,7 @@ func findRedirectURI(a *authorizeRequest) error {
 		return nil
 	case got == "":
 		// OpenID Connect Core §3.1.2.1: REQUIRED; and RFC 6749 §3.1.2.3: where several are registered.
-		fault.Description = "The application did not say where to continue (redirect_uri is missing)."
+		fault.About, fault.Description = "redirect_uri_missing", "The application did not say where to continue (redirect_uri is missing)."
 	// RFC 6749 §3.1.2.4, §10.15, RFC 9700 §4.11.2: where it does not match, nobody is sent there, whatever else is wrong.
 	case idp.MatchRedirectURI(a.Client.RedirectURIs, got):
 		a.RedirectURI = got

@@ -132,7 +132,7 @@ func (p *Pages) locale(r *http.Request, uiLocales string) ui.Locale {
 	if uiLocales == "" && r.Method == http.MethodGet {
 		uiLocales = r.URL.Query().Get("ui_locales")
 	}
-	return p.UI.Localizer(uiLocales, "", r.Header.Get("Accept-Language"))
+	return p.UI.Localizer(uiLocales, r.Header.Get("Accept-Language"))
 }
 
 // show answers with a page.

@@ -65,7 +65,6 @@ func errorSentences() []errorSentence {
 		{"redirect_uri_missing", "error.redirect_uri_missing", "error.redirect_uri_missing.mend"},
 		{"post_logout_redirect_uri_invalid", "error.post_logout", "error.post_logout.mend"},
 		{"interaction_expired", "error.interaction_expired", "error.interaction_expired.mend"},
-		{"interaction_other_browser", "error.other_browser", "error.other_browser.mend"},
 		{"cookies_missing", "error.cookies_missing", "error.cookies_missing.mend"},
 		{"cross_site", "error.cross_site", "error.cross_site.mend"},
 		{"setup_closed", "error.setup_closed", "error.setup_closed.mend"},

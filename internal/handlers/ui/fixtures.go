@@ -68,7 +68,7 @@ func loginFixtures() []Fixture {
 	many.Providers = []Provider{google(), {ID: "campus", Name: "Campus Login"}}
 	alone := Login{Form: Form{CSRF: sampleCSRF}}
 	hinted := plain
-	hinted.Identifier, hinted.Notice = "ada@example.com", Say(MsgSessionEnded)
+	hinted.Identifier = "ada@example.com"
 	wrong := plain
 	wrong.Identifier, wrong.Remember, wrong.Problems = "ada@example.com", true, Problems{{Message: Say(MsgBadCredentials)}}
 	empty := plain

@@ -98,10 +98,10 @@ func newCatalogue(sources ...fs.FS) (*catalogue, error) {
 	return c, nil
 }
 
-// match returns the language that fits best: the request's wish, then the person's earlier choice, then the browser's. A tag that is
+// match returns the language that fits best: the request's wish, then the browser's. A tag that is
 // none, or that nothing fits, is passed over (OpenID Connect Core §3.1.2.1: ui_locales is never an error).
-func (c *catalogue) match(uiLocales, cookie, acceptLanguage string) Locale {
-	for _, wish := range [][]language.Tag{tagsOf(uiLocales), tagsOf(cookie), acceptedTags(acceptLanguage)} {
+func (c *catalogue) match(uiLocales, acceptLanguage string) Locale {
+	for _, wish := range [][]language.Tag{tagsOf(uiLocales), acceptedTags(acceptLanguage)} {
 		if len(wish) == 0 {
 			continue
 		}

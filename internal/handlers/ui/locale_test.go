@@ -77,13 +77,50 @@ func TestCatalogues_HaveTheSameSentencesAndData(t *testing.T) { // FS-54
 	}
 }
 
+// sentencesOfHandlers returns the sentences that Go code chooses: those of messages that a handler names, and of error codes that something answers with.
+func sentencesOfHandlers(t *testing.T) map[string]bool {
+	t.Helper()
+	var said strings.Builder // every file that is neither a test nor a table of sentences
+	err := filepath.WalkDir("../..", func(path string, entry os.DirEntry, err error) error {
+		table := strings.HasSuffix(path, "ui/message.go") || strings.HasSuffix(path, "ui/failure.go") || strings.HasSuffix(path, "ui/fixtures.go")
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || table {
+			return err
+		}
+		body, err := os.ReadFile(path)
+		said.Write(body)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(file string) string {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	used := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(Msg\w+)\s+= "([^"]+)"`).FindAllStringSubmatch(read("message.go"), -1) {
+		if !regexp.MustCompile(`\b` + m[1] + `\b`).MatchString(said.String()) {
+			t.Errorf("%s is named by no handler", m[1])
+		}
+		used[m[2]] = true
+	}
+	failures := read("failure.go")
+	for _, m := range regexp.MustCompile(`\{"(\w+)", "(error[^"]+)", "(error[^"]+)"\}`).FindAllStringSubmatch(failures, -1) {
+		if byStatus := `return "` + m[1] + `"`; !strings.Contains(said.String(), `"`+m[1]+`"`) && !strings.Contains(failures, byStatus) {
+			t.Errorf("nothing answers with the error %s", m[1])
+		}
+		used[m[2]], used[m[3]] = true, true
+	}
+	return used
+}
+
 func TestCatalogues_TemplatesUseKnownSentencesAndAllAreUsed(t *testing.T) {
 	t.Parallel()
 	english := catalogues(t)["en"]
-	used := map[string]bool{}
-	for _, id := range ui.MessageIDs() {
-		used[id] = true
-	}
+	used := sentencesOfHandlers(t)
 	call := regexp.MustCompile(`\.T "([^"]+)"`)
 	quoted := regexp.MustCompile(`"((?:scope|wait|problem)\.[a-z_.]+)"`)
 	files, err := filepath.Glob("templates/*.html")
@@ -125,21 +162,20 @@ func TestCatalogues_TemplatesUseKnownSentencesAndAllAreUsed(t *testing.T) {
 func TestLocalizer_WishesInTheirOrder(t *testing.T) { // FL-17
 	t.Parallel()
 	u := newUI(t, nil)
-	for name, c := range map[string]struct{ uiLocales, cookie, accept, want string }{
-		"nothing":                    {"", "", "", "en"},
-		"the application first":      {"fr", "de", "es", "fr"},
-		"then the earlier choice":    {"", "de", "es", "de"},
-		"then the browser":           {"", "", "es-MX,es;q=0.9,en;q=0.5", "es"},
-		"nl is passed over":          {"nl en", "", "de", "en"},
-		"unknown falls to the next":  {"nl", "", "de", "de"},
-		"regions match":              {"de-AT", "", "", "de"},
-		"case and underscore":        {"FR_ca", "", "", "fr"},
-		"no tag at all":              {"!!! \x00 a--b", "§", ";;q=x", "en"},
-		"quality counts":             {"", "", "de;q=0.1, fr;q=0.9", "fr"},
-		"longer than anybody speaks": {strings.Repeat("xx-yy ", 5000), "", strings.Repeat("a", 90000), "en"},
-		"tag nobody registered":      {"x-klingon", "qaa", "*", "en"},
+	for name, c := range map[string]struct{ uiLocales, accept, want string }{
+		"nothing":                    {"", "", "en"},
+		"the application first":      {"fr", "es", "fr"},
+		"then the browser":           {"", "es-MX,es;q=0.9,en;q=0.5", "es"},
+		"nl is passed over":          {"nl en", "de", "en"},
+		"unknown falls to the next":  {"nl", "de", "de"},
+		"regions match":              {"de-AT", "", "de"},
+		"case and underscore":        {"FR_ca", "", "fr"},
+		"no tag at all":              {"!!! \x00 a--b §", ";;q=x", "en"},
+		"quality counts":             {"", "de;q=0.1, fr;q=0.9", "fr"},
+		"longer than anybody speaks": {strings.Repeat("xx-yy ", 5000), strings.Repeat("a", 90000), "en"},
+		"tag nobody registered":      {"x-klingon qaa", "*", "en"},
 	} {
-		if got := u.Localizer(c.uiLocales, c.cookie, c.accept).Tag(); got != c.want {
+		if got := u.Localizer(c.uiLocales, c.accept).Tag(); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
 	}
@@ -160,13 +196,13 @@ func TestLocales_AreThoseOfTheCatalogues(t *testing.T) {
 }
 
 func FuzzLocalizer(f *testing.F) {
-	f.Add("\xff", strings.Repeat("-", 600), "*;q=2")
+	f.Add("\xff "+strings.Repeat("-", 600), "*;q=2")
 	u, err := ui.New(ui.Config{})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, uiLocales, cookie, accept string) {
-		if got := u.Localizer(uiLocales, cookie, accept).Tag(); !slices.Contains(ui.Locales(), got) {
+	f.Fuzz(func(t *testing.T, uiLocales, accept string) {
+		if got := u.Localizer(uiLocales, accept).Tag(); !slices.Contains(ui.Locales(), got) {
 			t.Errorf("got %q, want one of %v", got, ui.Locales())
 		}
 	})

@@ -10,15 +10,13 @@ type Message struct {
 // Say returns the message with this id and no data.
 func Say(id string) Message { return Message{ID: id} }
 
-// Sentences that handlers choose at run time. A test proves that every catalogue has them.
+// Sentences that handlers choose at run time. A test proves that every catalogue has them, and that a handler says them.
 const (
 	MsgBadCredentials     = "problem.bad_credentials"    // the one answer to a wrong name, a wrong password, a locked account
 	MsgMissingIdentifier  = "problem.missing_identifier" // field identifier
 	MsgMissingPassword    = "problem.missing_password"   // field password
 	MsgWrongAccount       = "problem.wrong_account"      // signed in as somebody else than the application asked for
-	MsgThrottled          = "problem.throttled"          // data Wait
 	MsgBusy               = "problem.busy"               // the hashing queue is full
-	MsgFormExpired        = "problem.form_expired"       // csrf did not match; the page was filled in anew
 	MsgInvalidEmail       = "problem.invalid_email"      // field email
 	MsgAddressTaken       = "problem.address_taken"      // field email
 	MsgInvalidUsername    = "problem.invalid_username"   // field username
@@ -26,7 +24,6 @@ const (
 	MsgPasswordsDiffer    = "problem.passwords_differ"   // field password_again
 	MsgMissingName        = "problem.missing_name"       // field name
 	MsgWrongToken         = "problem.wrong_token"        // field token
-	MsgTokenExpired       = "problem.token_expired"      // field token
 	MsgPasswordTooShort   = "problem.password_too_short" // field password; data Min
 	MsgPasswordTooLong    = "problem.password_too_long"  // field password; data Max
 	MsgPasswordGuessable  = "problem.password_guessable" // field password
@@ -36,33 +33,13 @@ const (
 	MsgApprovalAllowed    = "approvals.allowed"
 	MsgApprovalDenied     = "approvals.denied"
 	MsgApprovalGone       = "approvals.gone"
-	MsgReauthenticate     = "notice.reauthenticate"       // the application asks for a fresh proof
-	MsgOtherWay           = "notice.other_way"            // the application asks for certain ways of signing in; the page offers those
-	MsgSessionEnded       = "notice.session_ended"        // the session ran out
-	MsgSignInToContinue   = "notice.sign_in_to_continue"  // data Client
-	MsgUpstreamDenied     = "upstream.denied"             // the person, or the provider, said no
-	MsgUpstreamExpired    = "upstream.expired"            // came back too late, or in another browser
-	MsgUpstreamInvalid    = "upstream.invalid"            // the answer could not be trusted
-	MsgUpstreamDown       = "upstream.unavailable"        // the provider did not answer
-	MsgUpstreamNotAllowed = "upstream.not_allowed"        // wrong domain, or no account and none may be made
-	MsgUpstreamUnverified = "upstream.unverified_address" // the provider has not verified the address
-	MsgUpstreamDisabled   = "upstream.disabled"           // the local account is disabled
+	MsgReauthenticate     = "notice.reauthenticate" // the application asks for a fresh proof
+	MsgOtherWay           = "notice.other_way"      // the application asks for certain ways of signing in; the page offers those
+	MsgUpstreamDenied     = "upstream.denied"       // the person, or the provider, said no
+	MsgUpstreamInvalid    = "upstream.invalid"      // the answer could not be trusted
+	MsgUpstreamDown       = "upstream.unavailable"  // the provider did not answer
+	MsgUpstreamNotAllowed = "upstream.not_allowed"  // wrong domain, or no account and none may be made
 )
-
-// MessageIDs returns every id that a handler may put into a Message.
-func MessageIDs() []string {
-	ids := []string{
-		MsgBadCredentials, MsgMissingIdentifier, MsgMissingPassword, MsgWrongAccount, MsgThrottled, MsgBusy, MsgFormExpired,
-		MsgInvalidEmail, MsgAddressTaken, MsgInvalidUsername, MsgUsernameTaken, MsgPasswordsDiffer, MsgMissingName, MsgWrongToken, MsgTokenExpired, MsgPasswordTooShort, MsgPasswordTooLong,
-		MsgPasswordGuessable, MsgPasswordKnown, MsgWrongPassword, MsgWrongUserCode, MsgApprovalAllowed, MsgApprovalDenied, MsgApprovalGone, MsgReauthenticate, MsgOtherWay, MsgSessionEnded, MsgSignInToContinue,
-		MsgUpstreamDenied, MsgUpstreamExpired, MsgUpstreamInvalid, MsgUpstreamDown, MsgUpstreamNotAllowed,
-		MsgUpstreamUnverified, MsgUpstreamDisabled,
-	}
-	for _, e := range errorSentences() {
-		ids = append(ids, e.sentence, e.mend)
-	}
-	return ids
-}
 
 // Problem is what was wrong with a form: with one field, or with all of it.
 type Problem struct {

@@ -47,7 +47,7 @@ func TestTheme_ReplacesPagesWordsAndStyles(t *testing.T) { // FS-54
 			t.Errorf("home: got no %q in %s", want, home)
 		}
 	}
-	login := render(u, ui.Page{Locale: u.Localizer("nl", "", ""), View: ui.Login{Form: ui.Form{CSRF: "x"}}}).Body.String()
+	login := render(u, ui.Page{Locale: u.Localizer("nl", ""), View: ui.Login{Form: ui.Form{CSRF: "x"}}}).Body.String()
 	for _, want := range []string{`lang="nl"`, "Inloggen", "Keep me signed in"} { // what the theme did not translate is English
 		if !strings.Contains(login, want) {
 			t.Errorf("login: got no %q in %s", want, login)

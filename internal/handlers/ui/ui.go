@@ -249,10 +249,9 @@ func (u *UI) Render(w http.ResponseWriter, p Page, status int) {
 	_, _ = w.Write(body.Bytes()) // a browser that went away is no fault of ours
 }
 
-// Localizer chooses the language: the application's wish (ui_locales), the person's earlier choice, then the browser's
-// Accept-Language. What is unknown or malformed is passed over (FL-17).
-func (u *UI) Localizer(uiLocales, cookie, acceptLanguage string) Locale {
-	return u.sure().catalogue.match(uiLocales, cookie, acceptLanguage)
+// Localizer chooses the language: the application's wish (ui_locales), then the browser's Accept-Language. What is unknown or malformed is passed over (FL-17).
+func (u *UI) Localizer(uiLocales, acceptLanguage string) Locale {
+	return u.sure().catalogue.match(uiLocales, acceptLanguage)
 }
 
 // Locales returns the languages that the pages have, with those of the theme, English first.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"mime"
 	"net/http"
 	"net/url"
@@ -65,30 +64,6 @@ func (p Page) query() url.Values {
 		q.Set("limit", strconv.Itoa(p.Limit))
 	}
 	return q
-}
-
-// All ranges over every item of a list, page by page. It ends at the first error.
-func All[T any](ctx context.Context, list func(context.Context, Page) (api.Page[T], error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		p := Page{Limit: 500}
-		for {
-			got, err := list(ctx, p)
-			if err != nil {
-				var zero T
-				yield(zero, err)
-				return
-			}
-			for _, item := range got.Items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			if got.Next == "" {
-				return
-			}
-			p.After = got.Next
-		}
-	}
 }
 
 // Change is what goes with a change to a client.

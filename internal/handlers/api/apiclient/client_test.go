@@ -1,7 +1,6 @@
 package apiclient
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -102,30 +101,5 @@ func TestDo_OddIDsStayHere(t *testing.T) {
 		if _, err := New(Config{HTTP: http.DefaultClient, BaseURL: address}); idp.KindOf(err) != idp.Invalid {
 			t.Errorf("New(%q): got %v, want Invalid", address, err)
 		}
-	}
-}
-
-func TestAll_WalksPagesAndStopsAtAnError(t *testing.T) {
-	t.Parallel()
-	stop := errors.New("stop")
-	list := func(_ context.Context, p Page) (api.Page[int], error) {
-		switch p.After {
-		case "":
-			return api.Page[int]{Items: []int{1, 2}, Next: "2"}, nil
-		case "2":
-			return api.Page[int]{Items: []int{3}, Next: "3"}, nil
-		}
-		return api.Page[int]{}, stop
-	}
-	sum := 0
-	var last error
-	for n, err := range All(t.Context(), list) {
-		sum, last = sum+n, err
-	}
-	if sum != 6 || !errors.Is(last, stop) {
-		t.Errorf("got %d, %v, want 6 and the error", sum, last)
-	}
-	for range All(t.Context(), list) {
-		break // must not ask for more
 	}
 }
