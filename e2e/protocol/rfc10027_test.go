@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"idp/e2e/server"
+	"idp/e2e/walk"
 )
 
 // What a person was talked into can be taken back: the operator forgets it, and all that was issued ends at once (RFC 10027 §6.1.6).
@@ -51,14 +52,14 @@ func TestCrossDevice_NoIsAsEasyAsYes(t *testing.T) {
 			if allow == nil || deny == nil {
 				t.Fatalf("want both answers, got %s", p.describe())
 			}
-			if allow.Data != "button" || deny.Data != "button" || allow.Parent != deny.Parent || attribute(allow, "class") != attribute(deny, "class") {
-				t.Errorf("yes is a %s %q and no a %s %q: one stands out", allow.Data, attribute(allow, "class"), deny.Data, attribute(deny, "class"))
+			if allow.Data != "button" || deny.Data != "button" || allow.Parent != deny.Parent || walk.Attribute(allow, "class") != walk.Attribute(deny, "class") {
+				t.Errorf("yes is a %s %q and no a %s %q: one stands out", allow.Data, walk.Attribute(allow, "class"), deny.Data, walk.Attribute(deny, "class"))
 			}
 			for _, kind := range []string{"button", "input"} {
 				for _, n := range p.all(kind) {
 					for _, a := range n.Attr {
 						if a.Key == "autofocus" {
-							t.Errorf("#%s is answered by whoever hits a key", attribute(n, "id"))
+							t.Errorf("#%s is answered by whoever hits a key", walk.Attribute(n, "id"))
 						}
 					}
 				}
