@@ -216,7 +216,7 @@ func wanted() []string {
 	add("FS", 4, 8, 10, 11, 12, 13, 15, 23, 24, 25, 26, 47)
 	add("RP", upTo(15)...)
 	add("SEC", upTo(24)...)
-	return append(ids, "protocol.md §3.1", "protocol.md §3.2", "protocol.md §3.3", "protocol.md §3.4", "protocol.md §3.6")
+	return append(ids, "protocol.md §3.1", "protocol.md §3.2", "protocol.md §3.3", "protocol.md §3.4", "protocol.md §3.5", "protocol.md §3.6", "protocol.md §3.7", "protocol.md §3.8", "protocol.md §3.9")
 }
 
 // mentions reports whether a text names a row: FL-1 is not in FL-10.

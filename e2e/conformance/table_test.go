@@ -40,7 +40,7 @@ func playedPlans() []playedPlan {
 }
 
 // TestConformance plays every module of every plan.
-func TestConformance(t *testing.T) { // protocol.md §3
+func TestConformance(t *testing.T) { // protocol.md §3, and with its CIBA plans protocol.md §3.9
 	known := map[string]module{}
 	for _, m := range modules() {
 		if _, twice := known[m.id]; twice || m.shows == "" {

@@ -158,6 +158,14 @@ func TestToken_QueryParametersNeverCount(t *testing.T) { // RFC 6749 §2.3.1, §
 	if a := s.call(t, req); a.status == 200 || a.str("access_token") != "" {
 		t.Errorf("a code and a secret in the query are taken: %d", a.status)
 	}
+	// Nor does anything secret pass there unnoticed, beside a request that is good without it: it stands in a log by now.
+	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "token", "device_code", "assertion"} {
+		req := newRequest(t, http.MethodPost, s.endpoint(t, "token_endpoint")+"?"+name+"=x", url.Values{"grant_type": {"client_credentials"}})
+		req.SetBasicAuth(server.Service().ID, server.Service().Secret)
+		if a := s.call(t, req); a.status != http.StatusBadRequest || a.str("error") != "invalid_request" {
+			t.Errorf("%s in the query beside a good body: %d %s, want 400 invalid_request", name, a.status, a.body)
+		}
+	}
 }
 
 func TestToken_UnauthorizedGrant(t *testing.T) { // RFC 6749 §5.2

@@ -97,6 +97,7 @@ func TestPKCE_VerifierIsChecked(t *testing.T) { // RFC 7636 §4.6
 	t.Run("a verifier where no challenge was", func(t *testing.T) { // RFC 9700 §4.8.2: the attacker removed the challenge
 		t.Parallel()
 		s.exchange(t, code(t, server.Trusted()), "code_verifier", newVerifier()).wantError(400, "invalid_grant", "invalid_request")
+		s.exchange(t, code(t, server.Trusted()), "code_verifier", "short").wantError(400, "invalid_grant", "invalid_request") // §4.1: none at all is no verifier's form
 	})
 	for name, length := range map[string]int{"shortest": 43, "longest": 128} {
 		t.Run(name, func(t *testing.T) { // §4.1

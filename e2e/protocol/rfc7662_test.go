@@ -108,6 +108,12 @@ func TestIntrospect_AudienceMayAsk(t *testing.T) { // RFC 7662 §2.1: a protecte
 	if a.json["client_id"] != "service" || a.json["sub"] != "service" {
 		t.Errorf("client_id = %v, sub = %v, want service in both (RFC 9068 §2.2)", a.json["client_id"], a.json["sub"])
 	}
+	// A person's token that an application got for an API: the API may ask, another API may not.
+	person := s.forCalendar(t)
+	if a := s.introspect(t, server.CalendarAPI(), person.access).wantActive(true); a.json["client_id"] != server.Resources().ID {
+		t.Errorf("client_id = %v, want the application's", a.json["client_id"])
+	}
+	s.introspect(t, server.InnerAPI(), person.access).wantActive(false)
 }
 
 func TestIntrospect_RotatedTokenIsInactive(t *testing.T) { // RFC 7662 §2.2

@@ -199,7 +199,10 @@ func TestTokenExchange_ExpiredSubjectToken(t *testing.T) { // RFC 8693 §2.1
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Quick(), "scope", "openid profile", "resource", calendar)
-	s.trade(t, basic(server.CalendarAPI()), in.access).tokens()
+	made := s.trade(t, basic(server.CalendarAPI()), in.access).tokens() // it says no more than what it was made of, and for no longer
+	if exp := decode(t, made.access).number("exp"); exp > decode(t, in.access).number("exp") {
+		t.Errorf("exp = %d, later than that of the token it was made of", exp)
+	}
 	pause(t, 31*time.Second)
 	s.trade(t, basic(server.CalendarAPI()), in.access).wantError(http.StatusBadRequest, "invalid_request")
 }

@@ -128,7 +128,11 @@ func TestResource_SurvivesThePagesAndThePush(t *testing.T) { // RFC 8707 §2.1
 	s.wantAudience(t, s.exchange(t, g).tokens().access, calendar, contacts)
 	// In a request object several are a list.
 	in := s.signIn(t, server.Trusted())
-	in.b.byValue(server.Signer(), es256(t, in.b.object(server.Signer(), members{"resource": []string{calendar}})), "redirect_uri", server.Signer().Redirect).wantErr("invalid_target")
+	object := func(resources ...string) *page {
+		return in.b.byValue(server.Signer(), es256(t, in.b.object(server.Signer(), members{"scope": "openid", "resource": resources})), "redirect_uri", server.Signer().Redirect)
+	}
+	s.wantAudience(t, s.exchange(t, object(calendar, contacts).wantCode()).tokens().access, calendar, contacts, s.Issuer)
+	object(calendar, "urn:example:files").wantErr("invalid_target")
 }
 
 const (

@@ -3,6 +3,7 @@ package protocol
 // RFC 9068, JWT profile for access tokens; RFC 8725; fosite D16.
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -42,8 +43,12 @@ func TestAccessToken_OfAPerson(t *testing.T) { // RFC 9068 §2
 	if jti, _ := token.claims["jti"].(string); len(jti) < 16 {
 		t.Errorf("jti = %q, want something unique (§2.2)", jti)
 	}
-	if got := token.claims["auth_time"]; got != nil && token.number("auth_time") != id.number("auth_time") {
-		t.Errorf("auth_time = %v, want the ID token's", got)
+	// §2.2.1: when and how the person signed in, as the ID token says it.
+	if token.claims["auth_time"] == nil || token.number("auth_time") != id.number("auth_time") {
+		t.Errorf("auth_time = %v, want the ID token's", token.claims["auth_time"])
+	}
+	if got, want := fmt.Sprint(token.claims["amr"]), fmt.Sprint(id.claims["amr"]); got != want || got != "[pwd]" {
+		t.Errorf("amr = %s, want the ID token's, which says %s", got, want)
 	}
 	for _, name := range []string{"scp", "nonce", "email", "name", "at_hash", "preferred_username"} {
 		if got, there := token.claims[name]; there {

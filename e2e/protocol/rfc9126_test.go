@@ -168,6 +168,7 @@ func TestPAR_ClientAuthentication(t *testing.T) { // RFC 9126 §2: as at the tok
 	}
 	// Whoever authenticates pushes for themselves.
 	push(basic(server.Web()), "client_id", "other").wantError(400, "invalid_request")
+	push(basic(server.Web()), "client_id", "other", "redirect_uri", server.Other().Redirect, "code_challenge", absent, "code_challenge_method", absent).wantError(400, "invalid_request")
 	push(basic(server.Web()), "client_id", "web").want(http.StatusCreated)
 }
 

@@ -243,3 +243,26 @@ func TestThreat_ReplayAcrossReplicas(t *testing.T) {
 	g := in.b.az(server.Trusted()).wantCode()
 	once("a code", func(s *site) bool { return s.exchange(t, g).status == 200 })
 }
+
+// RFC 9700 §4.15: an application that passes for a person, at whoever looks at sub alone: by the id it has, or chooses.
+func TestThreat_ApplicationPassesForAPerson(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	in := s.signIn(t, server.Trusted())
+	sub, _ := s.verify(t, in.access).claims["sub"].(string)
+	// Nobody becomes an application by that name, not even by the operator's hand.
+	if code, _, said := s.Try(t, "client", "create", sub, "--grant", "client_credentials", "--scope", "api.read"); code == 0 || !strings.Contains(said, "already") {
+		t.Errorf("a client with a person's sub for its id: exit code %d, %s, want it refused because the id is taken", code, said)
+	}
+	// What an application gets for itself names the application, and opens nothing that is a person's.
+	own := s.token(t, basic(server.Service()), "grant_type", "client_credentials").tokens()
+	if claims := s.verify(t, own.access).claims; claims["sub"] != server.Service().ID || claims["auth_time"] != nil || claims["amr"] != nil {
+		t.Errorf("an application's own token says %v", claims)
+	}
+	if a := s.userInfo(t, own.access); a.status != 401 && a.status != 403 {
+		t.Errorf("UserInfo answers an application's own token with %d", a.status)
+	}
+	if a := s.introspect(t, server.Service(), own.access).wantActive(true); a.json["username"] != nil || a.json["auth_time"] != nil {
+		t.Errorf("introspection of an application's own token says %s", a.body)
+	}
+}

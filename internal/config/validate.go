@@ -68,6 +68,7 @@ func (c *Config) validateIssuer(fault report) {
 		fault("issuer", "%q is no web address. Write the public address of this server, such as https://id.example.com.", c.Issuer)
 		return
 	}
+	// RFC 6749 §1.6, §3.1, §3.2: TLS at every endpoint.
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !c.Dev {
 		fault("issuer", "%q is not https, so anybody on the way could read passwords and tokens. Write https://%s; plain http is for localhost.", c.Issuer, u.Host)
 	}

@@ -52,7 +52,8 @@ var (
 	onlyMCP     = []string{ProfileMCP}
 )
 
-// profileRules is the one table of what the profiles set and refuse: ApplyDefaults, Validate and `idp client check` go by it.
+// profileRules is the one table of what the profiles set and refuse: ApplyDefaults, Validate and `idp client check` go by it (FAPI 2.0 Security Profile
+// §5.3.2.1, §5.3.2.2, §5.4.1).
 func profileRules() []profileRule {
 	return []profileRule{
 		{

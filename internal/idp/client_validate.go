@@ -152,7 +152,7 @@ func isShownName(name string) bool {
 func (c *Client) checkFlows(f *faults) {
 	checkWordsOf(f, "grant_types", c.GrantTypes, SupportedGrantTypes())
 	code := slices.Contains(c.GrantTypes, GrantAuthorizationCode)
-	c.checkResponseTypes(f)
+	c.checkResponseTypes(f) // RFC 7591 §2.1: response types and grant types agree
 	if slices.Contains(c.GrantTypes, GrantRefreshToken) && !c.hasPeople() {
 		f.add("grant_types", "The grant type %q needs %q, or another one that a person allows: no other grant gives out a refresh token.", GrantRefreshToken, GrantAuthorizationCode)
 	}

@@ -31,7 +31,7 @@ func (c *Client) Origins() []string {
 // empty for an address without a scheme or a host.
 func OriginOf(uri string) string {
 	u, err := url.Parse(uri)
-	if err != nil || u.Host == "" || u.Scheme == "" {
+	if err != nil || u.Hostname() == "" || u.Scheme == "" {
 		return ""
 	}
 	host := strings.ToLower(u.Host)

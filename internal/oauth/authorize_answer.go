@@ -71,7 +71,7 @@ func withFragment(uri string, params url.Values) string {
 }
 
 // redirect answers with 303, so that no browser repeats a POST with its password at the next address (RFC 9700 §4.12), and keeps
-// the address, which holds a code, out of caches and referrers (RFC 9700 §4.2.4).
+// the address, which holds a code, out of caches and referrers (RFC 9700 §4.2.4, FAPI 2.0 Security Profile §5.3.2.2).
 func redirect(w http.ResponseWriter, location string) {
 	h := w.Header()
 	h.Set("Location", location)

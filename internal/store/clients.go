@@ -22,7 +22,7 @@ func scanClient(r sqldb.Row) (*idp.Client, error) {
 	return &c, nil
 }
 
-// CreateClient inserts a client; idp.ErrConflict if its id is taken, also by a user: a client's own access token has the client's id as
+// CreateClient inserts a client; idp.ErrConflict if its id is taken (RFC 6749 §2.2), also by a user (RFC 9068 §5, RFC 9700 §4.15.1): a client's own access token has the client's id as
 // its sub, and no resource server may take it for a person's (RFC 9700 §4.15.1).
 func (s *Store) CreateClient(ctx context.Context, c *idp.Client) error {
 	document, err := toJSON(c)
