@@ -125,11 +125,22 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, address st
 	}
 	req.Header = header
 	req.Header.Set("User-Agent", "idp")
-	leave, err := c.lines.enter(ctx, strings.ToLower(req.URL.Hostname()), c.owner)
+	host := strings.ToLower(req.URL.Hostname())
+	ctx, leave, err := c.lines.enter(ctx, host, c.owner)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	began := time.Now()
+	answer, err := read(client, req.WithContext(ctx), most)
+	leave(!errors.Is(err, ErrAway) && time.Since(began) < soonEnough)
+	if err != nil && method != http.MethodPost && errors.Is(context.Cause(ctx), errCut) {
+		return nil, busy(host, errors.Join(ErrAway, ErrBusy, errCut)) // whoever reads asks again in a moment; what was posted may have arrived
+	}
+	return answer, err
+}
+
+// read makes a request and reads its answer.
+func read(client *http.Client, req *http.Request, most int64) (*Answer, error) {
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, away(withoutAddress(err))
@@ -138,14 +149,14 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, address st
 	if resp.ContentLength > most {
 		return nil, fmt.Errorf("read %s: %w", req.URL.Host, ErrTooLarge)
 	}
-	read, err := io.ReadAll(io.LimitReader(resp.Body, most+1)) // behind the transport, so that what gzip unpacks is counted
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1)) // behind the transport, so that what gzip unpacks is counted
 	if err != nil {
 		return nil, away(fmt.Errorf("read %s: %w", req.URL.Host, err))
 	}
-	if int64(len(read)) > most {
+	if int64(len(body)) > most {
 		return nil, fmt.Errorf("read %s: %w", req.URL.Host, ErrTooLarge)
 	}
-	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: read}, nil
+	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
 // away marks what kept an answer from coming, but for our own refusal.

@@ -14,15 +14,14 @@ import (
 )
 
 // How many requests are under way at once, and how many more wait for a place. A host that hangs fills its own line and no other; whoever owns a
-// domain, and so any number of hosts, fills that of the domain.
+// domain, and so any number of hosts, fills that of the domain. What many domains do at once is for the crowd to judge.
 const (
 	perHost  = 8
 	perOwner = 8 // of one client that asks for all of them (For)
 	perSite  = 32
-	inAll    = 256
 
 	waitingEach  = 32 // in a line of a host or an owner
-	waitingWide  = 64 // in a line of a site, and in the one for all
+	waitingWide  = 64 // in a line of a site
 	linePatience = 3 * time.Second
 )
 
@@ -40,6 +39,7 @@ func busy(host string, cause error) error {
 type lines struct {
 	mu    sync.Mutex
 	named map[string]*line
+	all   *crowd
 }
 
 // line is a number of places, and who has one or waits for one.
@@ -48,14 +48,15 @@ type line struct {
 	in     int // in a place or waiting; guarded by lines.mu
 }
 
-func newLines() *lines { return &lines{named: map[string]*line{}} }
+func newLines() *lines { return &lines{named: map[string]*line{}, all: newCrowd()} }
 
-// enter waits for a place in each line that a request to host stands in, and returns what gives them back. The error is an ErrBusy.
-func (l *lines) enter(ctx context.Context, host, owner string) (leave func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, linePatience)
+// enter waits for a place in each line that a request to host stands in, and in the crowd. It returns the context of the request, which ends with errCut if
+// the place is taken away, and what gives all back; that is told whether the host answered soon. The error is an ErrBusy.
+func (l *lines) enter(ctx context.Context, host, owner string) (of context.Context, leave func(soon bool), err error) {
+	wait, cancel := context.WithTimeout(ctx, linePatience)
 	defer cancel()
 	var held []func()
-	leave = func() {
+	backAll := func() {
 		for _, back := range held {
 			back()
 		}
@@ -68,19 +69,23 @@ func (l *lines) enter(ctx context.Context, host, owner string) (leave func(), er
 		{"owner " + owner, perOwner, waitingEach},
 		{"host " + host, perHost, waitingEach},
 		{"site " + site(host), perSite, waitingWide},
-		{"all", inAll, waitingWide},
 	} {
 		if step.name == "owner " {
 			continue
 		}
-		back, err := l.take(ctx, step.name, step.places, step.waiting)
+		back, err := l.take(wait, step.name, step.places, step.waiting)
 		if err != nil {
-			leave()
-			return nil, busy(host, err)
+			backAll()
+			return nil, nil, busy(host, err)
 		}
 		held = append(held, back)
 	}
-	return leave, nil
+	of, out, err := l.all.enter(ctx, wait, site(host))
+	if err != nil {
+		backAll()
+		return nil, nil, busy(host, err)
+	}
+	return of, func(soon bool) { out(soon); backAll() }, nil
 }
 
 // take waits for a place in one line.

@@ -42,8 +42,8 @@ func TestGet_AHostThatHangsKeepsNobodyElseOut(t *testing.T) { // starvation by a
 	}
 	close(hold)
 	all.Wait()
-	if len(c.lines.named) != 0 {
-		t.Errorf("got %d lines kept, want none when nothing is under way", len(c.lines.named))
+	if all := c.lines.all; len(c.lines.named)+len(all.under)+len(all.waiting)+len(all.sites)+all.strange != 0 {
+		t.Errorf("got %d lines and %d places kept, want none when nothing is under way", len(c.lines.named), len(all.under))
 	}
 }
 
@@ -62,14 +62,14 @@ func TestEnter_LinesAreBounded(t *testing.T) {
 			l := newLines()
 			ctx, cancel := context.WithCancel(t.Context())
 			for i := range c.room {
-				go func() { _, _ = l.enter(ctx, c.host(i), c.from(i)) }()
+				go func() { _, _, _ = l.enter(ctx, c.host(i), c.from(i)) }()
 			}
 			synctest.Wait()
 			began := time.Now()
-			if _, err := l.enter(ctx, c.host(c.room), c.from(c.room)); !errors.Is(err, ErrBusy) || time.Since(began) > 0 {
+			if _, _, err := l.enter(ctx, c.host(c.room), c.from(c.room)); !errors.Is(err, ErrBusy) || time.Since(began) > 0 {
 				t.Errorf("%s: got %v after %v, want it refused at once when its line is full", c.what, err, time.Since(began))
 			}
-			if _, err := l.enter(ctx, "other.test", "honest"); err != nil {
+			if _, _, err := l.enter(ctx, "other.test", "honest"); err != nil {
 				t.Errorf("%s: another host and client: got %v", c.what, err)
 			}
 			cancel()
@@ -81,18 +81,18 @@ func TestEnter_WhoWaitsGetsThePlaceThatBecomesFree(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLines()
-		var leaves []func()
+		var leaves []func(bool)
 		for range perHost {
-			leave, err := l.enter(t.Context(), "slow.example", "")
+			_, leave, err := l.enter(t.Context(), "slow.example", "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			leaves = append(leaves, leave)
 		}
-		time.AfterFunc(time.Second, leaves[0])
+		time.AfterFunc(time.Second, func() { leaves[0](true) })
 		for _, want := range []time.Duration{time.Second, linePatience} {
 			began := time.Now()
-			if _, err := l.enter(t.Context(), "slow.example", ""); time.Since(began) != want || (err == nil) != (want == time.Second) {
+			if _, _, err := l.enter(t.Context(), "slow.example", ""); time.Since(began) != want || (err == nil) != (want == time.Second) {
 				t.Errorf("got %v after %v, want the one place that becomes free, and patience to end", err, time.Since(began))
 			}
 		}
