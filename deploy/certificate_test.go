@@ -32,7 +32,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := server.RemoveBinary(); err != nil {
+	if err := server.CleanUp(); err != nil {
 		fmt.Println("--- FAIL: clean up:", err)
 		code = 1
 	}

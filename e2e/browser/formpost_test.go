@@ -15,7 +15,7 @@ import (
 // the button where none runs (OAuth 2.0 Form Post Response Mode §2). Content-Security-Policy stops none of it.
 func TestFormPost_ReachesTheApplication(t *testing.T) {
 	t.Parallel()
-	s := server.Start(t)
+	s := server.Start(t, server.FromNothing())
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<p id="home">signed in`)

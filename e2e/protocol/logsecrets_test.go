@@ -52,7 +52,7 @@ func story(t *testing.T, s *site) signedIn {
 
 func TestLog_HoldsNoSecretOfAWholeStory(t *testing.T) { // FL-18
 	t.Parallel()
-	s := start(t)
+	s := start(t, server.FromNothing())
 	book := newSecretBook()
 	story(t, s.recordedIn(book))
 	if n := len(book.all()); n < 25 {

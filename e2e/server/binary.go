@@ -36,8 +36,8 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-// RemoveBinary removes what Binary built.
-func RemoveBinary() error {
+// removeBinary removes what Binary built.
+func removeBinary() error {
 	path, err := build()
 	if err != nil || os.Getenv("IDP_TEST_BINARY") != "" {
 		return nil // nothing was built

@@ -1,6 +1,7 @@
 // Package server starts the built binary for the black-box tests: a free port, a folder or a PostgreSQL database of its own, a
 // key ring, and the users and clients of seed.yaml. It can stop, kill and restart what it started, run the command line
-// against the same data, start several replicas on one database, and it keeps all that the process wrote.
+// against the same data, start several replicas on one database, and it keeps all that the process wrote. Most servers begin with a
+// copy of what one before them made of an empty database (beginning.go).
 //
 // It knows the settings of docs/config.md and nothing of the program's inside. Environment:
 //

@@ -41,10 +41,12 @@ func (l *Lifetime) Do(fn func(t testing.TB)) error {
 	return errors.Join(l.faults...)
 }
 
-// Close runs the clean-ups, last one first.
-func (l *Lifetime) Close() error {
+// Close runs the clean-ups, last one first, and CleanUp.
+func (l *Lifetime) Close() error { return errors.Join(l.end(), CleanUp()) }
+
+func (l *Lifetime) end() error {
 	l.cancel()
-	err := l.Do(func(testing.TB) {
+	return l.Do(func(testing.TB) {
 		l.mu.Lock()
 		all := slices.Clone(l.cleanups)
 		l.mu.Unlock()
@@ -52,7 +54,6 @@ func (l *Lifetime) Close() error {
 			cleanup()
 		}
 	})
-	return errors.Join(err, RemoveBinary())
 }
 
 // Helper does nothing.

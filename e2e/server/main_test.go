@@ -8,7 +8,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := RemoveBinary(); err != nil {
+	if err := CleanUp(); err != nil {
 		fmt.Println("--- FAIL: clean up:", err)
 		code = 1
 	}

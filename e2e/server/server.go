@@ -35,13 +35,14 @@ type Server struct {
 
 	Crowd int // how many of the interchangeable users there are
 
-	keyring string
-	seed    string
-	set     map[string]string
-	flags   []string
-	cmd     *exec.Cmd
-	done    chan struct{} // closed when the process has ended
-	out     *output
+	fromNothing bool
+	keyring     string
+	seed        string
+	set         map[string]string
+	flags       []string
+	cmd         *exec.Cmd
+	done        chan struct{} // closed when the process has ended
+	out         *output
 }
 
 // Option changes how a server is started.
@@ -72,7 +73,7 @@ func Database(url string) Option { return func(s *Server) { s.DatabaseURL = url 
 
 // SQLite uses a SQLite file in the data folder, whatever engine the tests run on.
 func SQLite() Option {
-	return func(s *Server) { s.DatabaseURL = "sqlite:" + filepath.Join(s.DataDir, "idp.db") }
+	return func(s *Server) { s.DatabaseURL = "sqlite:" + s.sqliteFile() }
 }
 
 // Keyring uses a key ring that exists already, for replicas.
@@ -126,13 +127,17 @@ func Shared(t testing.TB, options ...Option) *Server {
 func prepare(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	s := &Server{Issuer: "http://localhost:PORT", DataDir: t.TempDir(), Crowd: ownCrowd, seed: withCrowd(ownCrowd), set: map[string]string{}, out: &output{}}
+	usual := s.seed
 	for _, option := range options {
 		option(s)
+	}
+	if !s.fromNothing && s.DatabaseURL == "" && s.keyring == "" && s.seed == usual && len(s.flags) == 0 {
+		s.begin(t)
 	}
 	if s.DatabaseURL == "" {
 		switch Engine() {
 		case "sqlite":
-			s.DatabaseURL = "sqlite:" + filepath.Join(s.DataDir, "idp.db")
+			SQLite()(s)
 		case "postgres":
 			s.DatabaseURL = storetest.EmptyPostgres(t)
 		default:

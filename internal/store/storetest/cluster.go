@@ -30,6 +30,17 @@ func EmptyPostgres(t testing.TB) string {
 	return freshDatabase(t, "template0")
 }
 
+// CopyPostgres returns the address of a copy of the database at address, to which nobody may be connected. The copy is dropped when the test
+// ends.
+func CopyPostgres(t testing.TB, address string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		t.Fatalf("read the address of the database to copy: %v", err)
+	}
+	return freshDatabase(t, config.Database)
+}
+
 // postgresDSN returns the address of a fresh database with schema applied. The first caller of all test processes
 // migrates a template, which takes a while; a copy of it takes some 30 ms. The template's name carries the digest of
 // schema, so that a changed migration makes a new one.
