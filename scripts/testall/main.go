@@ -21,6 +21,14 @@ import (
 const storetest = "idp/internal/store/storetest"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == onEach {
+		code, err := runOnEach(os.Args[2:], os.Stdout)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "testall:", err)
+			code = 1
+		}
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ok, err := run(ctx, os.Args[1:], os.Stdout)
@@ -35,9 +43,10 @@ func main() {
 // run tests the packages that args name on the engines that args name, and reports whether all passed.
 func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	flags := flag.NewFlagSet("testall", flag.ContinueOnError)
-	engines := flags.String("engines", "sqlite,postgres", "database engines, in this order")
+	engineList := flags.String("engines", "sqlite,postgres", "database engines, in this order")
 	countFile := flags.String("count-file", "", "file that also gets the closing line")
-	goFlags := flags.String("goflags", "-count=1 -p=3 -timeout=9m -ldflags=-w", "further flags of go test, split at spaces")
+	// No vet: make lint, which runs beside the tests in CI, does more of it. Four packages at a time on two processors: some mostly wait.
+	goFlags := flags.String("goflags", "-count=1 -p=4 -vet=off -timeout=9m -ldflags=-w", "further flags of go test, split at spaces")
 	if err := flags.Parse(args); err != nil {
 		return false, fmt.Errorf("read the flags: %w", err)
 	}
@@ -59,19 +68,18 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 
 	total := newTally()
 	started := time.Now()
-	for i, engine := range strings.Split(*engines, ",") {
-		packages := all
-		if i > 0 {
-			// What opens no database gives the same answer on every engine.
-			packages = withDatabase
-		}
-		if len(packages) == 0 {
-			continue
-		}
-		fmt.Fprintf(out, "--- %s: %d packages\n", engine, len(packages))
-		if err := testOn(ctx, engine, strings.Fields(*goFlags), packages, total, out); err != nil {
+	engines := strings.Split(*engineList, ",")
+	fmt.Fprintf(out, "--- %s: %d packages, %d with a database\n", strings.Join(engines, ", "), len(all), len(withDatabase))
+	testFlags := strings.Fields(*goFlags)
+	if len(engines) > 1 {
+		each, err := execFlag(engines, withDatabase)
+		if err != nil {
 			return false, err
 		}
+		testFlags = append(testFlags, each)
+	}
+	if err := runTests(ctx, engines[0], testFlags, all, total, out); err != nil {
+		return false, err
 	}
 	total.writeSummary(out)
 	fmt.Fprintf(out, "took %s\n%s\n", time.Since(started).Round(time.Second), total.line())
@@ -98,7 +106,7 @@ func buildBinary(ctx context.Context, packages []string) (remove func(), err err
 	}
 	remove = func() { _ = os.RemoveAll(folder) } // in the folder for temporary things
 	path := filepath.Join(folder, "idp")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "idp/cmd/idp")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-w", "-o", path, "idp/cmd/idp")
 	if words, err := cmd.CombinedOutput(); err != nil {
 		// Not the end: the packages that do not need it still have something to say, and those that do will say this again.
 		fmt.Fprintf(os.Stderr, "testall: go build ./cmd/idp: %v\n%s", err, words)
@@ -148,11 +156,11 @@ func splitByDatabase(listing string) (all, withDatabase []string, err error) {
 	return slices.Compact(all), slices.Compact(withDatabase), nil
 }
 
-// testOn runs go test with engine chosen and adds what happened to total.
-func testOn(ctx context.Context, engine string, goFlags, packages []string, total *tally, out io.Writer) error {
+// runTests runs go test, with engine chosen unless the flags say more, and adds what happened to total.
+func runTests(ctx context.Context, engine string, goFlags, packages []string, total *tally, out io.Writer) error {
 	args := append([]string{"test", "-json"}, goFlags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)
-	cmd.Env = append(os.Environ(), "IDP_TEST_ENGINE="+engine)
+	cmd.Env = append(os.Environ(), engineVariable+"="+engine)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // event is one line of go test -json (go doc test2json).
@@ -20,6 +21,7 @@ type event struct {
 	Output      string
 	Elapsed     float64
 	FailedBuild string
+	Time        time.Time
 }
 
 // timing is how long one package or test took.
@@ -54,9 +56,15 @@ type packageState struct {
 	order  []string // tests in the order they started
 	tests  map[string]*testState
 	output []string // lines that belong to no test
+
+	// Where one package runs on several engines (engines.go):
+	engine  string // the one it is at
+	since   time.Time
+	ended   bool // on that one
+	failing bool // on any
 }
 
-// read adds the events of one go test run. Failures are printed as soon as their package has ended.
+// read adds the events of one go test run; engine is the one where no mark names another. Failures are printed as soon as their package has ended.
 func (t *tally) read(engine string, events *bufio.Reader, out io.Writer) error {
 	packages := map[string]*packageState{}
 	builds := map[string][]string{} // compiler output by build id
@@ -96,6 +104,16 @@ func (t *tally) take(engine string, e event, packages map[string]*packageState, 
 	if p == nil {
 		p = &packageState{tests: map[string]*testState{}}
 		packages[e.Package] = p
+	}
+	if at, verdict, ok := readMark(e.Output); ok {
+		next := &packageState{tests: map[string]*testState{}, engine: at, since: e.Time, failing: p.failing}
+		if verdict != "" {
+			before := t.failed
+			t.endPackage(at, event{Action: verdict, Package: e.Package, Elapsed: e.Time.Sub(p.since).Seconds()}, p, builds, out)
+			next.ended, next.failing = true, p.failing || t.failed > before
+		}
+		packages[e.Package] = next
+		return
 	}
 	if e.Test == "" {
 		switch e.Action {
@@ -142,6 +160,12 @@ func parentOf(name string) string {
 
 // endPackage counts the leaves of a package that has ended.
 func (t *tally) endPackage(engine string, e event, p *packageState, builds map[string][]string, out io.Writer) {
+	if p.engine != "" {
+		engine = p.engine
+	}
+	if p.ended && p.failing {
+		return // it was counted at the end of each engine
+	}
 	before := t.failed
 	ran := 0
 	for _, name := range p.order {

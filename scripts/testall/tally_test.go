@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -61,6 +63,35 @@ func TestTally_EveryOutcomeIsCountedOnce(t *testing.T) {
 		{"a package without an end has failed", `
 {"Action":"start","Package":"p"}
 {"Action":"output","Package":"p","Output":"signal: killed\n"}`, "0 passed, 1 failed", "killed"},
+		{"a package counts on each engine where it ran", `
+{"Action":"start","Package":"p"}
+{"Time":"2026-01-01T10:00:00Z","Action":"output","Package":"p","Output":"=== ENGINE sqlite\n"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Output":"PASS\n"}
+{"Time":"2026-01-01T10:00:02Z","Action":"output","Package":"p","Output":"=== ENGINE sqlite pass\n"}
+{"Time":"2026-01-01T10:00:02Z","Action":"output","Package":"p","Output":"=== ENGINE postgres\n"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:6: no such table\n"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Time":"2026-01-01T10:00:05Z","Action":"output","Package":"p","Output":"=== ENGINE postgres fail\n"}
+{"Action":"output","Package":"p","Output":"FAIL\tp\t5s\n"}
+{"Action":"fail","Package":"p"}`, "1 passed, 1 failed", "=== FAILED: postgres p TestA\n    a_test.go:6: no such table"},
+		{"a test binary that dies on one engine fails there", `
+{"Action":"output","Package":"p","Output":"=== ENGINE sqlite\n"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"=== ENGINE sqlite fail\n"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"=== ENGINE postgres\n"}
+{"Action":"output","Package":"p","Output":"no database\n"}
+{"Action":"output","Package":"p","Output":"=== ENGINE postgres fail\n"}
+{"Action":"fail","Package":"p"}`, "0 passed, 2 failed", "=== FAILED: postgres p\nno database"},
+		{"a failure that no engine tells is one", `
+{"Action":"output","Package":"p","Output":"=== ENGINE sqlite\n"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Output":"=== ENGINE sqlite pass\n"}
+{"Action":"output","Package":"p","Output":"*** Test killed\n"}
+{"Action":"fail","Package":"p"}`, "1 passed, 1 failed", "Test killed"},
 		{"no test files count nothing", `
 {"Action":"start","Package":"p"}
 {"Action":"output","Package":"p","Output":"?   \tp\t[no test files]\n"}
@@ -116,5 +147,37 @@ func TestSplitByDatabase_FindsWhatReachesStoretest(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"idp/internal/keys", "idp/internal/store"}, withDatabase); diff != "" {
 		t.Errorf("packages with a database (-want +got):\n%s", diff)
+	}
+}
+
+func TestMark_IsReadAsWritten(t *testing.T) {
+	t.Parallel()
+	for _, verdict := range []string{"", "pass", "fail"} {
+		line := strings.TrimPrefix(mark("sqlite", verdict), "\n")
+		if engine, got, ok := readMark(line); engine != "sqlite" || got != verdict || !ok {
+			t.Errorf("readMark(%q) = %q, %q, %v", line, engine, got, ok)
+		}
+	}
+}
+
+func TestRunOnEach_PackagesWithADatabaseAlone(t *testing.T) {
+	t.Parallel()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	above := filepath.Dir(here)
+	for list, want := range map[string]string{
+		"idp/other":             mark("a", "") + mark("a", "fail"),
+		"idp/other,idp/testall": mark("a", "") + mark("a", "fail") + mark("b", "") + mark("b", "pass"),
+	} {
+		var out strings.Builder
+		code, err := runOnEach([]string{"a,b", above, list, "/bin/sh", "-c", `test "$IDP_TEST_ENGINE" = b || exit 3`}, &out)
+		if err != nil || code != 3 {
+			t.Errorf("runOnEach for %s = %d, %v, want 3", list, code, err)
+		}
+		if got := out.String(); got != want {
+			t.Errorf("runOnEach for %s wrote %q, want %q", list, got, want)
+		}
 	}
 }

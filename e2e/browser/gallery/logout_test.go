@@ -1,4 +1,4 @@
-package browser_test
+package gallery
 
 import (
 	"crypto/sha256"
