@@ -162,6 +162,41 @@ func TestBackchannel_EveryWayThatASessionEnds(t *testing.T) { // FL-14, FL-15, F
 	}
 }
 
+// Nobody signs out and nobody ends the session: it reaches its last moment, and nothing can bring it back.
+func TestBackchannel_SessionThatTimeEnds(t *testing.T) { // §2: "the session ends"; divergences.md says when
+	t.Parallel()
+	s := start(t, server.Set("IDP_SESSION__MAX", "10s"), server.Set("IDP_SESSION__IDLE", "10s"), server.Set("IDP_OUTBOUND__ALLOW", "localhost"))
+	told, other := s.receiver(t, "bc-timed", "--backchannel-logout-uri", "AT/bc"), s.receiver(t, "bc-other", "--backchannel-logout-uri", "AT/bc")
+	deaf := s.receiver(t, "bc-deaf")
+	in := s.signIn(t, told.Client)
+	in.b.tokens(in.u, other.Client)
+	in.b.tokens(in.u, deaf.Client)
+	// Who keeps somebody signed in hears nothing yet: the browser can bring that session back.
+	kept := s.browser(t)
+	kept.az(told.Client).login(s.user(t), "remember", "1").wantCode()
+	pause(t, 11*time.Second)
+	in.wantOut(t)
+	kept.az(told.Client, "prompt", "none").wantCode()
+	id := s.verify(t, in.id)
+	for _, app := range []*receiver{told, other} {
+		// Expired sessions are looked for once a minute.
+		token := app.wantToken(t, 1, 90*time.Second)
+		if token.claims["sub"] != id.claims["sub"] || token.claims["sid"] != id.claims["sid"] || token.claims["aud"] != app.ID {
+			t.Errorf("%s got %v, want sub %v and sid %v", app.ID, token.claims, id.claims["sub"], id.claims["sid"])
+		}
+		eventually(t, soon, "the receipt is written", func() bool {
+			list := app.receipts(t)
+			return len(list) == 1 && list[0].State == "delivered" && list[0].Session == id.claims["sid"]
+		})
+	}
+	pause(t, 3*time.Second) // a job would have come by
+	for _, app := range []*receiver{told, other, deaf} {
+		if n := len(app.heard()); app == deaf && n != 0 || app != deaf && n != 1 {
+			t.Errorf("%s heard %d times", app.ID, n)
+		}
+	}
+}
+
 func TestBackchannel_OnlyWhoIsInTheSessionHears(t *testing.T) { // §2.3
 	t.Parallel()
 	s := shared(t)

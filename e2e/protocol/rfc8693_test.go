@@ -4,6 +4,7 @@ package protocol
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -205,4 +206,80 @@ func TestTokenExchange_ExpiredSubjectToken(t *testing.T) { // RFC 8693 §2.1
 	}
 	pause(t, 31*time.Second)
 	s.trade(t, basic(server.CalendarAPI()), in.access).wantError(http.StatusBadRequest, "invalid_request")
+}
+
+// The new token says of the sign-in what the old one said: an exchange proves nothing, and forgets nothing.
+func TestTokenExchange_KeepsWhatTheSignInIsCalled(t *testing.T) { // RFC 9068 §2.2.1, RFC 9470 §6
+	t.Parallel()
+	s := start(t, server.Set("IDP_AUTHENTICATION_CONTEXTS", "urn:example:low=pwd,urn:example:high=pwd"))
+	ask := func(c server.Client, pairs ...string) signedIn {
+		t.Helper()
+		return s.signIn(t, c, append([]string{"scope", "openid profile"}, pairs...)...)
+	}
+	same := func(what string, source, got string, want string) {
+		t.Helper()
+		was, is := s.verify(t, source).claims, s.verify(t, got).claims
+		if is["acr"] != want || was["acr"] != want {
+			t.Errorf("%s: acr = %v of a token with %v, want %s", what, is["acr"], was["acr"], want)
+		}
+		if is["auth_time"] == nil || is["auth_time"] != was["auth_time"] || !slices.Equal(texts(is["amr"]), texts(was["amr"])) || len(texts(is["amr"])) == 0 {
+			t.Errorf("%s: auth_time %v and amr %v, want %v and %v", what, is["auth_time"], is["amr"], was["auth_time"], was["amr"])
+		}
+	}
+	for _, want := range []string{"urn:example:low", "urn:example:high"} {
+		in := ask(server.Resources(), "resource", calendar, "acr_values", want)
+		first := s.trade(t, basic(server.CalendarAPI()), in.access).tokens()
+		same("access token", in.access, first.access, want)
+		second := s.trade(t, basic(server.InnerAPI()), first.access).tokens()
+		same("chain", in.access, second.access, want)
+		if got := s.introspect(t, server.InnerAPI(), second.access).wantActive(true).str("acr"); got != want {
+			t.Errorf("introspection: acr = %s, want %s", got, want)
+		}
+		hub := ask(server.Hub(), "acr_values", want)
+		same("ID token", hub.id, s.trade(t, basic(server.Hub()), hub.id, "subject_token_type", typeID).tokens().access, want)
+	}
+}
+
+// texts returns the words of a list in a token.
+func texts(v any) (list []string) {
+	many, _ := v.([]any)
+	for _, one := range many {
+		text, _ := one.(string)
+		list = append(list, text)
+	}
+	return list
+}
+
+// Who is gone, or has left, is nobody to act for any more: neither by an access token, nor by one that was exchanged for it, nor by an ID token.
+func TestTokenExchange_EndsWithThePersonAndTheSession(t *testing.T) { // RFC 8693 §2.1, §2.2.2
+	t.Parallel()
+	s := shared(t)
+	for name, end := range map[string]func(t *testing.T, in signedIn){
+		"a deleted user":  func(t *testing.T, in signedIn) { s.Run(t, "user", "delete", in.u.Email, "--yes") },
+		"a disabled user": func(t *testing.T, in signedIn) { s.Run(t, "user", "disable", in.u.Email, "--yes") },
+		"all sessions":    func(t *testing.T, in signedIn) { s.Run(t, "session", "end", "--user", in.u.Email, "--yes") },
+		"a sign-out":      func(_ *testing.T, in signedIn) { in.b.logout().submit("confirm-logout") },
+		"another person": func(t *testing.T, in signedIn) {
+			in.b.az(server.Trusted(), "prompt", "login").login(s.user(t)).wantCode()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := s.signIn(t, server.Resources(), "scope", "openid profile", "resource", calendar)
+			hub := in.b.tokens(in.u, server.Hub(), "scope", "openid profile")
+			lasting := in.b.tokens(in.u, server.Resources(), "scope", "openid profile offline_access", "resource", calendar)
+			inner := s.trade(t, basic(server.CalendarAPI()), in.access).tokens().access
+			s.trade(t, basic(server.InnerAPI()), inner).tokens()
+			s.trade(t, basic(server.Hub()), hub.id, "subject_token_type", typeID).tokens()
+			end(t, in)
+			s.trade(t, basic(server.CalendarAPI()), in.access).wantError(http.StatusBadRequest, "invalid_request")
+			s.trade(t, basic(server.InnerAPI()), inner).wantError(http.StatusBadRequest, "invalid_request")
+			s.trade(t, basic(server.Hub()), hub.id, "subject_token_type", typeID).wantError(http.StatusBadRequest, "invalid_request")
+			s.introspect(t, server.InnerAPI(), inner).wantActive(false)
+			// What works while nobody is there outlives a session that its person left (OpenID Connect Core §11), and nothing else.
+			if got := s.trade(t, basic(server.CalendarAPI()), lasting.access); (got.status == http.StatusOK) != (name == "a sign-out" || name == "another person") {
+				t.Errorf("offline_access: status %d %v", got.status, got.json)
+			}
+		})
+	}
 }

@@ -117,9 +117,9 @@ type Log struct {
 type Session struct {
 	// Idle ends a session that nobody has used for this long; each use moves it. A day, so that who signs in every morning types a
 	// password once a week. NIST SP 800-63B-4 asks for at most 1h at AAL2: set that, and max to 24h, where it matters.
-	Idle time.Duration `key:"idle" default:"24h" min:"1m" max:"400d"`
+	Idle time.Duration `key:"idle" default:"24h" min:"10s" max:"400d"`
 	// Max ends a session this long after sign-in, used or not. Activity never moves it.
-	Max time.Duration `key:"max" default:"7d" min:"1m" max:"400d"`
+	Max time.Duration `key:"max" default:"7d" min:"10s" max:"400d"`
 	// Remember is how long "keep me signed in" lasts on one device. 400 days is the most that browsers keep a cookie.
 	// The cookie serves once and is replaced, so that a copied one serves one of its two holders. Of several tabs that a browser restores at
 	// once, therefore, one brings the session back, and the others ask for a sign-in until they are opened anew from the application.
