@@ -12,11 +12,11 @@ import (
 const (
 	inAll      = 256
 	inStrange  = 192 // of them, for sites that are not known to answer
-	waitingAll = 64
+	waitingAll = 256
 
 	// When all places are taken, whoever waits gets one from a site that has more than a fair share, or from who has had one for long. Hosts answer far sooner.
 	shareAge = 500 * time.Millisecond
-	longAge  = 1500 * time.Millisecond
+	longAge  = time.Second
 	lookAge  = 50 * time.Millisecond // between two looks for such a place
 
 	soonEnough = time.Second // the answer of a site that is known to answer
@@ -87,28 +87,26 @@ func (c *crowd) join(p *place) bool {
 	if len(c.waiting) <= waitingAll {
 		return true
 	}
+	want := map[string]int{}
+	for _, w := range c.waiting {
+		want[w.site]++
+	}
+	// Strangers leave first, and sites that have and want most; of equals whoever came last.
+	weight := func(w *place) int {
+		n := want[w.site] + c.sites[w.site]
+		if !w.known {
+			n += inAll + waitingAll
+		}
+		return n
+	}
 	worst := p
 	for _, w := range c.waiting {
-		if c.weight(w) > c.weight(worst) {
+		if weight(w) > weight(worst) {
 			worst = w
 		}
 	}
 	c.dismiss(worst)
 	return worst != p
-}
-
-// weight says who leaves a full line first: strangers, and sites that have and want most.
-func (c *crowd) weight(p *place) int {
-	n := c.sites[p.site]
-	for _, w := range c.waiting {
-		if w.site == p.site {
-			n++
-		}
-	}
-	if !p.known {
-		n += inAll
-	}
-	return n
 }
 
 // press takes a place for p from who must give one up.
