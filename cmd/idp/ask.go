@@ -23,7 +23,7 @@ func (a *app) askSecret(what, file string, twice bool) (string, error) {
 	case file != "" && file != "-":
 		text, err := readBounded(file, maxTypedSecret)
 		if err != nil {
-			return "", fmt.Errorf("read the %s: %w", what, err)
+			return "", err
 		}
 		return firstLine(what, string(text))
 	case file == "-" || !isTerminal(a.in):
@@ -74,11 +74,25 @@ func (a *app) openInput(path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return io.NopCloser(bufio.NewReader(a.in)), nil
 	}
+	return openFile(path)
+}
+
+// openFile opens a file that a person named, and says what to do if that cannot be.
+func openFile(path string) (*os.File, error) {
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &idp.Error{Kind: idp.NotFound, Code: "file_not_found", Message: fmt.Sprintf("The file %s is not there.", path), Err: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &idp.Error{Kind: idp.NotFound, Code: "file_not_found", Message: fmt.Sprintf("The file %s is not there. Name one that is.", path), Err: err}
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &idp.Error{Kind: idp.Forbidden, Code: "file_unreadable", Message: fmt.Sprintf("The file %s cannot be read: permission denied. Run this as a user who may read it.", path), Err: err}
+	case err != nil:
+		return nil, err
 	}
-	return f, err
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close()
+		return nil, usagef("%s is a folder: name a file", path)
+	}
+	return f, nil
 }
 
 // showSecret hands a secret that nobody can read again to the person: into a private file if one is named. It returns what the result may show.

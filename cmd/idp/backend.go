@@ -44,7 +44,7 @@ func (a *app) online(do func(ctx context.Context, b *backend, args []string) err
 			if err != nil {
 				return err
 			}
-			return do(cmd.Context(), b, args)
+			return refusedToken(do(cmd.Context(), b, args))
 		}
 		return a.offline(func(ctx context.Context, s *services, args []string) error {
 			b, err := a.local(s)
@@ -53,6 +53,17 @@ func (a *app) online(do func(ctx context.Context, b *backend, args []string) err
 			}
 			return do(ctx, b, args)
 		})(cmd, args)
+	}
+}
+
+// refusedToken says what to do about a token that the server does not take; its own words are for programs.
+func refusedToken(err error) error {
+	if idp.KindOf(err) != idp.Unauthenticated {
+		return err
+	}
+	return &idp.Error{
+		Kind: idp.Unauthenticated, Code: "token_refused",
+		Message: "The server does not take the access token: it has expired, was revoked, or is another server's. Fetch a new one with the scope idp.admin, and put it where IDP_TOKEN_FILE or IDP_TOKEN says.", Err: err,
 	}
 }
 
@@ -104,7 +115,7 @@ func (a *app) remote(address string) (*backend, error) {
 	case file != "":
 		text, err := readBounded(file, maxTypedSecret)
 		if err != nil {
-			return nil, fmt.Errorf("read IDP_TOKEN_FILE: %w", err)
+			return nil, err
 		}
 		token = strings.TrimSpace(string(text))
 	}

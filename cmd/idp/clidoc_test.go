@@ -40,7 +40,7 @@ and elsewhere let it fetch a token, which is good for ten minutes:
         $IDP_URL/oauth2/token | jq -r .access_token > token
     idp client list
 
-` + "`migrate`, `key`, `admin`, `doctor` and `user import`" + ` always work on the database itself.
+` + "`migrate`, `key ring`, `admin`, `doctor` and `user import`" + ` always work on the database itself.
 
 The scripts in [cmd/idp/testdata](../cmd/idp/testdata) show each command at work, and are run as tests.
 `

@@ -217,6 +217,9 @@ func newClientCheckCmd(a *app) *cobra.Command {
 can set by itself (--profile of client update) is not listed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.online(func(ctx context.Context, b *backend, args []string) error {
+			if profile != "" && !slices.Contains(idp.SupportedProfiles(), profile) {
+				return usagef("there is no profile %q: use one of %s", profile, strings.Join(idp.SupportedProfiles(), ", "))
+			}
 			list, err := b.CheckClient(ctx, args[0], profile)
 			if err != nil {
 				return err

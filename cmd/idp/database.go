@@ -29,7 +29,7 @@ func openDatabase(ctx context.Context, c *config.Config, create bool) (sqldb.Eng
 		// SQLite would let the whole machine read it; its journals take the mode of the file.
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
-			return nil, fmt.Errorf("open the database: %w%s", err, mendPermission(err))
+			return nil, mendPermission(err)
 		}
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("create the database: %w", err)
@@ -37,19 +37,26 @@ func openDatabase(ctx context.Context, c *config.Config, create bool) (sqldb.Eng
 	} else if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil { // SQLite's own words would not say why
 		_ = f.Close()
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open the database: %w%s", err, mendPermission(err))
+		return nil, mendPermission(err)
 	} else {
-		return nil, fmt.Errorf("there is no database at %s: run this in the folder where the server runs, name its folder with --data-dir, or make a new one with `idp migrate up`", path)
+		return nil, &mended{
+			fmt.Errorf("there is no database at %s", path),
+			"run this in the folder where the server runs, name its folder with --data-dir, or make a new one with `idp migrate up`",
+		}
 	}
-	return sqldb.OpenSQLite(ctx, sqldb.SQLiteConfig{Path: path})
+	db, err := sqldb.OpenSQLite(ctx, sqldb.SQLiteConfig{Path: path})
+	if err != nil && strings.Contains(err.Error(), "file is not a database") { // SQLite's words for SQLITE_NOTADB
+		return nil, &mended{fmt.Errorf("%s is no SQLite database", path), "put the file back from its backup, or name another folder with --data-dir"}
+	}
+	return db, err
 }
 
 // mendPermission says what to do about a file of another user.
-func mendPermission(err error) string {
+func mendPermission(err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
-		return ""
+		return err
 	}
-	return ": run this as the user that the server runs as, or name another folder with --data-dir"
+	return &mended{err, "run this as the user that the server runs as, or name another folder with --data-dir"}
 }
 
 // sqlitePath returns where the SQLite file is.

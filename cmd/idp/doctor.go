@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +42,7 @@ Run it where the server runs, as the same user, with the same configuration. It 
 				return err
 			}
 			if n := count(findings, doctor.Error); n > 0 {
-				return fmt.Errorf("errors: %d, warnings: %d", n, count(findings, doctor.Warning))
+				return errors.New(countedFindings(n, count(findings, doctor.Warning)) + ": each finding says how to mend it")
 			}
 			return nil
 		},
@@ -72,12 +73,23 @@ func (a *app) examine(ctx context.Context, c *config.Config) []doctor.Finding {
 		}
 	}
 	db, err := openDatabase(ctx, c, false)
-	f.DatabaseErr = err
+	f.DatabaseErr, f.DatabaseMend = parts(err)
 	if err == nil {
 		defer db.Close()
 		f.Store = store.New(db)
 	}
-	f.Keyring, f.KeyringErr = readKeyring(c.KeyringFile)
+	f.Keyring, err = readKeyring(c.KeyringFile)
+	f.KeyringErr, f.KeyringMend = parts(err)
+	switch {
+	case c.KeyringFile == "":
+		f.KeyringErr, f.KeyringMend = errors.New("the setting keyring_file is empty"), "Set it to the file that all replicas have; `idp key ring new` prints one."
+	case errors.Is(err, fs.ErrNotExist):
+		f.KeyringErr = fmt.Errorf("the file %s is not there", c.KeyringFile)
+		f.KeyringMend = "Bring the file back, or set keyring_file to where it is: without it nothing that is encrypted in the database can be read."
+		if f.DatabaseErr != nil && c.CreateKeyring() {
+			f.KeyringMend = "A server that starts for the first time makes it. If it ran before, bring the file back, or name its folder with --data-dir."
+		}
+	}
 	if f.DatabaseErr == nil && f.KeyringErr == nil {
 		f.Sealed = sealedFacts(ctx, f.Store)
 		f.OpenProvider = func(row *store.SealedProvider) (*idp.Provider, error) { return directory.Open(row, f.Keyring) }
@@ -126,5 +138,28 @@ func (a *app) showFindings(list []doctor.Finding) {
 			fmt.Fprintf(a.out, "         -> %s\n", printable(f.Mend))
 		}
 	}
-	a.say("%d checks, %d warnings, %d errors.", len(list), count(list, doctor.Warning), count(list, doctor.Error))
+	switch errs, warnings := count(list, doctor.Error), count(list, doctor.Warning); {
+	case errs > 0: // told as the error that ends the command
+	case warnings > 0:
+		a.say("There is no error, but %s.", countedFindings(0, warnings))
+	default:
+		a.say("All is well.")
+	}
+}
+
+// countedFindings says how many of which, as far as there are any.
+func countedFindings(errs, warnings int) string {
+	var words []string
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{errs, "error"}, {warnings, "warning"}} {
+		switch {
+		case c.n == 1:
+			words = append(words, "1 "+c.word)
+		case c.n > 1:
+			words = append(words, fmt.Sprintf("%d %ss", c.n, c.word))
+		}
+	}
+	return strings.Join(words, " and ")
 }

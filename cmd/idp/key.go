@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,6 +67,9 @@ what was encrypted before for another day.`,
   idp key rotate --now          # all algorithms, at once`,
 		Args: cobra.NoArgs,
 		RunE: a.online(func(ctx context.Context, b *backend, _ []string) error {
+			if known := append(idp.SupportedSigningAlgs(), idp.SupportedEncryptionAlgs()...); alg != "" && !slices.Contains(known, alg) {
+				return usagef("there is no algorithm %q: use one of %s", alg, strings.Join(known, ", "))
+			}
 			algs := []string{alg}
 			if alg == "" {
 				list, err := b.Keys(ctx)

@@ -58,9 +58,14 @@ func (s *services) refuseNewRing(ctx context.Context) error {
 }
 
 func readKeyring(path string) (*secret.Keyring, error) {
-	text, err := readBounded(path, maxKeyringFile)
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the key ring: %w%s", err, mendPermission(err))
+		return nil, mendPermission(err)
+	}
+	defer f.Close()
+	text, err := readUpTo(f, maxKeyringFile)
+	if err != nil {
+		return nil, err
 	}
 	ring, err := secret.ParseKeyring(text)
 	if err != nil {
@@ -71,17 +76,21 @@ func readKeyring(path string) (*secret.Keyring, error) {
 
 // readBounded reads a file that a person named, but not a device without an end.
 func readBounded(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	return readUpTo(f, most)
+}
+
+func readUpTo(f *os.File, most int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(text)) > most {
-		return nil, fmt.Errorf("%s has more than %d bytes: is it the right file?", path, most)
+		return nil, fmt.Errorf("%s has more than %d bytes: is it the right file?", f.Name(), most)
 	}
 	return text, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -32,6 +33,7 @@ func newRootCmd(a *app) *cobra.Command {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
+	root.SetFlagErrorFunc(misflagged)
 	root.SetUsageTemplate(root.UsageTemplate() + rootExit)
 
 	p := root.PersistentFlags()
@@ -54,7 +56,7 @@ func (a *app) frame(c *cobra.Command) {
 		if judge := c.Args; judge != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
 				if err := judge(cmd, args); err != nil { // cobra's own words count arguments, and name none
-					return usagef("%v: the command is `%s`", err, cmd.UseLine())
+					return usagef("%s: the command is `%s`", miscounted(err, args), cmd.UseLine())
 				}
 				return nil
 			}
@@ -82,6 +84,45 @@ func (a *app) frame(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		a.frame(sub)
 	}
+}
+
+// miscounted says in plain words what cobra's judges of arguments mean.
+func miscounted(err error, args []string) string {
+	text := err.Error()
+	if strings.HasPrefix(text, "unknown command") { // cobra.NoArgs
+		return fmt.Sprintf("%q is one word too many", args[0])
+	}
+	var wanted, got int
+	for _, form := range []string{"accepts %d arg(s), received %d", "accepts at most %d arg(s), received %d", "requires at least %d arg(s), only received %d"} {
+		if n, _ := fmt.Sscanf(text, form, &wanted, &got); n < 2 {
+			continue
+		}
+		switch {
+		case got > wanted:
+			return fmt.Sprintf("%q is one word too many", args[wanted])
+		case wanted-got == 1:
+			return "an argument is missing"
+		}
+		return fmt.Sprintf("%d arguments are missing", wanted-got)
+	}
+	return text
+}
+
+// misflagged takes the names of Go's functions out of what pflag says about a value.
+func misflagged(cmd *cobra.Command, err error) error {
+	text := err.Error()
+	for _, known := range []struct{ inside, say string }{
+		{"strconv.ParseInt: parsing", "it is no whole number"},
+		{"strconv.ParseBool: parsing", "it is neither true nor false"},
+		{"time: invalid duration", "it is no duration, such as 90s, 15m or 24h"},
+		{"time: missing unit", "it is no duration, such as 90s, 15m or 24h"},
+		{"time: unknown unit", "it is no duration, such as 90s, 15m or 24h"},
+	} {
+		if head, _, found := strings.Cut(text, known.inside); found {
+			text = head + known.say
+		}
+	}
+	return usagef("%s: `%s --help` lists the flags", text, cmd.CommandPath())
 }
 
 func suggest(cmd *cobra.Command, name string) string {

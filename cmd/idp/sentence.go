@@ -8,6 +8,27 @@ import (
 	"idp/internal/idp"
 )
 
+// mended is an error whose mend is known, apart from its cause, so that idp doctor can show both where they belong.
+type mended struct {
+	err  error
+	mend string // begins in lower case
+}
+
+// Error returns cause and mend.
+func (e *mended) Error() string { return e.err.Error() + ": " + e.mend }
+
+// Unwrap returns the cause.
+func (e *mended) Unwrap() error { return e.err }
+
+// parts returns an error without its mend, and the mend as a sentence, empty if none is known.
+func parts(err error) (cause error, mend string) {
+	var m *mended
+	if !errors.As(err, &m) {
+		return err, ""
+	}
+	return m.err, strings.ToUpper(m.mend[:1]) + m.mend[1:] + "."
+}
+
 // tell returns what an error says to people: the sentence of an *idp.Error without what it is wrapped in, and of several that
 // were joined, each on a line of its own.
 func tell(err error) string {

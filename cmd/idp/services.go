@@ -77,7 +77,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	}()
 	s.store = store.New(s.engine)
 	if err := s.engine.Ping(ctx); err != nil {
-		return nil, fmt.Errorf("the database does not answer: check database.url, and that the database runs and lets this machine in: %w", err)
+		return nil, &mended{fmt.Errorf("the database does not answer: %s", sqldb.Reason(err)), "check database.url, and that the database runs and lets this machine in"}
 	}
 	if err := s.schema(ctx, o.migrate); err != nil {
 		return nil, err

@@ -147,6 +147,9 @@ It works on the database itself.`,
 			defer in.Close()
 			opts.Progress = a.progress()
 			report, err := s.accounts.Import(ctx, in, opts)
+			if err != nil && report.Rows == 0 {
+				return err
+			}
 			return errors.Join(err, a.showImport(report, errorsFile))
 		}),
 	}

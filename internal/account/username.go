@@ -67,15 +67,22 @@ func (s *Service) freeUsername(ctx context.Context, preferred string) (string, e
 		if !ok || reservedName(canonical) {
 			continue
 		}
-		_, err := s.Store.UserByIdentifier(ctx, canonical)
-		if errors.Is(err, idp.ErrNotFound) {
-			return name, nil
-		}
-		if err != nil {
-			return "", err
+		free, err := s.nobodys(ctx, name, canonical)
+		if free || err != nil {
+			return name, err
 		}
 	}
 	return "", nil
+}
+
+// nobodys reports whether nobody is found by a username, in its one form, and nobody's sub reads like it.
+func (s *Service) nobodys(ctx context.Context, name, canonical string) (bool, error) {
+	for _, sub := range []string{name, canonical} {
+		if _, err := s.Store.UserBySubOrIdentifier(ctx, sub, canonical); !errors.Is(err, idp.ErrNotFound) {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // reservedName reports whether a name speaks for the service, or looks like a user's id: applications know people by those, and name them so.

@@ -43,6 +43,9 @@ type Resolver struct {
 // begin with a dot, are left out.
 func ReadPath(path string) ([]File, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &idp.Error{Kind: idp.NotFound, Code: "file_not_found", Message: fmt.Sprintf("There is no file or folder %s. Name one that is there.", path), Err: err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read clients: %w", err)
 	}

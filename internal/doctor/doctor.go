@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"net/netip"
 	"time"
@@ -47,7 +48,9 @@ type Facts struct {
 	DatabaseErr error
 	Keyring     *secret.Keyring // nil if KeyringErr says why
 	KeyringErr  error
-	Sealed      []Sealed
+	// DatabaseMend and KeyringMend say what helps against these two, where the caller knows better than this package.
+	DatabaseMend, KeyringMend string
+	Sealed                    []Sealed
 
 	Contexts idp.AuthenticationContexts
 	Upstream *upstream.Registry
@@ -68,6 +71,9 @@ type Sealed struct {
 
 const probeTimeout = 10 * time.Second
 
+// errTold stands for a fault of the database that has been told: what is kept in it is not looked at any more.
+var errTold = errors.New("told above")
+
 // Run makes every check and returns the findings in their order.
 func Run(ctx context.Context, f Facts) []Finding {
 	if f.Client == nil {
@@ -75,7 +81,9 @@ func Run(ctx context.Context, f Facts) []Finding {
 	}
 	r := &report{}
 	f.files(r)
-	f.database(ctx, r)
+	if !f.database(ctx, r) && f.DatabaseErr == nil {
+		f.DatabaseErr = errTold
+	}
 	f.secrets(r)
 	f.signingKeys(ctx, r, time.Now())
 	f.upstreams(ctx, r)

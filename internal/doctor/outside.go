@@ -128,6 +128,10 @@ func (f Facts) unreachable(ctx context.Context, r *report, err error) {
 		r.fail("tls", "The certificate is not valid: "+sentence(invalid), "Renew the certificate; if it is new, check this machine's clock.")
 		return
 	}
+	if strings.Contains(err.Error(), "HTTP response to HTTPS client") { // net/http has no type for it
+		r.fail("tls", f.Issuer+" is answered in plain http.", "Let a proxy end TLS there, or this server with tls.cert_file and tls.key_file; if the issuer names the server's own port, leave the port out.")
+		return
+	}
 	if f.answersLocally(ctx) {
 		r.fail("issuer", fmt.Sprintf("The server runs at %s, but does not answer at %s: %s", f.Listen, f.Issuer, sentence(err)),
 			"Check the proxy, the firewall and the name: the issuer must be reachable from this machine too.")
@@ -206,17 +210,17 @@ func (f Facts) listening(r *report) {
 	local := host == "localhost" || ip.IsLoopback()
 	switch {
 	case u.Scheme == "http" && u.Port() != port && port != "0":
-		r.warn("listen", fmt.Sprintf("The issuer %s has another port than the address %s that is listened on.", f.Issuer, f.Listen), "Make them the same, unless a container maps one to the other.")
+		r.warn("listen", fmt.Sprintf("The issuer %s has another port than the address %s on which the server is set to listen.", f.Issuer, f.Listen), "Make them the same, unless a container maps one to the other.")
 	case f.TLS != nil:
-		r.ok("listen", fmt.Sprintf("%s is listened on, and TLS ends there.", f.Listen))
+		r.ok("listen", fmt.Sprintf("The server is set to listen on %s, and TLS ends there.", f.Listen))
 	case u.Scheme == "https" && len(f.TrustedProxies) == 0:
 		// FS-43: the throttle counts by address, and the proxy's would be everybody's.
 		r.warn("listen", "The issuer is https and this server speaks plain http, so a proxy stands before it; but trusted_proxies is empty. All visitors seem to come from the proxy, and the throttle treats them as one.",
 			"Set trusted_proxies to the proxy's network; or let this server end TLS, with tls.cert_file and tls.key_file.")
 	case u.Scheme == "https" && !local:
-		r.ok("listen", fmt.Sprintf("%s is listened on behind trusted proxies; let nobody but them reach it.", f.Listen))
+		r.ok("listen", fmt.Sprintf("The server is set to listen on %s behind trusted proxies; let nobody but them reach it.", f.Listen))
 	default:
-		r.ok("listen", fmt.Sprintf("%s is listened on.", f.Listen))
+		r.ok("listen", fmt.Sprintf("The server is set to listen on %s.", f.Listen))
 	}
 	for _, p := range f.TrustedProxies {
 		if p.Bits() == 0 {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"idp/internal/keys"
+	"idp/internal/store/sqldb"
 	"idp/internal/upstream"
 )
 
@@ -49,15 +51,17 @@ const (
 	rotationGrace = 48 * time.Hour // how late a scheduled rotation may be before somebody should look
 )
 
-func (f Facts) database(ctx context.Context, r *report) {
+// database reports whether the database can be read.
+func (f Facts) database(ctx context.Context, r *report) bool {
+	const mend = "Check database.url, and that the database runs and lets this machine in."
 	if f.DatabaseErr != nil {
-		r.fail("database", "The database cannot be opened: "+sentence(f.DatabaseErr), "Check database.url, and that the database runs and lets this machine in.")
-		return
+		r.fail("database", "The database cannot be opened: "+sentence(f.DatabaseErr), cmp.Or(f.DatabaseMend, mend))
+		return false
 	}
 	db := f.Store.Engine()
 	if err := db.Ping(ctx); err != nil {
-		r.fail("database", "The database does not answer: "+sentence(err), "Check database.url, and that the database runs and lets this machine in.")
-		return
+		r.fail("database", "The database does not answer: "+sqldb.Reason(err)+".", mend)
+		return false
 	}
 	version, now := "SELECT 'SQLite ' || sqlite_version()", "SELECT strftime('%s', CURRENT_TIMESTAMP)"
 	if db.Name() == "postgres" {
@@ -65,11 +69,11 @@ func (f Facts) database(ctx context.Context, r *report) {
 	}
 	var text string
 	if err := db.QueryRow(ctx, version).Scan(&text); err != nil {
-		r.fail("database", "The database does not say its version: "+sentence(err), "Check that the database user may use the database.")
-		return
+		r.fail("database", "The database does not say its version: "+sqldb.Reason(err)+".", "Check that the database user may use the database.")
+		return false
 	}
 	r.ok("database", text+" answers.")
-	f.migrations(ctx, r)
+	current := f.migrations(ctx, r)
 	before := time.Now()
 	var seconds string
 	if err := db.QueryRow(ctx, now).Scan(&seconds); err == nil {
@@ -78,13 +82,15 @@ func (f Facts) database(ctx context.Context, r *report) {
 			f.clock(r, "database_clock", "the database's clock", time.Unix(epoch, 0), before)
 		}
 	}
+	return current
 }
 
-func (f Facts) migrations(ctx context.Context, r *report) {
+// migrations reports whether the tables are those of this program.
+func (f Facts) migrations(ctx context.Context, r *report) bool {
 	states, err := f.Store.MigrationStatus(ctx)
 	if err != nil {
-		r.fail("migrations", "The state of the schema cannot be read: "+sentence(err), "Check that the database user may read the table goose_db_version.")
-		return
+		r.fail("migrations", "The state of the schema cannot be read: "+sqldb.Reason(err)+".", "Check that the database user may read the table goose_db_version.")
+		return false
 	}
 	var missing []string
 	for _, s := range states {
@@ -94,9 +100,18 @@ func (f Facts) migrations(ctx context.Context, r *report) {
 	}
 	if len(missing) > 0 {
 		r.fail("migrations", "The database lacks "+strings.Join(missing, ", ")+".", "Run `idp migrate up`, or start the server, which does it.")
-		return
+		return false
 	}
-	r.ok("migrations", fmt.Sprintf("All %d migrations are applied.", len(states)))
+	r.ok("migrations", fmt.Sprintf("The schema is up to date, with %s applied.", counted(len(states), "migration")))
+	return true
+}
+
+// counted writes a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // clock compares another clock, which tells whole seconds, with this machine's.
@@ -118,7 +133,11 @@ func (f Facts) clock(r *report, check, whose string, theirs, ours time.Time) {
 
 func (f Facts) secrets(r *report) {
 	if f.KeyringErr != nil {
-		r.fail("key_ring", "The key ring cannot be used: "+sentence(f.KeyringErr), "Bring the file back: without it nothing that is encrypted in the database can be read.")
+		r.fail("key_ring", "The key ring cannot be used: "+sentence(f.KeyringErr), cmp.Or(f.KeyringMend, "Bring the file back: without it nothing that is encrypted in the database can be read."))
+		return
+	}
+	if f.DatabaseErr != nil {
+		r.ok("key_ring", "The key ring can be read.")
 		return
 	}
 	waiting, broken := 0, 0
@@ -131,10 +150,10 @@ func (f Facts) secrets(r *report) {
 		}
 	}
 	if waiting > 0 {
-		r.warn("key_ring", fmt.Sprintf("%d values are still encrypted with an older key of the ring.", waiting), "Run `idp key ring reseal`.")
+		r.warn("key_ring", fmt.Sprintf("An older key of the ring still encrypts %s.", counted(waiting, "value")), "Run `idp key ring reseal`.")
 	}
 	if broken == 0 {
-		r.ok("key_ring", fmt.Sprintf("The key ring opens all %d encrypted values.", len(f.Sealed)))
+		r.ok("key_ring", fmt.Sprintf("The key ring opens all that is encrypted, %s.", counted(len(f.Sealed), "value")))
 	}
 }
 
@@ -144,7 +163,7 @@ func (f Facts) signingKeys(ctx context.Context, r *report, now time.Time) {
 	}
 	list, err := f.DescribeKeys(ctx)
 	if err != nil {
-		r.fail("signing_keys", "The signing keys cannot be read: "+sentence(err), "See the findings about the database and the key ring.")
+		r.fail("signing_keys", "The signing keys cannot be read: "+sentence(err), "See the findings about the database and the key ring; the server's log may say more.")
 		return
 	}
 	if len(list) == 0 {

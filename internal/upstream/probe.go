@@ -2,7 +2,9 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"idp/internal/idp"
@@ -38,7 +40,7 @@ func (r *Registry) Test(ctx context.Context, p idp.Provider) []Finding {
 	doc, err := getJSON(ctx, r.deps.client, discoveryURL(p.Issuer), "")
 	if err != nil {
 		return append(out, Finding{
-			Check: "discovery", Level: LevelError, Cause: fmt.Sprintf("%s cannot be read: %s", discoveryURL(p.Issuer), err),
+			Check: "discovery", Level: LevelError, Cause: fmt.Sprintf("%s cannot be read: %s", discoveryURL(p.Issuer), reason(err)),
 			Mend: "Check the issuer, the name resolution, the firewall and the certificate from this machine.",
 		})
 	}
@@ -55,6 +57,15 @@ func (r *Registry) Test(ctx context.Context, p idp.Provider) []Finding {
 	return append(out, announcedFindings(&p, m)...)
 }
 
+// reason returns an error without the method and the address that net/http puts before it: the finding says them.
+func reason(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
 func configurationFindings(err error) []Finding {
 	var out []Finding
 	for _, fault := range idp.Faults(err) {
@@ -67,7 +78,7 @@ func (r *Registry) keyFindings(ctx context.Context, m *metadata) []Finding {
 	keys, err := fetchKeys(ctx, r.deps.client, m.jwksURI)
 	if err != nil {
 		return []Finding{{
-			Check: "keys", Level: LevelError, Cause: fmt.Sprintf("the keys at %s cannot be read: %s", m.jwksURI, err),
+			Check: "keys", Level: LevelError, Cause: fmt.Sprintf("the keys at %s cannot be read: %s", m.jwksURI, reason(err)),
 			Mend: "Check that this machine reaches the address and that it shows a JSON Web Key Set of at most 1 MiB.",
 		}}
 	}

@@ -118,10 +118,15 @@ func status(kind idp.Kind) int {
 
 // missing says what was not found where the store alone was asked. Other errors stay as they are.
 func missing(noun, id string, err error) error {
+	return missingOf(noun, id, noun+" list", err)
+}
+
+// missingOf is missing for what another command lists.
+func missingOf(noun, id, command string, err error) error {
 	if !errors.Is(err, idp.ErrNotFound) {
 		return err
 	}
-	return &idp.Error{Kind: idp.NotFound, Code: "not_found", Message: fmt.Sprintf("There is no %s %.80q. `idp %s list` shows all.", noun, id, noun), Err: err}
+	return &idp.Error{Kind: idp.NotFound, Code: "not_found", Message: fmt.Sprintf("There is no %s %.80q. `idp %s` shows all.", noun, id, command), Err: err}
 }
 
 // problemOf turns an error into what a client may know of it. The text of an error that is not classified, or of kind Internal, goes to the
@@ -186,7 +191,7 @@ func (s *server) repair(ctx huma.Context, _ string, body any) (any, error) {
 	}
 	if len(p.Errors) > 0 {
 		p.Field = p.Errors[0].Field
-		p.Detail = "The request is not as the description of the interface says: " + p.Errors[0].Detail + "."
+		p.Detail = "The request is not as the description of the interface says: " + strings.TrimPrefix(p.Field+": "+p.Errors[0].Detail, ": ") + "."
 	} else if model.Status == http.StatusBadRequest {
 		p.Detail = "The body is missing or is no JSON."
 	}

@@ -43,7 +43,7 @@ func (s *server) sessions() {
 		})
 	add(s, operation{id: "end-session", method: http.MethodDelete, path: "/sessions/{session_id}", summary: "End a session, with the tokens that do not outlive it", status: http.StatusNoContent, tag: tagSessions},
 		func(ctx context.Context, in *sessionIDInput) (*nothing, error) {
-			return &nothing{}, s.Sessions.EndByID(ctx, in.ID)
+			return &nothing{}, missing("session", in.ID, s.Sessions.EndByID(ctx, in.ID))
 		})
 	add(s, operation{id: "list-logouts", method: http.MethodGet, path: "/logouts", summary: "List what applications were told of ended sessions, newest first", tag: tagSessions},
 		func(ctx context.Context, in *logoutsInput) (*body[Page[Logout]], error) {

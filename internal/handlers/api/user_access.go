@@ -28,7 +28,7 @@ func (s *server) userAccess() {
 		})
 	add(s, operation{id: "unlink-user-identity", method: http.MethodDelete, path: "/users/{user_id}/identities/{identity_id}", summary: "Unlink an account at a provider", status: http.StatusNoContent, tag: tagUsers},
 		func(ctx context.Context, in *unlinkInput) (*nothing, error) {
-			return &nothing{}, s.Accounts.UnlinkIdentity(ctx, in.ID, in.Identity)
+			return &nothing{}, missingOf("link", in.Identity, "user link list USER", s.Accounts.UnlinkIdentity(ctx, in.ID, in.Identity))
 		})
 	add(s, operation{id: "list-user-grants", method: http.MethodGet, path: "/users/{user_id}/grants", summary: "List what a user allowed which client", tag: tagUsers},
 		func(ctx context.Context, in *UserIDInput) (*body[Page[Grant]], error) {
@@ -70,7 +70,7 @@ func listOf[T, U any](ctx context.Context, s *server, userID string, list func(c
 func (s *server) revokeGrant(ctx context.Context, in *revokeGrantInput) (*nothing, error) {
 	return &nothing{}, s.Store.InTx(ctx, func(ctx context.Context) error {
 		if _, err := s.Store.Grant(ctx, in.ID, in.Client); err != nil {
-			return err
+			return missingOf("consent to the client", in.Client, "user grants USER", err)
 		}
 		if err := s.Store.RevokeGrant(ctx, in.ID, in.Client, time.Now().UTC()); err != nil {
 			return err

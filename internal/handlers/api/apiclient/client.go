@@ -121,7 +121,7 @@ func (c *Client) do(ctx context.Context, in call, out any) (http.Header, error) 
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return nil, &idp.Error{Kind: idp.Unavailable, Code: "unreachable", Message: "The server at " + c.base + " cannot be reached. Is it running, and is the address right?", Err: err}
+		return nil, &idp.Error{Kind: idp.Unavailable, Code: "unreachable", Message: fmt.Sprintf("The server at %s cannot be reached (%s). Is it running, and is the address right?", c.base, reason(err)), Err: err}
 	}
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
@@ -135,12 +135,21 @@ func (c *Client) do(ctx context.Context, in call, out any) (http.Header, error) 
 		return answer.Header, nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return nil, &idp.Error{Kind: idp.Unavailable, Code: "answer_strange", Message: "The server at " + c.base + " answered something else than JSON. Is the address that of an idp server?", Err: err}
+		return nil, &idp.Error{Kind: idp.Internal, Code: "answer_strange", Message: "The server at " + c.base + " answered something else than JSON. Is the address that of an idp server?", Err: err}
 	}
 	return answer.Header, nil
 }
 
 // kind is the inverse of the server's table.
+// reason returns an error without the method and the address that net/http puts before it.
+func reason(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
 func kind(status int) idp.Kind {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge:
@@ -168,8 +177,12 @@ func (c *Client) failure(answer *http.Response, text []byte) error {
 	var p api.Problem
 	media, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if media != "application/problem+json" || json.Unmarshal(text, &p) != nil || p.Code == "" {
+		strange := kind(answer.StatusCode)
+		if strange == idp.NotFound || strange == idp.Conflict {
+			strange = idp.Internal // it does not speak of what was asked for
+		}
 		return &idp.Error{
-			Kind: kind(answer.StatusCode), Code: "answer_strange",
+			Kind: strange, Code: "answer_strange",
 			Message: fmt.Sprintf("The server at %s answered %d without saying why. Is the address that of an idp server?", c.base, answer.StatusCode),
 		}
 	}
