@@ -23,6 +23,7 @@ const (
 	fieldSwitch             // true, or false with =false
 	fieldSeconds            // a duration
 	fieldVouchers           // several, by repeating the flag: what an upstream vouches for, and when
+	fieldPairs              // name=value, by repeating the flag; without a value it is taken away
 	fieldJSON               // a file that holds JSON; an empty name takes the member away
 )
 
@@ -50,7 +51,7 @@ func addField(flags *pflag.FlagSet, f field) {
 	switch f.kind {
 	case fieldWords:
 		flags.StringSlice(f.flag, nil, f.usage)
-	case fieldList, fieldVouchers:
+	case fieldList, fieldVouchers, fieldPairs:
 		flags.StringArray(f.flag, nil, f.usage)
 	case fieldSwitch:
 		flags.Bool(f.flag, false, f.usage)
@@ -89,6 +90,12 @@ func (f field) read(flags *pflag.FlagSet) (any, error) {
 			return nil, err
 		}
 		return readVouchers(f.flag, list)
+	case fieldPairs:
+		list, err := flags.GetStringArray(f.flag)
+		if err != nil {
+			return nil, err
+		}
+		return readPairs(f.flag, list)
 	case fieldSwitch:
 		return flags.GetBool(f.flag)
 	case fieldSeconds:
@@ -117,6 +124,22 @@ func (f field) read(flags *pflag.FlagSet) (any, error) {
 	default:
 		return flags.GetString(f.flag)
 	}
+}
+
+// readPairs reads name=value into a merge patch.
+func readPairs(flag string, list []string) (map[string]any, error) {
+	pairs := map[string]any{}
+	for _, text := range list {
+		name, value, found := strings.Cut(text, "=")
+		if !found || name == "" {
+			return nil, usagef("--%s %q: write name=value, or name= to take it away", flag, text)
+		}
+		pairs[name] = nil
+		if value != "" {
+			pairs[name] = value
+		}
+	}
+	return pairs, nil
 }
 
 func notNil(list []string) []string {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +17,8 @@ import (
 func newProviderCmd(a *app) *cobra.Command {
 	cmd := a.withDatabase(&cobra.Command{
 		Use:   "provider",
-		Short: "Where else people can sign in: Google and others",
-		Long:  "Where else people can sign in: Google, and any provider with OpenID Connect discovery. docs/google.md says what to click there." + onlineHelp,
+		Short: "Where else people can sign in: Google, GitHub and others",
+		Long:  "Where else people can sign in: Google, GitHub, any provider with OpenID Connect discovery, and any of plain OAuth 2. docs/google.md says what to click there." + onlineHelp,
 	})
 	cmd.AddCommand(
 		newProviderCreateCmd(a), newProviderListCmd(a), newProviderGetCmd(a), newProviderUpdateCmd(a), newProviderDeleteCmd(a), newProviderTestCmd(a),
@@ -49,7 +50,19 @@ func newProviderCmd(a *app) *cobra.Command {
 func providerFields() []field {
 	return []field{
 		{flag: "name", member: "name", usage: "text on the sign-in button"},
-		{flag: "issuer", member: "issuer", usage: "the provider's address, as its discovery document writes it"},
+		{flag: "issuer", member: "issuer", usage: "the provider's address, as its discovery document writes it; with oauth2 the host of --authorization-url, unless it says iss"},
+		{flag: "authorization-url", member: "authorization_url", usage: "type oauth2: where the browser is sent"},
+		{flag: "token-url", member: "token_url", usage: "type oauth2: where the code becomes an access token"},
+		{flag: "userinfo-url", member: "userinfo_url", usage: "type oauth2: what says who signed in: a JSON object"},
+		{flag: "emails-url", member: "emails_url", usage: "type oauth2: a JSON array of {email, primary, verified}, if the provider has one"},
+		{flag: "claim-subject", member: "claims.subject", usage: "type oauth2: `member` of the user's answer that is the account's id for ever, such as id; a dot leads into an object"},
+		{flag: "claim-name", member: "claims.name", usage: "type oauth2: `member` that is the name"},
+		{flag: "claim-username", member: "claims.username", usage: "type oauth2: `member` that is the login name"},
+		{flag: "claim-picture", member: "claims.picture", usage: "type oauth2: `member` that is the address of a picture"},
+		{flag: "claim-email", member: "claims.email", usage: "type oauth2: `member` that is the e-mail address"},
+		{flag: "claim-email-verified", member: "claims.email_verified", usage: "type oauth2: `member` that is true for a verified address; without it --trust-email says so of all"},
+		{flag: "authorization-parameter", member: "authorization_parameters", kind: fieldPairs, usage: "type oauth2: sent with each authorization request: `name=value`; may be repeated, no value takes it away"},
+		{flag: "without-pkce", member: "without_pkce", kind: fieldSwitch, usage: "type oauth2: for a provider that refuses code_challenge"},
 		{flag: "client-id", member: "client_id", usage: "the id that this server has at the provider"},
 		{flag: "scope", member: "scopes", kind: fieldWords, usage: "`scopes` that are asked for (default openid,email,profile)"},
 		{flag: "hosted-domain", member: "hosted_domain", usage: "accounts of this Google Workspace only; enforced in the signed claim"},
@@ -79,10 +92,13 @@ func newProviderCreateCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create ID",
 		Short: "Add a provider",
-		Long: `Add a provider. ID becomes part of the address that is registered there: {issuer}/login/callback/ID. --type is ID if that names a type (google), otherwise
+		Long: `Add a provider. ID becomes part of the address that is registered there: {issuer}/login/callback/ID. --type is ID if that names a type (google, github), otherwise
 oidc. The client secret is read from a file, and encrypted in the database.`,
 		Example: `  idp provider create google --client-id 1234-abc.apps.googleusercontent.com --client-secret-file google.secret
-  idp provider create gitlab --name GitLab --issuer https://gitlab.com --client-id … --client-secret-file gitlab.secret`,
+  idp provider create gitlab --name GitLab --issuer https://gitlab.com --client-id … --client-secret-file gitlab.secret
+  idp provider create github --client-id … --client-secret-file github.secret
+  idp provider create chat --type oauth2 --name Chat --authorization-url https://chat.example/authorize --token-url https://chat.example/token \
+      --userinfo-url https://chat.example/api/me --claim-subject id --client-id … --client-secret-file chat.secret`,
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = a.online(func(ctx context.Context, b *backend, args []string) error {
@@ -177,6 +193,8 @@ func (o *output) provider(p api.Provider) {
 		[2]string{"issuer", p.Issuer}, [2]string{"client id", p.ClientID}, [2]string{"callback", p.CallbackURL}, [2]string{"scopes", showList(p.Scopes)},
 		[2]string{"hosted domain", p.HostedDomain}, [2]string{"allowed domains", showList(p.AllowedDomains)}, [2]string{"trusts addresses", showYes(p.TrustEmail)},
 		[2]string{"linking", string(p.Linking)}, [2]string{"provisions", showYes(p.Provision)}, [2]string{"authentication", p.ClientAuthMethod},
+		[2]string{"authorization url", p.AuthorizationURL}, [2]string{"token url", p.TokenURL}, [2]string{"userinfo url", p.UserInfoURL}, [2]string{"emails url", p.EmailsURL},
+		[2]string{"parameters", showPairs(p.AuthorizationParameters)}, [2]string{"without PKCE", showYes(p.WithoutPKCE)}, [2]string{"claims", showMembers(p.Claims)},
 		[2]string{"vouches for", showVouchers(p.VouchesFor)}, [2]string{"created", showTime(p.CreatedAt)}, [2]string{"changed", showTime(p.UpdatedAt)},
 	)
 }
@@ -203,6 +221,27 @@ func readVouchers(flag string, list []string) ([]idp.Voucher, error) {
 		vouchers = append(vouchers, v)
 	}
 	return vouchers, nil
+}
+
+// showMembers writes which member of the answer is which claim.
+func showMembers(c idp.ClaimMembers) string {
+	var texts []string
+	for _, m := range [][2]string{
+		{"subject", c.Subject}, {"name", c.Name}, {"username", c.Username}, {"picture", c.Picture}, {"email", c.Email}, {"email_verified", c.EmailVerified},
+	} {
+		if m[1] != "" {
+			texts = append(texts, m[0]+"="+m[1])
+		}
+	}
+	return strings.Join(texts, " ")
+}
+
+func showPairs(pairs map[string]string) string {
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(pairs)) {
+		texts = append(texts, name+"="+pairs[name])
+	}
+	return strings.Join(texts, " ")
 }
 
 // showVouchers writes vouchers as their flag takes them.

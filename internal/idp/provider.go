@@ -8,7 +8,7 @@ import (
 // Provider is an upstream that people can sign in with.
 type Provider struct {
 	ID                string        `json:"-"`    // part of its callback URL
-	Type              string        `json:"type"` // "google", "oidc"
+	Type              string        `json:"type"` // a row of upstream.Types
 	Name              string        `json:"name"` // on the button
 	Issuer            string        `json:"issuer"`
 	ClientID          string        `json:"client_id"`
@@ -22,6 +22,7 @@ type Provider struct {
 	EmailVerifiedText bool          `json:"email_verified_text,omitempty"` // accepts "true" as a string (Apple)
 	ClientAuthMethod  string        `json:"client_auth_method,omitempty"`  // client_secret_basic (default), client_secret_post
 	Vouchers          []Voucher     `json:"vouches_for,omitempty"`         // what its word is worth here; without any it proves no context
+	ProviderEndpoints               // of plain OAuth 2 only
 	Disabled          bool          `json:"disabled,omitempty"`
 	CreatedAt         time.Time     `json:"-"`
 	UpdatedAt         time.Time     `json:"-"`

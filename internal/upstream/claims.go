@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -48,9 +49,9 @@ func readClaims(p *idp.Provider, idToken, userInfo object) (Claims, error) {
 	if !idToken.has("email") {
 		source = userInfo
 	}
-	if email, err := source.text("email"); err == nil && !strings.ContainsRune(email, unicode.ReplacementChar) {
-		if c.Email, ok = idp.CanonicalEmail(email); ok {
-			c.EmailVerified = verified(source, p.EmailVerifiedText)
+	if email, err := source.text("email"); err == nil {
+		if c.Email, ok = mailAddress(email); ok {
+			c.EmailVerified = verified(source["email_verified"], p.EmailVerifiedText)
 		}
 	}
 	c.EmailAuthoritative = c.EmailVerified && p.TrustEmail && (p.Type != TypeGoogle || googleSpeaksFor(c.Email, c.HostedDomain))
@@ -74,9 +75,16 @@ func readClaims(p *idp.Provider, idToken, userInfo object) (Claims, error) {
 }
 
 // verified reads email_verified: the JSON value true, or for providers known to write it so the string "true" (SEC-7).
-func verified(o object, textToo bool) bool {
-	raw := string(o["email_verified"])
-	return raw == "true" || textToo && raw == `"true"`
+func verified(mark json.RawMessage, textToo bool) bool {
+	return string(mark) == "true" || textToo && string(mark) == `"true"`
+}
+
+// mailAddress returns an e-mail address as this server writes it.
+func mailAddress(s string) (string, bool) {
+	if strings.ContainsRune(s, unicode.ReplacementChar) {
+		return "", false
+	}
+	return idp.CanonicalEmail(s)
 }
 
 // checkDomains applies the operator's rules to what was verified. What is missing is denied (PS-5): a stranger without an

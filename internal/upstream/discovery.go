@@ -13,14 +13,13 @@ import (
 
 // metadata is the part of a discovery document that we go by.
 type metadata struct {
-	issuer                string
-	authorizationEndpoint string
-	tokenEndpoint         string
-	userInfoEndpoint      string // may be empty
-	jwksURI               string
-	algorithms            []string // asymmetric ones only
-	issInCallback         bool     // RFC 9207 §3
-	document              object
+	endpoints
+	issuer           string
+	userInfoEndpoint string // may be empty
+	jwksURI          string
+	algorithms       []string // asymmetric ones only
+	issInCallback    bool     // RFC 9207 §3
+	document         object
 }
 
 // signatureAlgorithms lists what an ID token may be signed with. HMAC is left out: its key would be a secret of ours or, in the old
@@ -79,8 +78,8 @@ func readMetadata(issuer string, doc object) (*metadata, []Finding) {
 		target   *string
 		required bool
 	}{
-		{"authorization_endpoint", &m.authorizationEndpoint, true},
-		{"token_endpoint", &m.tokenEndpoint, true},
+		{"authorization_endpoint", &m.authorization, true},
+		{"token_endpoint", &m.token, true},
 		{"jwks_uri", &m.jwksURI, true},
 		{"userinfo_endpoint", &m.userInfoEndpoint, false},
 	} {
@@ -113,6 +112,12 @@ func readMetadata(issuer string, doc object) (*metadata, []Finding) {
 	return m, faults
 }
 
+// isLocal reports whether an issuer is a provider on this machine.
+func isLocal(issuer string) bool {
+	u, err := url.Parse(issuer)
+	return err == nil && isLoopback(u.Hostname())
+}
+
 // checkEndpoint refuses what a discovery document has no business naming: plain http, and this machine or link-local addresses when the
 // issuer itself is elsewhere (PS-26).
 func checkEndpoint(issuer, endpoint string) error {
@@ -123,10 +128,7 @@ func checkEndpoint(issuer, endpoint string) error {
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
 		return fmt.Errorf("%s is no absolute address", loggable(endpoint))
 	}
-	local := false
-	if i, err := url.Parse(issuer); err == nil {
-		local = isLoopback(i.Hostname())
-	}
+	local := isLocal(issuer)
 	if u.Scheme != "https" && (u.Scheme != "http" || !local || !isLoopback(u.Hostname())) {
 		return fmt.Errorf("%s is not https", loggable(endpoint))
 	}

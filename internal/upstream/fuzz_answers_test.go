@@ -69,17 +69,17 @@ func (s said) RoundTrip(r *http.Request) (*http.Response, error) {
 // FuzzTokenAnswer: whatever a token endpoint answers, it signs nobody in without a signature, and the log gets a bounded line without what we sent.
 func FuzzTokenAnswer(f *testing.F) {
 	const clientSecret, code, codeVerifier = "hunter2hunter2hunter2", "the-code-of-this-sign-in", "the-verifier-of-this-sign-in"
-	m := &metadata{issuer: "https://op.example", tokenEndpoint: "https://op.example/t", jwksURI: "https://op.example/j", algorithms: []string{"RS256"}}
+	m := &metadata{issuer: "https://op.example", endpoints: endpoints{token: "https://op.example/t"}, jwksURI: "https://op.example/j", algorithms: []string{"RS256"}}
 	f.Fuzz(func(t *testing.T, status uint16, kind string, body []byte) {
 		if status = status % 600; status < 200 || strings.ContainsAny(kind, "\r\n") {
 			return
 		}
-		o := &openID{
+		o := &openID{codeFlow: codeFlow{
 			row:  idp.Provider{Name: "Name", ClientID: "us", ClientSecret: clientSecret, Issuer: m.issuer},
 			deps: deps{client: &http.Client{Transport: said{int(status), kind, body}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}},
-		}
+		}}
 		pending := Pending{CodeVerifier: codeVerifier, RedirectURI: "https://id.example/cb", Nonce: "n"}
-		token, err := o.exchange(t.Context(), m, pending, code)
+		token, err := o.exchange(t.Context(), m.endpoints, pending, code)
 		if err == nil {
 			if _, err = o.verify(t.Context(), m, pending, token, time.Unix(1000, 0)); err == nil {
 				t.Fatalf("%d %q %q: somebody is signed in", status, kind, body)
@@ -93,6 +93,37 @@ func FuzzTokenAnswer(f *testing.F) {
 		}
 		if len(text) > 12*maxLogText || strings.ContainsAny(text, "\x00\x1b\r\n") {
 			t.Errorf("%d %q %q: the error is %q", status, kind, body, text)
+		}
+	})
+}
+
+// FuzzUserAnswer: whatever the user address of plain OAuth 2 answers, a subject is bounded text, and no address counts as verified by another source than its own.
+func FuzzUserAnswer(f *testing.F) {
+	f.Add([]byte(`{"id":1,"user":{"mail":"u@corp.example","ok":true}}`), []byte(`[{"email":"u@corp.example","primary":true,"verified":true}]`))
+	f.Add([]byte(`{"id":"x","user":{"mail":7,"ok":"true"}}`), []byte(`[{"email":null,"primary":true,"verified":true}]`))
+	f.Add([]byte(`{"id":1e3,"user":[]}`), []byte(`[null]`))
+	row := idp.Provider{Issuer: "https://op.example", ProviderEndpoints: idp.ProviderEndpoints{Claims: idp.ClaimMembers{
+		Subject: "id", Name: "user.name", Picture: "user.picture", Email: "user.mail", EmailVerified: "user.ok",
+	}}}
+	listed := row
+	listed.EmailsURL = "https://op.example/emails"
+	f.Fuzz(func(t *testing.T, answer, list []byte) {
+		user, err := parseObject(answer)
+		if err != nil {
+			return
+		}
+		emails, _ := parseObjects(list)
+		for _, p := range []*idp.Provider{&row, &listed} {
+			c, err := readMembers(p, user, emails)
+			if err != nil {
+				if len(err.Error()) > 12*maxLogText {
+					t.Errorf("%q: the error is %q", answer, err)
+				}
+				continue
+			}
+			if c.Issuer != p.Issuer || c.Subject == "" || len(c.Subject) > maxSubject || c.EmailAuthoritative || c.EmailVerified && c.Email == "" {
+				t.Errorf("%q and %q: %+v", answer, list, c)
+			}
 		}
 	})
 }

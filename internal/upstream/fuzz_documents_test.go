@@ -24,7 +24,7 @@ func FuzzDiscoveryDocument(f *testing.F) {
 		if len(faults) > 0 {
 			return
 		}
-		for _, address := range []string{m.authorizationEndpoint, m.tokenEndpoint, m.jwksURI} {
+		for _, address := range []string{m.authorization, m.token, m.jwksURI} {
 			if m.issuer != issuer || !strings.HasPrefix(address, "https://") {
 				t.Errorf("%q: took %q of %q", text, address, m.issuer)
 			}

@@ -21,6 +21,14 @@ func presetGoogle(p *idp.Provider) {
 		p.Name = "Google"
 	}
 	p.TrustEmail = true
+	presetOIDC(p)
+}
+
+func checkGoogle(p *idp.Provider, fault faultFunc) {
+	checkOIDC(p, fault)
+	if p.Issuer != googleIssuer && !isLocal(p.Issuer) {
+		fault("issuer", "Google's issuer is %s. Leave the field empty, or use type %s for another provider.", googleIssuer, TypeOIDC)
+	}
 }
 
 // googleSpeaksFor reports whether Google is the authority for an address today. Google's own guide: only for gmail.com, and for a Workspace

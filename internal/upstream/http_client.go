@@ -69,6 +69,9 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("User-Agent", "idp")
+	if req.Header.Get("Accept") == "" { // else GitHub's token endpoint answers with a form
+		req.Header.Set("Accept", "application/json")
+	}
 	resp, err := g.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -146,9 +149,13 @@ func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
 
 // getJSON reads a JSON object, refusing duplicate members. A bearer token is sent if there is one.
 func getJSON(ctx context.Context, client *http.Client, address, bearer string) (object, error) {
+	return getParsed(ctx, client, address, bearer, parseObject)
+}
+
+func getParsed[T any](ctx context.Context, client *http.Client, address, bearer string, parse func([]byte) (T, error)) (out T, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	req.Header.Set("Accept", "application/json")
 	if bearer != "" {
@@ -156,24 +163,24 @@ func getJSON(ctx context.Context, client *http.Client, address, bearer string) (
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, &statusError{address: address, status: resp.StatusCode}
+		return out, &statusError{address: address, status: resp.StatusCode}
 	}
-	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && kind == "application/jwt" {
-		return nil, fmt.Errorf("%s answers with a JWT where JSON was asked for", address)
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if kind == "application/jwt" {
+		return out, fmt.Errorf("%s answers with a JWT where JSON was asked for", address)
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", address, err)
+		return out, fmt.Errorf("read %s: %w", address, err)
 	}
-	o, err := parseObject(body)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", address, err)
+	if out, err = parse(body); err != nil {
+		return out, fmt.Errorf("read %s, which answers with %s: %w", address, loggable(kind), err)
 	}
-	return o, nil
+	return out, nil
 }
 
 // statusError is an answer other than 200. Its body is left unread: it is nobody's to see.

@@ -104,21 +104,27 @@ func sameIssuer(want, got string) bool {
 	return got == want || want == googleIssuer && got == googleIssuerBare
 }
 
-// subject returns sub as it is, never trimmed or folded (PS-4). Characters that two stores or encodings could disagree about are refused:
-// U+FFFD stands for whatever could not be decoded, so two people could share it.
+// subject returns sub as it is.
 func subject(claims object) (string, error) {
 	sub, err := claims.text("sub")
-	switch {
-	case err != nil:
-		return "", err
-	case sub == "":
-		return "", errors.New("sub is missing")
-	case len(sub) > maxSubject:
-		return "", fmt.Errorf("sub is longer than %d bytes", maxSubject)
-	case strings.ContainsFunc(sub, func(r rune) bool { return r == unicode.ReplacementChar || unicode.IsControl(r) }):
-		return "", errors.New("sub has characters that are not text")
+	if err == nil {
+		err = checkSubject("sub", sub)
 	}
-	return sub, nil
+	return sub, err
+}
+
+// checkSubject takes an identifier as it is, never trimmed or folded (PS-4). Characters that two stores or encodings could disagree about are refused:
+// U+FFFD stands for whatever could not be decoded, so two people could share it.
+func checkSubject(name, sub string) error {
+	switch {
+	case sub == "":
+		return fmt.Errorf("%s is missing", name)
+	case len(sub) > maxSubject:
+		return fmt.Errorf("%s is longer than %d bytes", name, maxSubject)
+	case strings.ContainsFunc(sub, func(r rune) bool { return r == unicode.ReplacementChar || unicode.IsControl(r) }):
+		return fmt.Errorf("%s has characters that are not text", name)
+	}
+	return nil
 }
 
 // checkAudience wants our client id in aud. Further audiences pass only if azp says that the token was made for us; an azp

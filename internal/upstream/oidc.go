@@ -3,14 +3,11 @@ package upstream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -18,15 +15,9 @@ import (
 	"idp/internal/idp"
 )
 
-const (
-	maxLoginHint = 320
-	maxUILocales = 128
-)
-
 // openID is the generic OpenID Connect provider. Google is a preset of it.
 type openID struct {
-	row      idp.Provider
-	deps     deps
+	codeFlow
 	metadata *cached[*metadata]
 
 	mu   sync.Mutex
@@ -35,10 +26,17 @@ type openID struct {
 }
 
 func newOIDC(d deps, row idp.Provider) Provider {
-	return &openID{row: row, deps: d, metadata: &cached[*metadata]{
+	return &openID{codeFlow: codeFlow{row: row, deps: d}, metadata: &cached[*metadata]{
 		what: "discovery", logger: d.logger.With("provider_id", row.ID),
 		fetch: func(ctx context.Context) (*metadata, error) { return discover(ctx, d.client, row.Issuer) },
 	}}
+}
+
+// presetOIDC fills in what every provider of OpenID Connect is asked for.
+func presetOIDC(p *idp.Provider) {
+	if len(p.Scopes) == 0 {
+		p.Scopes = []string{idp.ScopeOpenID, idp.ScopeEmail, idp.ScopeProfile}
+	}
 }
 
 // Begin implements Provider.
@@ -49,24 +47,15 @@ func (o *openID) Begin(ctx context.Context, req BeginRequest) (string, Pending, 
 	if err != nil {
 		return "", Pending{}, o.unreachable(err)
 	}
-	if req.State == "" || req.RedirectURI == "" {
-		return "", Pending{}, errors.New("upstream: state and redirect uri are the caller's to give")
-	}
-	pending := Pending{Nonce: oauth2.GenerateVerifier(), CodeVerifier: oauth2.GenerateVerifier(), RedirectURI: req.RedirectURI}
-	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(pending.CodeVerifier), oidc.Nonce(pending.Nonce)}
-	passOn := func(name, value string) {
+	pending := Pending{Nonce: oauth2.GenerateVerifier()}
+	more := []oauth2.AuthCodeOption{oidc.Nonce(pending.Nonce)}
+	for name, value := range map[string]string{"hd": o.row.HostedDomain, "acr_values": strings.Join(req.ACRValues, " ")} {
 		if value != "" {
-			options = append(options, oauth2.SetAuthURLParam(name, value))
+			more = append(more, oauth2.SetAuthURLParam(name, value))
 		}
 	}
-	// The only three that a client has a say in (PS-23): it must not be able to name another hd, scope or redirect_uri. They are
-	// hints, so one that is out of bounds is left out rather than refused.
-	passOn("login_hint", hint(req.LoginHint, maxLoginHint))
-	passOn("ui_locales", hint(req.UILocales, maxUILocales))
-	passOn("prompt", prompt(req.Prompt))
-	passOn("hd", o.row.HostedDomain)
-	passOn("acr_values", strings.Join(req.ACRValues, " "))
-	return o.oauth2(m, req.RedirectURI).AuthCodeURL(req.State, options...), pending, nil
+	to, err := o.begin(m.endpoints, req, &pending, more...)
+	return to, pending, err
 }
 
 // Finish implements Provider.
@@ -81,14 +70,11 @@ func (o *openID) Finish(ctx context.Context, pending Pending, values url.Values,
 	if err != nil {
 		return Claims{}, o.unreachable(err)
 	}
-	// Before the code is sent anywhere: in a mix-up attack it belongs to another provider (RFC 9207 §2.4).
-	if err := checkCallbackIssuer(m, cb.iss); err != nil {
-		return Claims{}, failed(o.row.Name, err)
+	code, err := o.code(cb, m.issInCallback)
+	if err != nil {
+		return Claims{}, err
 	}
-	if cb.err != "" {
-		return Claims{}, answeredError(o.row.Name, cb)
-	}
-	token, err := o.exchange(ctx, m, pending, cb.code)
+	token, err := o.exchange(ctx, m.endpoints, pending, code)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -108,44 +94,6 @@ func (o *openID) Finish(ctx context.Context, pending Pending, values url.Values,
 		return Claims{}, domainDenied(o.row.Name, err)
 	}
 	return claims, nil
-}
-
-func checkCallbackIssuer(m *metadata, iss string) error {
-	switch {
-	case iss == "" && m.issInCallback:
-		return errors.New("the callback has no iss though the provider announces that it always sends it")
-	case iss != "" && !sameIssuer(m.issuer, iss):
-		return fmt.Errorf("the callback's iss is %s, want %s", loggable(iss), m.issuer)
-	}
-	return nil
-}
-
-// exchange redeems the code (RFC 6749 §4.1.3). The library's error texts hold the answer's body, so only their known parts are kept.
-func (o *openID) exchange(ctx context.Context, m *metadata, pending Pending, code string) (*oauth2.Token, error) {
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, o.deps.client)
-	token, err := o.oauth2(m, pending.RedirectURI).Exchange(ctx, code, oauth2.VerifierOption(pending.CodeVerifier))
-	if err == nil {
-		return token, nil
-	}
-	var answer *oauth2.RetrieveError
-	if !errors.As(err, &answer) {
-		return nil, o.refused(ctx, fmt.Errorf("token endpoint: %w", err))
-	}
-	word, description := answer.ErrorCode, answer.ErrorDescription
-	for _, known := range []string{o.row.ClientSecret, code, pending.CodeVerifier} { // some providers repeat what they were sent
-		if known != "" {
-			word, description = strings.ReplaceAll(word, known, "[redacted]"), strings.ReplaceAll(description, known, "[redacted]")
-		}
-	}
-	err = fmt.Errorf("token endpoint answers %d error=%s description=%s",
-		answer.Response.StatusCode, loggable(word), loggable(description))
-	switch {
-	case answer.ErrorCode == "invalid_client" || answer.ErrorCode == "unauthorized_client":
-		return nil, misconfigured(o.row.Name, err)
-	case answer.Response.StatusCode >= http.StatusInternalServerError || answer.Response.StatusCode == http.StatusTooManyRequests:
-		return nil, unavailable(o.row.Name, retryLater, err)
-	}
-	return nil, failed(o.row.Name, err)
 }
 
 // verify checks the ID token: its form, signature, claims and, if there, the hash of the access token.
@@ -193,17 +141,6 @@ func (o *openID) keySet(m *metadata) *keySet {
 	return o.keys
 }
 
-func (o *openID) oauth2(m *metadata, redirectURI string) *oauth2.Config {
-	style := oauth2.AuthStyleInHeader
-	if o.row.ClientAuthMethod == idp.AuthClientSecretPost {
-		style = oauth2.AuthStyleInParams
-	}
-	return &oauth2.Config{
-		ClientID: o.row.ClientID, ClientSecret: o.row.ClientSecret, RedirectURL: redirectURI, Scopes: o.row.Scopes,
-		Endpoint: oauth2.Endpoint{AuthURL: m.authorizationEndpoint, TokenURL: m.tokenEndpoint, AuthStyle: style},
-	}
-}
-
 // unreachable classifies a discovery document that cannot be had.
 func (o *openID) unreachable(err error) *idp.Error {
 	var document *documentError
@@ -212,41 +149,4 @@ func (o *openID) unreachable(err error) *idp.Error {
 		return misconfigured(o.row.Name, err)
 	}
 	return unavailable(o.row.Name, retryAfter(err), err)
-}
-
-// refused tells an upstream that does not answer from one whose answer is wrong.
-func (o *openID) refused(ctx context.Context, err error) *idp.Error {
-	var transport *url.Error
-	var status *statusError
-	var document *documentError
-	switch {
-	case errors.As(err, &document), errors.Is(err, errTooLarge):
-		return misconfigured(o.row.Name, err)
-	case ctx.Err() != nil, errors.As(err, &transport), errors.Is(err, context.DeadlineExceeded),
-		errors.As(err, &status) && status.status >= http.StatusInternalServerError:
-		return unavailable(o.row.Name, retryAfter(err), err)
-	}
-	return failed(o.row.Name, err)
-}
-
-// hint returns s, or nothing if it is too long or no printable text.
-func hint(s string, limit int) string {
-	if len(s) > limit || strings.ContainsFunc(s, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
-		return ""
-	}
-	return s
-}
-
-// prompt keeps the words of OpenID Connect Core §3.1.2.1; "none" only stands alone.
-func prompt(s string) string {
-	var words []string
-	for _, w := range strings.Fields(hint(s, maxUILocales)) {
-		if w == "none" && s != "none" || slices.Contains(words, w) {
-			continue
-		}
-		if slices.Contains([]string{"none", "login", "consent", "select_account"}, w) {
-			words = append(words, w)
-		}
-	}
-	return strings.Join(words, " ")
 }

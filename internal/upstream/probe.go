@@ -36,8 +36,13 @@ func (r *Registry) Test(ctx context.Context, p idp.Provider) []Finding {
 	if err := Validate(&p); err != nil {
 		return configurationFindings(err)
 	}
-	out := []Finding{{Check: "configuration", Level: LevelOK, Cause: "every field is well formed"}}
-	doc, err := getJSON(ctx, r.deps.client, discoveryURL(p.Issuer), "")
+	kind, _ := kindOf(p.Type)
+	return append([]Finding{{Check: "configuration", Level: LevelOK, Cause: "every field is well formed"}}, kind.probe(ctx, r.deps, &p)...)
+}
+
+func probeOIDC(ctx context.Context, d deps, p *idp.Provider) []Finding {
+	var out []Finding
+	doc, err := getJSON(ctx, d.client, discoveryURL(p.Issuer), "")
 	if err != nil {
 		return append(out, Finding{
 			Check: "discovery", Level: LevelError, Cause: fmt.Sprintf("%s cannot be read: %s", discoveryURL(p.Issuer), reason(err)),
@@ -53,8 +58,8 @@ func (r *Registry) Test(ctx context.Context, p idp.Provider) []Finding {
 		Finding{Check: "issuer", Level: LevelOK, Cause: "the document speaks for " + p.Issuer},
 		Finding{Check: "endpoints", Level: LevelOK, Cause: "all endpoints are usable"},
 		Finding{Check: "algorithms", Level: LevelOK, Cause: fmt.Sprintf("ID tokens may be signed with %v", m.algorithms)})
-	out = append(out, r.keyFindings(ctx, m)...)
-	return append(out, announcedFindings(&p, m)...)
+	out = append(out, keyFindings(ctx, d, m)...)
+	return append(out, announcedFindings(p, m)...)
 }
 
 // reason returns an error without the method and the address that net/http puts before it: the finding says them.
@@ -74,8 +79,8 @@ func configurationFindings(err error) []Finding {
 	return out
 }
 
-func (r *Registry) keyFindings(ctx context.Context, m *metadata) []Finding {
-	keys, err := fetchKeys(ctx, r.deps.client, m.jwksURI)
+func keyFindings(ctx context.Context, d deps, m *metadata) []Finding {
+	keys, err := fetchKeys(ctx, d.client, m.jwksURI)
 	if err != nil {
 		return []Finding{{
 			Check: "keys", Level: LevelError, Cause: fmt.Sprintf("the keys at %s cannot be read: %s", m.jwksURI, reason(err)),

@@ -15,6 +15,13 @@ import (
 const (
 	TypeOIDC   = "oidc"
 	TypeGoogle = "google"
+	TypeOAuth2 = "oauth2"
+	TypeGitHub = "github"
+)
+
+const (
+	clauseIDToken = "OpenID Connect Core §3.1.3.7"
+	clauseCode    = "RFC 6749 §4.1"
 )
 
 // TypeInfo describes a provider type for documentation, the CLI and completion.
@@ -24,13 +31,16 @@ type TypeInfo struct {
 	Summary      string
 	Needs        []string // the fields that have no default
 	HostedDomain bool     // whether hosted_domain means anything to it
+	Clause       string   // what a broken answer broke
 }
 
 // kind is one row of the table of types.
 type kind struct {
 	info   TypeInfo
-	preset func(*idp.Provider)
+	preset func(*idp.Provider)            // fills in what the operator left out
+	check  func(*idp.Provider, faultFunc) // what is asked of this type beside what is asked of all
 	build  func(deps, idp.Provider) Provider
+	probe  func(context.Context, deps, *idp.Provider) []Finding
 }
 
 // deps is what every provider is built with.
@@ -44,19 +54,35 @@ func kinds() []kind {
 	return []kind{
 		{
 			info: TypeInfo{
-				Type: TypeGoogle, Title: "Google", HostedDomain: true,
+				Type: TypeGoogle, Title: "Google", HostedDomain: true, Clause: clauseIDToken,
 				Summary: "Google accounts, or with hosted_domain those of one Google Workspace",
 				Needs:   []string{"client_id", "client_secret"},
 			},
-			preset: presetGoogle, build: newOIDC,
+			preset: presetGoogle, check: checkGoogle, build: newOIDC, probe: probeOIDC,
 		},
 		{
 			info: TypeInfo{
-				Type: TypeOIDC, Title: "OpenID Connect",
+				Type: TypeGitHub, Title: "GitHub", Clause: clauseCode,
+				Summary: "GitHub accounts",
+				Needs:   []string{"client_id", "client_secret"},
+			},
+			preset: presetGitHub, check: checkGitHub, build: newOAuth2, probe: probeOAuth2,
+		},
+		{
+			info: TypeInfo{
+				Type: TypeOIDC, Title: "OpenID Connect", Clause: clauseIDToken,
 				Summary: "any provider with OpenID Connect discovery: GitLab, Microsoft Entra, Keycloak, another idp",
 				Needs:   []string{"name", "issuer", "client_id", "client_secret"},
 			},
-			preset: func(*idp.Provider) {}, build: newOIDC,
+			preset: presetOIDC, check: checkOIDC, build: newOIDC, probe: probeOIDC,
+		},
+		{
+			info: TypeInfo{
+				Type: TypeOAuth2, Title: "OAuth 2", Clause: clauseCode,
+				Summary: "any provider of plain OAuth 2 with an address that says who signed in: Discord, a GitHub Enterprise Server",
+				Needs:   []string{"name", "client_id", "client_secret", "authorization_url", "token_url", "userinfo_url", "claims.subject"},
+			},
+			preset: presetOAuth2, check: checkOAuth2, build: newOAuth2, probe: probeOAuth2,
 		},
 	}
 }
@@ -68,6 +94,12 @@ func kindOf(name string) (kind, bool) {
 		}
 	}
 	return kind{}, false
+}
+
+// Clause returns the clause that a broken answer of a type of provider breaks.
+func Clause(name string) string {
+	k, _ := kindOf(name)
+	return k.info.Clause
 }
 
 // Types returns the provider types that there are.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -19,22 +20,41 @@ type object map[string]json.RawMessage
 
 // parseObject reads one JSON object and nothing after it. Duplicate members at any depth, invalid UTF-8 and deep nesting are refused.
 func parseObject(data []byte) (object, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := scanValue(dec, 0); err != nil {
+	if err := scan(data); err != nil {
 		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("data after the JSON value")
 	}
 	var o object
 	if err := json.Unmarshal(data, &o); err != nil || o == nil {
 		return nil, errors.New("not a JSON object")
 	}
 	return o, nil
+}
+
+// parseObjects reads one JSON array of objects as strictly.
+func parseObjects(data []byte) ([]object, error) {
+	if err := scan(data); err != nil {
+		return nil, err
+	}
+	var list []object
+	if err := json.Unmarshal(data, &list); err != nil || list == nil || slices.ContainsFunc(list, func(o object) bool { return o == nil }) {
+		return nil, errors.New("not a JSON array of objects")
+	}
+	return list, nil
+}
+
+func scan(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := scanValue(dec, 0); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("data after the JSON value")
+	}
+	return nil
 }
 
 func scanValue(dec *json.Decoder, depth int) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode"
@@ -27,9 +28,6 @@ func Validate(p *idp.Provider) error {
 		return unknownType(p.Type)
 	}
 	kind.preset(p)
-	if len(p.Scopes) == 0 {
-		p.Scopes = []string{idp.ScopeOpenID, idp.ScopeEmail, idp.ScopeProfile}
-	}
 	if p.ClientAuthMethod == "" {
 		p.ClientAuthMethod = idp.AuthClientSecretBasic
 	}
@@ -41,10 +39,10 @@ func Validate(p *idp.Provider) error {
 		faults = append(faults, idp.Invalidf(field, format, args...))
 	}
 	checkNaming(p, fault)
-	checkIssuer(p, fault)
 	checkCredentials(p, fault)
 	checkRules(p, kind.info, fault)
 	checkVouchers(p, fault)
+	kind.check(p, fault)
 	return errors.Join(faults...)
 }
 
@@ -79,30 +77,47 @@ func validID(id string) bool {
 	return id != "" && len(id) <= maxProviderID
 }
 
-func checkIssuer(p *idp.Provider, fault faultFunc) {
+// checkOIDC is what OpenID Connect asks of a row.
+func checkOIDC(p *idp.Provider, fault faultFunc) {
+	if !slices.Contains(p.Scopes, idp.ScopeOpenID) {
+		fault("scopes", "The scopes lack \"openid\". Without it there is no ID token, and nobody can sign in.")
+	}
+	if len(p.AllowedDomains) > 0 && !slices.Contains(p.Scopes, idp.ScopeEmail) {
+		fault("scopes", "The scopes lack \"email\", which allowed_domains needs: without an address everybody is refused.")
+	}
+	if !reflect.DeepEqual(p.ProviderEndpoints, idp.ProviderEndpoints{}) {
+		fault("authorization_url", "Addresses, authorization_parameters, without_pkce and claims are for type %s: with type %s the discovery document and the ID token say all of it. Leave them empty.", TypeOAuth2, p.Type)
+	}
 	if p.Issuer == "" {
 		fault("issuer", "The issuer is missing. It is the provider's address as its discovery document writes it, such as https://gitlab.com.")
 		return
 	}
+	checkIssuer(p, fault)
 	u, err := url.Parse(p.Issuer)
-	switch {
-	case err != nil || u.Host == "" || len(p.Issuer) > maxField || p.Issuer != strings.TrimSpace(p.Issuer):
-		fault("issuer", "The issuer %s is no address. Write it as the provider's discovery document does, beginning with https://.", loggable(p.Issuer))
+	if err != nil {
 		return
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil:
-		fault("issuer", "The issuer must not have a query, a fragment or a user name. Leave out everything after the path.")
-	case checkTransportSecurity(u) != nil:
-		fault("issuer", "The issuer %s is not https. Plain http is for a provider on this machine only.", loggable(p.Issuer))
-	case strings.HasSuffix(u.Path, "/.well-known/openid-configuration"):
-		fault("issuer", "The issuer is the address of the discovery document. Leave out /.well-known/openid-configuration.")
 	}
-	if p.Type == TypeGoogle && p.Issuer != googleIssuer && !isLoopback(u.Hostname()) {
-		fault("issuer", "Google's issuer is %s. Leave the field empty, or use type %s for another provider.", googleIssuer, TypeOIDC)
+	if strings.HasSuffix(u.Path, "/.well-known/openid-configuration") {
+		fault("issuer", "The issuer is the address of the discovery document. Leave out /.well-known/openid-configuration.")
 	}
 	if tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); u.Hostname() == "login.microsoftonline.com" &&
 		slices.Contains([]string{"common", "organizations", "consumers"}, tenant) {
 		// Its tokens name the tenant of whoever signs in as issuer, so that any tenant's administrator could speak for anybody ("nOAuth").
 		fault("issuer", "Microsoft's %q has no issuer of its own: each token names another tenant. Use https://login.microsoftonline.com/TENANT-ID/v2.0, one provider for each tenant.", tenant)
+	}
+}
+
+// checkIssuer looks at the first half of everybody's identity.
+func checkIssuer(p *idp.Provider, fault faultFunc) {
+	u, err := url.Parse(p.Issuer)
+	switch {
+	case err != nil || u.Host == "" || len(p.Issuer) > maxField || p.Issuer != strings.TrimSpace(p.Issuer):
+		fault("issuer", "The issuer %s is no address. Write it as the provider itself does, beginning with https://.", loggable(p.Issuer))
+		return
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil:
+		fault("issuer", "The issuer must not have a query, a fragment or a user name. Leave out everything after the path.")
+	case checkTransportSecurity(u) != nil:
+		fault("issuer", "The issuer %s is not https. Plain http is for a provider on this machine only.", loggable(p.Issuer))
 	}
 }
 
@@ -130,16 +145,13 @@ func plainText(s string) bool {
 }
 
 func checkRules(p *idp.Provider, info TypeInfo, fault faultFunc) {
-	if !slices.Contains(p.Scopes, idp.ScopeOpenID) {
-		fault("scopes", "The scopes lack \"openid\". Without it there is no ID token, and nobody can sign in.")
-	}
 	for _, s := range p.Scopes {
 		if s == "" || len(s) > 256 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
 			fault("scopes", "The scope %s has characters that RFC 6749 §3.3 does not allow. Give each scope as an entry of its own.", loggable(s))
 		}
 	}
 	if len(p.Scopes) > maxScopes {
-		fault("scopes", "There are more than %d scopes. Ask for what signing in needs: openid, email, profile.", maxScopes)
+		fault("scopes", "There are more than %d scopes. Ask for what signing in needs.", maxScopes)
 	}
 	if p.HostedDomain != "" {
 		if domain, ok := canonicalDomain(p.HostedDomain); !ok {
@@ -165,9 +177,6 @@ func checkRules(p *idp.Provider, info TypeInfo, fault faultFunc) {
 	}
 	if len(domains) > 0 {
 		p.AllowedDomains = slices.Compact(slices.Sorted(slices.Values(domains)))
-		if !slices.Contains(p.Scopes, idp.ScopeEmail) {
-			fault("scopes", "The scopes lack \"email\", which allowed_domains needs: without an address everybody is refused.")
-		}
 	}
 	switch p.Linking {
 	case idp.LinkNever, idp.LinkProve:

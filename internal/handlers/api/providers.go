@@ -186,12 +186,14 @@ func providerData(p *idp.Provider) ProviderData {
 	return ProviderData{
 		Type: p.Type, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, Scopes: p.Scopes, HostedDomain: p.HostedDomain, AllowedDomains: p.AllowedDomains,
 		TrustEmail: p.TrustEmail, Linking: p.Linking, Provision: p.Provision, EmailVerifiedText: p.EmailVerifiedText, ClientAuthMethod: p.ClientAuthMethod, VouchesFor: p.Vouchers, Disabled: p.Disabled,
+		ProviderEndpoints: p.ProviderEndpoints,
 	}
 }
 
 func (d ProviderData) on(p *idp.Provider) {
 	p.Type, p.Name, p.Issuer, p.ClientID, p.Scopes, p.HostedDomain, p.AllowedDomains = d.Type, d.Name, d.Issuer, d.ClientID, d.Scopes, d.HostedDomain, d.AllowedDomains
 	p.TrustEmail, p.Linking, p.Provision, p.EmailVerifiedText, p.ClientAuthMethod, p.Vouchers, p.Disabled = d.TrustEmail, d.Linking, d.Provision, d.EmailVerifiedText, d.ClientAuthMethod, d.VouchesFor, d.Disabled
+	p.ProviderEndpoints = d.ProviderEndpoints
 }
 
 func (s *server) providerView(p *idp.Provider) Provider {

@@ -228,7 +228,7 @@ type Provider struct {
 
 // ProviderData is what an administrator may say of a provider.
 type ProviderData struct {
-	Type              string            `json:"type" maxLength:"64" doc:"google, oidc"`
+	Type              string            `json:"type" maxLength:"64" doc:"google, github, oidc, oauth2"`
 	Name              string            `json:"name,omitempty" maxLength:"256"`
 	Issuer            string            `json:"issuer,omitempty" maxLength:"2048"`
 	ClientID          string            `json:"client_id,omitempty" maxLength:"1024"`
@@ -241,7 +241,8 @@ type ProviderData struct {
 	EmailVerifiedText bool              `json:"email_verified_text,omitempty"`
 	ClientAuthMethod  string            `json:"client_auth_method,omitempty" maxLength:"64"`
 	VouchesFor        []idp.Voucher     `json:"vouches_for,omitempty" maxItems:"16" doc:"What its ID tokens are worth here; without any they prove no authentication context"`
-	Disabled          bool              `json:"disabled,omitempty"`
+	idp.ProviderEndpoints
+	Disabled bool `json:"disabled,omitempty"`
 }
 
 // NewProvider is a provider to be made.

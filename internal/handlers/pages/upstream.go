@@ -114,7 +114,7 @@ func (p *Pages) upstreamFailed(w http.ResponseWriter, r *http.Request, v *visit,
 	}
 	t.Fail(idp.Check{
 		Name: "sign-in at " + provider.ID, Expected: "an answer that holds against every check", Received: err.Error(),
-		Mend: "`idp provider test " + provider.ID + "` looks at the provider from this server.", Clause: "OpenID Connect Core §3.1.3.7",
+		Mend: "`idp provider test " + provider.ID + "` looks at the provider from this server.", Clause: upstream.Clause(provider.Type),
 	})
 	t.End(code)
 	logctx.Set(ctx, slog.String("error_code", code), slog.String("provider_id", provider.ID), slog.String("trace_id", t.ID))
