@@ -59,9 +59,13 @@ func (op *OP) answer(query url.Values, allowed bool) (*url.URL, url.Values, erro
 		return nil, nil, errors.New("redirect_uri is missing or malformed")
 	case query.Get("client_id") != op.ClientID:
 		return nil, nil, errors.New("client_id is unknown")
-	case query.Get("response_type") != "code", query.Get("code_challenge_method") != "S256", len(query.Get("code_challenge")) != 43,
-		query.Get("nonce") == "", query.Get("state") == "", !slices.Contains(strings.Fields(query.Get("scope")), "openid"):
-		return nil, nil, fmt.Errorf("not a code request with openid, state, nonce and PKCE: %s", query.Encode())
+	case query.Get("response_type") != "code", query.Get("state") == "":
+		return nil, nil, fmt.Errorf("not a code request with state: %s", query.Encode())
+	case op.script.RefusesPKCE == query.Has("code_challenge"),
+		query.Has("code_challenge") && (query.Get("code_challenge_method") != "S256" || len(query.Get("code_challenge")) != 43):
+		return nil, nil, fmt.Errorf("with PKCE or without, whichever is wrong here: %s", query.Encode())
+	case !op.script.Plain && (query.Get("nonce") == "" || !slices.Contains(strings.Fields(query.Get("scope")), "openid")):
+		return nil, nil, fmt.Errorf("not a request with openid and nonce: %s", query.Encode())
 	}
 	answer := url.Values{"state": {query.Get("state")}}
 	switch {

@@ -30,6 +30,10 @@ func (op *OP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
 		return
 	}
+	if raw, ok := script.Raw[r.URL.Path]; ok {
+		raw.write(w)
+		return
+	}
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
 		op.discovery(w, script)
@@ -41,6 +45,8 @@ func (op *OP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		op.token(w, r, script)
 	case "/userinfo":
 		op.userinfo(w, r, script)
+	case "/emails":
+		op.emails(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -113,9 +119,7 @@ func (op *OP) token(w http.ResponseWriter, r *http.Request, script Script) {
 		refuse(http.StatusUnauthorized, "invalid_client")
 		return
 	}
-	challenge := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
-	if spent || r.PostForm.Get("grant_type") != "authorization_code" || r.PostForm.Get("redirect_uri") != g.request.Get("redirect_uri") ||
-		base64.RawURLEncoding.EncodeToString(challenge[:]) != g.request.Get("code_challenge") {
+	if spent || r.PostForm.Get("grant_type") != "authorization_code" || r.PostForm.Get("redirect_uri") != g.request.Get("redirect_uri") || !proved(r.PostForm, g.request) {
 		refuse(http.StatusBadRequest, "invalid_grant")
 		return
 	}
@@ -123,12 +127,37 @@ func (op *OP) token(w http.ResponseWriter, r *http.Request, script Script) {
 	op.mu.Lock()
 	op.accessTokens[accessToken] = g
 	op.mu.Unlock()
-	answer(w, 0, script.Token, map[string]any{
-		"access_token": accessToken, "token_type": "Bearer", "expires_in": 300, "id_token": op.idToken(script, g, accessToken, time.Now()),
-	})
+	tokens := map[string]any{"access_token": accessToken, "token_type": "Bearer", "expires_in": 300}
+	if !script.Plain {
+		tokens["id_token"] = op.idToken(script, g, accessToken, time.Now())
+	}
+	answer(w, 0, script.Token, tokens)
+}
+
+// proved is the comparison of RFC 7636 §4.6; without a challenge there must be no verifier.
+func proved(form, request url.Values) bool {
+	if !request.Has("code_challenge") {
+		return !form.Has("code_verifier")
+	}
+	challenge := sha256.Sum256([]byte(form.Get("code_verifier")))
+	return base64.RawURLEncoding.EncodeToString(challenge[:]) == request.Get("code_challenge")
 }
 
 func (op *OP) userinfo(w http.ResponseWriter, r *http.Request, script Script) {
+	g := op.bearer(w, r)
+	if g == nil {
+		return
+	}
+	claims := personClaims(g.person)
+	claims["sub"] = g.person.Subject
+	if script.Plain {
+		claims = plainUser(g.person)
+	}
+	answer(w, script.UserInfoStatus, script.UserInfo, claims)
+}
+
+// bearer returns who gave the access token of a request, or answers that there is none.
+func (op *OP) bearer(w http.ResponseWriter, r *http.Request) *grant {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	op.mu.Lock()
 	g := op.accessTokens[token]
@@ -136,11 +165,8 @@ func (op *OP) userinfo(w http.ResponseWriter, r *http.Request, script Script) {
 	if g == nil {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		w.WriteHeader(http.StatusUnauthorized)
-		return
 	}
-	claims := personClaims(g.person)
-	claims["sub"] = g.person.Subject
-	answer(w, script.UserInfoStatus, script.UserInfo, claims)
+	return g
 }
 
 // answer writes a JSON document after the script has changed it.

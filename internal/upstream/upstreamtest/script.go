@@ -31,6 +31,14 @@ type Script struct {
 	// Token changes the token endpoint's answer.
 	Token func(map[string]any)
 
+	// Plain makes it a provider of plain OAuth 2: it asks for no nonce and gives no ID token, and the UserInfo endpoint has "id" where OpenID Connect has
+	// "sub", a number if the subject is one, and "verified" where that has "email_verified". /emails lists the address as GitHub does.
+	Plain bool
+	// RefusesPKCE refuses requests with code_challenge.
+	RefusesPKCE bool
+	// Raw is answered to requests for a path, whoever asks.
+	Raw map[string]Raw
+
 	// LeanIDToken keeps profile and address out of the ID token: they are at the UserInfo endpoint only.
 	LeanIDToken bool
 	// UserInfoStatus, if set, is the UserInfo endpoint's answer.
