@@ -27,8 +27,10 @@ func TestIssueCode_EachConditionAloneRefuses(t *testing.T) {
 	must(t, issue("app", good, w.now))
 	must(t, issue("app", good, w.session.IdleExpiresAt.Add(-time.Microsecond)))
 	for _, proof := range []store.Proof{
-		{Methods: [][]string{{"pwd"}}}, {Methods: [][]string{{"otp"}, {"pwd"}}, Contexts: []string{"other"}},
-		{Contexts: []string{"urn:example:gold"}}, {Methods: [][]string{{"otp"}}, Contexts: []string{"other", "urn:example:gold"}},
+		{Methods: [][]string{{"pwd"}}},
+		{Methods: [][]string{{"otp"}, {"pwd"}}, Contexts: []string{"other"}},
+		{Contexts: []string{"urn:example:gold"}},
+		{Methods: [][]string{{"otp"}}, Contexts: []string{"other", "urn:example:gold"}},
 	} {
 		proved := good
 		proved.Proof = proof
@@ -250,16 +252,16 @@ func TestRotateRefreshToken_RaceHasOneSuccessor(t *testing.T) {
 	_, err = w.redeem(t, a, "c", "challenge")
 	must(t, err)
 	successors := make(chan string, 16)
-	rotate := func(i int, grace time.Time) error {
+	rotate := func(i int, grace time.Duration, at time.Time) error {
 		v, err := w.RotateRefreshToken(t.Context(), store.Rotation{
-			ID: a.ID, Old: []byte("r0"), ClientID: "app", New: fmt.Appendf(nil, "new %d", i), Sealed: fmt.Appendf(nil, "%d", i), Idle: w.now.Add(time.Hour), GraceFrom: grace,
-		}, w.now)
+			ID: a.ID, Old: []byte("r0"), ClientID: "app", New: fmt.Appendf(nil, "new %d", i), Sealed: fmt.Appendf(nil, "%d", i), Idle: w.now.Add(time.Hour), Grace: grace,
+		}, at)
 		if err == nil {
 			successors <- string(v.Sealed)
 		}
 		return err
 	}
-	if won := race(t, 16, nil, func(i int) error { return rotate(i, w.now.Add(-time.Minute)) }); won != 16 {
+	if won := race(t, 16, nil, func(i int) error { return rotate(i, time.Minute, w.now) }); won != 16 {
 		t.Errorf("got %d answers, want 16", won)
 	}
 	first := <-successors
@@ -271,9 +273,11 @@ func TestRotateRefreshToken_RaceHasOneSuccessor(t *testing.T) {
 	if _, err := w.RefreshTokenNow(t.Context(), a.ID, []byte("new "+first), w.now); err != nil {
 		t.Errorf("the successor: %v", err)
 	}
-	// Without a window the second is refused.
-	if err := rotate(99, w.now); !errors.Is(err, idp.ErrNotFound) {
-		t.Errorf("without a window: got %v, want not found", err)
+	// Without a window the second is refused, even if it began before the first.
+	for _, at := range []time.Time{w.now, w.now.Add(-time.Second)} {
+		if err := rotate(99, 0, at); !errors.Is(err, idp.ErrNotFound) {
+			t.Errorf("without a window: got %v, want not found", err)
+		}
 	}
 }
 
@@ -289,7 +293,7 @@ func TestRotateRefreshToken_Boundaries(t *testing.T) {
 		return a
 	}
 	rotate := func(a *idp.Authorization, change func(*store.Rotation), at time.Time) error {
-		r := store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", New: []byte("r1"), Sealed: []byte("s"), Idle: at.Add(48 * time.Hour), GraceFrom: at.Add(-time.Minute)}
+		r := store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", New: []byte("r1"), Sealed: []byte("s"), Idle: at.Add(48 * time.Hour), Grace: time.Minute}
 		change(&r)
 		_, err := w.RotateRefreshToken(ctx, r, at)
 		return err
@@ -339,7 +343,7 @@ func TestRotateRefreshToken_ResourcesAreLookedAtFirst(t *testing.T) {
 			later := w.now.Add(time.Hour)
 			_, err = w.RedeemCode(ctx, store.Redemption{ID: a.ID, CodeDigest: []byte("c"), ClientID: "app", RedirectURI: a.RedirectURI, RefreshDigest: []byte("r0"), RefreshIdle: later, RefreshExpires: later, Expires: later}, w.now)
 			must(t, err)
-			r := store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", New: []byte("r1"), Sealed: []byte("s"), Idle: later, GraceFrom: w.now, Static: static, NoAudience: true}
+			r := store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", New: []byte("r1"), Sealed: []byte("s"), Idle: later, Static: static, NoAudience: true}
 			_, err = w.RotateRefreshToken(ctx, r, w.now)
 			if audience == nil {
 				must(t, err)
@@ -374,7 +378,7 @@ func TestRotateRefreshToken_LivesAsLongAsTheSession(t *testing.T) {
 		bound, offline := start(false), start(true)
 		refresh := func(id string, at time.Time) error {
 			r := store.Rotation{
-				ID: id, Old: []byte("r0"), ClientID: "app", New: []byte("r0"), Sealed: []byte("s"), Idle: at.Add(1000 * time.Hour), GraceFrom: at.Add(-time.Minute),
+				ID: id, Old: []byte("r0"), ClientID: "app", New: []byte("r0"), Sealed: []byte("s"), Idle: at.Add(1000 * time.Hour), Grace: time.Minute,
 				Static: mode == "static",
 			}
 			_, err := w.RotateRefreshToken(ctx, r, at)
@@ -407,10 +411,10 @@ func TestFailRefresh_OnlyReuseKills(t *testing.T) {
 	must(t, err)
 	_, err = w.redeem(t, a, "c", "challenge")
 	must(t, err)
-	_, err = w.RotateRefreshToken(ctx, store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", New: []byte("r1"), Sealed: []byte("s"), Idle: w.now.Add(time.Hour), GraceFrom: w.now.Add(-time.Minute)}, w.now)
+	_, err = w.RotateRefreshToken(ctx, store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", New: []byte("r1"), Sealed: []byte("s"), Idle: w.now.Add(time.Hour), Grace: time.Minute}, w.now)
 	must(t, err)
 	fail := func(old, client string, at time.Time) *store.RefreshFailure {
-		f, err := w.FailRefresh(ctx, store.Rotation{ID: a.ID, Old: []byte(old), ClientID: client, GraceFrom: at.Add(-time.Minute)}, at)
+		f, err := w.FailRefresh(ctx, store.Rotation{ID: a.ID, Old: []byte(old), ClientID: client, Grace: time.Minute}, at)
 		must(t, err)
 		return f
 	}
@@ -428,7 +432,7 @@ func TestFailRefresh_OnlyReuseKills(t *testing.T) {
 		t.Errorf("got %+v, want idle and no reuse", f)
 	}
 	reuses := race(t, 8, idp.ErrNotFound, func(int) error {
-		f, err := w.FailRefresh(ctx, store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", GraceFrom: late.Add(-time.Minute)}, late)
+		f, err := w.FailRefresh(ctx, store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", Grace: time.Minute}, late)
 		if err == nil && !f.Reused {
 			return idp.ErrNotFound
 		}

@@ -29,7 +29,7 @@ func TestBoundKey_DecidesInTheStatement(t *testing.T) {
 	}
 	rotate := func(id, old, next, key, bind string, static bool) error {
 		_, err := w.RotateRefreshToken(ctx, store.Rotation{
-			ID: id, Old: []byte(old), New: []byte(next), ClientID: "app", Sealed: []byte("s"), Idle: later, GraceFrom: w.now.Add(-time.Minute), Key: key, BindTo: bind, Static: static,
+			ID: id, Old: []byte(old), New: []byte(next), ClientID: "app", Sealed: []byte("s"), Idle: later, Grace: time.Minute, Key: key, BindTo: bind, Static: static,
 		}, w.now)
 		return err
 	}
@@ -64,7 +64,7 @@ func TestBoundKey_OneOfTwoWins(t *testing.T) {
 	keys := []string{"jkt:a", "jkt:b", "jkt:c", "jkt:d"}
 	if won := race(t, len(keys), idp.ErrNotFound, func(i int) error {
 		_, err := w.RotateRefreshToken(ctx, store.Rotation{
-			ID: a.ID, Old: []byte("r0"), New: []byte(keys[i]), ClientID: "app", Sealed: []byte("s"), Idle: later, GraceFrom: w.now.Add(-time.Minute), Key: keys[i], BindTo: keys[i],
+			ID: a.ID, Old: []byte("r0"), New: []byte(keys[i]), ClientID: "app", Sealed: []byte("s"), Idle: later, Grace: time.Minute, Key: keys[i], BindTo: keys[i],
 		}, w.now)
 		return err
 	}); won != 1 {

@@ -116,11 +116,11 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_, _ = s.IssueCode(ctx, &idp.Authorization{ID: "new", ClientID: "app", CodeExpires: later, ExpiresAt: later}, d, c, now.Add(-time.Second))
 	_, _ = s.RedeemCode(ctx, store.Redemption{ID: "a77", CodeDigest: d, ClientID: "app"}, now)
 	_, _ = s.FailCode(ctx, "a78", []byte("d78"), now)
-	rotation := store.Rotation{ID: "a77", Old: d, New: d, ClientID: "app", Idle: later, GraceFrom: now}
+	rotation := store.Rotation{ID: "a77", Old: d, New: d, ClientID: "app", Idle: later}
 	_, _ = s.RotateRefreshToken(ctx, rotation, now)
 	rotation.Static = true
 	_, _ = s.RotateRefreshToken(ctx, rotation, now)
-	_, _ = s.FailRefresh(ctx, store.Rotation{ID: "a79", Old: d, ClientID: "app", GraceFrom: now}, now)
+	_, _ = s.FailRefresh(ctx, store.Rotation{ID: "a79", Old: d, ClientID: "app"}, now)
 	_, _ = s.RefreshTokenNow(ctx, "a77", d, now)
 	_, _, _ = s.AuthorizationNow(ctx, "a77", "j77")
 	_ = s.RevokeAuthorization(ctx, "a77", "app", now)

@@ -9,18 +9,27 @@ import (
 
 // Rotation is what a refresh request presents, and what is to take its place.
 type Rotation struct {
-	ID        string // of the authorization, from the token
-	Old       []byte // digest of the token that was sent
-	ClientID  string // the authenticated client
-	Key       string // that the request proved, empty if none
-	BindTo    string // the key that the token is bound to from now on, if it was bound to none
-	New       []byte // digest of the successor
-	Sealed    []byte // the successor, to be opened only with the old token (secret.SealSuccessor)
-	Idle      time.Time
-	GraceFrom time.Time // a token that was rotated after this moment gets the same successor again
-	Static    bool      // the client's refresh token does not change (FAPI 2.0 §5.3.2.1)
+	ID       string // of the authorization, from the token
+	Old      []byte // digest of the token that was sent
+	ClientID string // the authenticated client
+	Key      string // that the request proved, empty if none
+	BindTo   string // the key that the token is bound to from now on, if it was bound to none
+	New      []byte // digest of the successor
+	Sealed   []byte // the successor, to be opened only with the old token (secret.SealSuccessor)
+	Idle     time.Time
+	Grace    time.Duration // for so long after it was rotated a token gets the same successor again; 0: never
+	Static   bool          // the client's refresh token does not change (FAPI 2.0 §5.3.2.1)
 	// NoAudience rotates only what is for no resource in particular: the resources of another authorization have not been looked at.
 	NoAudience bool
+}
+
+// graceFrom is the moment after which a token must have been rotated to get its successor again. Without a grace no moment will do: of two requests at
+// once the one that came first may be the later one here, and then the other's rotation lies in its future.
+func (r Rotation) graceFrom(now time.Time) time.Time {
+	if r.Grace == 0 {
+		return now.AddDate(1000, 0, 0)
+	}
+	return now.Add(-r.Grace)
 }
 
 // Rotated is the outcome of a rotation.
@@ -51,7 +60,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, r Rotation, now time.Tim
 			AND (audience = '' OR NOT $11) AND (refresh_digest = $2 OR refresh_previous = $2 AND refresh_rotated_at > $9)
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active') AND ` + whileSession + `
 		RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
-	args := []any{r.ID, r.Old, now, r.Key, r.Idle, r.ClientID, r.Sealed, r.New, r.GraceFrom, r.BindTo, r.NoAudience}
+	args := []any{r.ID, r.Old, now, r.Key, r.Idle, r.ClientID, r.Sealed, r.New, r.graceFrom(now), r.BindTo, r.NoAudience}
 	if r.Static {
 		text = `UPDATE authorizations SET refresh_idle_at = $5
 			WHERE id = $1 AND client_id = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
@@ -103,7 +112,7 @@ func (s *Store) FailRefresh(ctx context.Context, r Rotation, now time.Time) (*Re
 			return nil
 		}
 		n, err := s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE id = $1 AND refresh_digest <> $2 AND revoked_at IS NULL
-			AND NOT (refresh_previous = $2 AND refresh_rotated_at > $4)`, r.ID, r.Old, now, r.GraceFrom)
+			AND NOT (refresh_previous = $2 AND refresh_rotated_at > $4)`, r.ID, r.Old, now, r.graceFrom(now))
 		f.Reused = n > 0
 		return err
 	})

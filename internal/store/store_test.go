@@ -185,7 +185,7 @@ func TestRotateRefreshToken_ReplayIsIdempotentThenFatal(t *testing.T) {
 	rotate := func(old, next string, now time.Time) (*store.Rotated, error) {
 		return w.RotateRefreshToken(t.Context(), store.Rotation{
 			ID: a.ID, Old: []byte(old), ClientID: "app", New: []byte(next), Sealed: []byte("sealed " + next),
-			Idle: now.Add(time.Hour), GraceFrom: now.Add(-time.Minute),
+			Idle: now.Add(time.Hour), Grace: time.Minute,
 		}, now)
 	}
 	first, err := rotate("r0", "r1", w.now)
@@ -200,7 +200,7 @@ func TestRotateRefreshToken_ReplayIsIdempotentThenFatal(t *testing.T) {
 	if _, err := rotate("r0", "x", late); !errors.Is(err, idp.ErrNotFound) {
 		t.Fatalf("replay after the window: got %v", err)
 	}
-	f, err := w.FailRefresh(t.Context(), store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", GraceFrom: late.Add(-time.Minute)}, late)
+	f, err := w.FailRefresh(t.Context(), store.Rotation{ID: a.ID, Old: []byte("r0"), ClientID: "app", Grace: time.Minute}, late)
 	if err != nil || !f.Reused {
 		t.Fatalf("got %+v, %v; want reuse", f, err)
 	}

@@ -63,7 +63,7 @@ func TestRotateRefreshToken_TenThousandHaveOneSuccessor(t *testing.T) {
 			answered := stampede(t, func(n int) error {
 				v, err := w.RotateRefreshToken(t.Context(), store.Rotation{
 					ID: a.ID, Old: []byte("r0"), ClientID: "app", New: fmt.Appendf(nil, "new %d", n), Sealed: fmt.Appendf(nil, "%d", n),
-					Idle: w.now.Add(time.Hour), GraceFrom: w.now.Add(-c.grace),
+					Idle: w.now.Add(time.Hour), Grace: c.grace,
 				}, w.now)
 				if err == nil {
 					successors.Store(string(v.Sealed), true)

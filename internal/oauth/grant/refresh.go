@@ -53,7 +53,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	next := g.Keyring.NewToken(secret.TokenRefresh, old.ID)
 	rotation := store.Rotation{
 		ID: old.ID, Old: old.Digest, ClientID: s.Client.ID, New: next.Digest, Sealed: secret.SealSuccessor(presented, next.Text),
-		Idle: s.Now.Add(contract.RefreshIdle.Duration()), GraceFrom: s.Now.Add(-contract.RefreshGrace.Duration()),
+		Idle: s.Now.Add(contract.RefreshIdle.Duration()), Grace: contract.RefreshGrace.Duration(),
 		Static: contract.RefreshMode == idp.RefreshStatic, Key: s.Proof.refreshKey(), BindTo: s.bindTo(),
 		// Whose resources the operator can take back, and nobody else, may find that there is nothing left to have a token for.
 		NoAudience: s.Client.Registered() || s.Client.FromDocument(),
