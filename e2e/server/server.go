@@ -121,8 +121,11 @@ func Shared(t testing.TB, options ...Option) *Server {
 	if url == "" {
 		return Start(t, append([]Option{func(s *Server) { s.Crowd, s.seed = CrowdSize, seedText }}, options...)...)
 	}
-	return &Server{Issuer: url, Crowd: CrowdSize, out: &output{}}
+	return &Server{Issuer: strings.TrimSuffix(url, "/"), Crowd: CrowdSize, out: &output{}}
 }
+
+// foreign reports whether somebody else started the server.
+func (s *Server) foreign() bool { return s.DataDir == "" }
 
 func prepare(t testing.TB, options ...Option) *Server {
 	t.Helper()
@@ -338,14 +341,17 @@ func (s *Server) Run(t testing.TB, arguments ...string) string {
 // Try is Run for a command that may fail: it returns the exit code, and what was written to stdout and stderr.
 func (s *Server) Try(t testing.TB, arguments ...string) (code int, text, said string) {
 	t.Helper()
-	if s.DataDir == "" {
-		t.Fatalf("idp %s: the server was not started by this test, so its command line is out of reach", strings.Join(arguments, " "))
+	if s.foreign() && os.Getenv("IDP_E2E_TOKEN_FILE") == "" {
+		t.Fatalf("idp %s: the server was not started by this test; with IDP_E2E_TOKEN_FILE, an administrator's access token, the command goes over its API", strings.Join(arguments, " "))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, Binary(t), arguments...)
-	cmd.Env = s.environment()
-	cmd.Dir = s.DataDir
+	cmd.Env, cmd.Dir = s.environment(), s.DataDir
+	if s.foreign() {
+		cmd.Dir = t.TempDir()
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "IDP_URL=" + s.Issuer, "IDP_TOKEN_FILE=" + os.Getenv("IDP_E2E_TOKEN_FILE")}
+	}
 	var errText strings.Builder
 	cmd.Stderr = &errText
 	out, err := cmd.Output()

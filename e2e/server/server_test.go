@@ -1,11 +1,14 @@
 package server
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSeed_TwiceIsTheSame(t *testing.T) { // FL-21
@@ -96,4 +99,54 @@ func linesWith(text, word string) string {
 		}
 	}
 	return strings.Join(lines, "")
+}
+
+// The protocol's tests can be pointed at a server that somebody else started: what they change there goes over its API.
+func TestShared_CommandsForAnotherServerGoOverItsAPI(t *testing.T) {
+	s := Start(t, SQLite())
+	file := filepath.Join(t.TempDir(), "token")
+	secret := filepath.Join(t.TempDir(), "secret")
+	s.Run(t, "client", "create", "robot", "--type", "service", "--scope", "idp.admin", "--secret-file", secret)
+	write(t, file, token(t, s, "robot", secret))
+
+	t.Setenv("IDP_E2E_URL", s.Issuer+"/")
+	t.Setenv("IDP_E2E_TOKEN_FILE", file)
+	other := Shared(t)
+	if other.Issuer != s.Issuer {
+		t.Errorf("the issuer is %s, want %s", other.Issuer, s.Issuer)
+	}
+	other.Run(t, "user", "create", "far@example.test", "--no-password")
+	if text := s.Run(t, "user", "list"); !strings.Contains(text, "far@example.test") {
+		t.Errorf("the user is not there:\n%s", text)
+	}
+}
+
+// token asks for an access token of an administrating client, which the server knows after a moment.
+func token(t *testing.T, s *Server, client, secretFile string) string {
+	t.Helper()
+	secret, err := os.ReadFile(secretFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for range 100 {
+		<-again.C
+		res, err := http.PostForm(s.Issuer+"/oauth2/token", url.Values{
+			"grant_type": {"client_credentials"}, "scope": {"idp.admin"}, "client_id": {client}, "client_secret": {strings.TrimSpace(string(secret))},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer struct {
+			AccessToken string `json:"access_token"`
+		}
+		err = json.NewDecoder(res.Body).Decode(&answer)
+		res.Body.Close()
+		if err == nil && answer.AccessToken != "" {
+			return answer.AccessToken
+		}
+	}
+	t.Fatal("no access token for the administrating client")
+	return ""
 }
