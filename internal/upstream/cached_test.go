@@ -40,7 +40,7 @@ func TestCached_APanicIsAFailedFetch(t *testing.T) { // nothing else catches it 
 			t.Errorf("the usable copy: got %q, %v", got, err)
 		}
 		synctest.Wait()
-		if text := log.String(); !strings.Contains(text, "nil map") || !strings.Contains(text, "cached_test.go") {
+		if text := log.String(); !strings.Contains(text, "panic: hostile") || !strings.Contains(text, "cached_test.go") {
 			t.Errorf("got the log %q, want the cause and its place", text)
 		}
 	})
