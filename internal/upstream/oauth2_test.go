@@ -357,12 +357,16 @@ func TestExamples_OfPlainOAuth2Work(t *testing.T) { // FD-13: docs/google.md
 		want   upstream.Claims
 	}{
 		{
-			"github-enterprise", idp.ClaimMembers{Subject: "id", Name: "name", Username: "login", Picture: "avatar_url"}, true,
+			"github-enterprise",
+			idp.ClaimMembers{Subject: "id", Name: "name", Username: "login", Picture: "avatar_url"},
+			true,
 			`{"login":"octo","id":1,"avatar_url":"https://ghe.example/avatars/u/1","name":null,"email":null}`,
 			upstream.Claims{Subject: "1", Email: "octo@corp.example", EmailVerified: true, Picture: "https://ghe.example/avatars/u/1", PreferredUsername: "octo"},
 		},
 		{
-			"discord", idp.ClaimMembers{Subject: "id", Name: "global_name", Username: "username", Email: "email", EmailVerified: "verified"}, false,
+			"discord",
+			idp.ClaimMembers{Subject: "id", Name: "global_name", Username: "username", Email: "email", EmailVerified: "verified"},
+			false,
 			`{"id":"80351110224678912","username":"nelly","discriminator":"0","global_name":"Nelly","avatar":"8342729096ea3675442027381ff50dfe","verified":true,"email":"nelly@corp.example","flags":64}`,
 			upstream.Claims{Subject: "80351110224678912", Email: "nelly@corp.example", EmailVerified: true, Name: "Nelly", PreferredUsername: "nelly"},
 		},
