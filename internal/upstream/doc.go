@@ -1,7 +1,8 @@
-// Package upstream signs people in at somebody else's OpenID Provider: Google, GitLab, a company's Entra tenant, another idp.
+// Package upstream signs people in at somebody else's provider: of OpenID Connect (Google, GitLab, a company's Entra tenant, another idp) or of plain
+// OAuth 2 (GitHub).
 //
 // It owns the leg between this server and the upstream: what a provider row must satisfy (Validate), the authorization
-// request (Begin), the callback with the code exchange and the ID token's verification (Finish), and the caches of
+// request (Begin), the callback with the code exchange, the ID token's verification or the reading of the user's answer (Finish), and the caches of
 // discovery documents and keys. It does not own the browser binding and storage of Pending (handlers/pages), nor what becomes of
 // the claims: linking, provisioning and sessions are package account's.
 //

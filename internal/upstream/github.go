@@ -31,6 +31,9 @@ func presetGitHub(p *idp.Provider) {
 	if len(p.Scopes) == 0 {
 		p.Scopes = []string{"user:email"} // who it is can be read without any scope
 	}
+	if p.ClientAuthMethod == "" {
+		p.ClientAuthMethod = idp.AuthClientSecretPost // the one that GitHub documents
+	}
 	own, none := githubEndpoints(), idp.ProviderEndpoints{}
 	for _, e := range []*idp.ProviderEndpoints{&own, &none} { // these two are the operator's
 		e.AuthorizationParameters, e.WithoutPKCE = p.AuthorizationParameters, p.WithoutPKCE

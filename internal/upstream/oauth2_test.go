@@ -327,7 +327,7 @@ func TestGitHub_NeedsTwoFieldsOnly(t *testing.T) { // FD-13
 			t.Fatal(err)
 		}
 	}
-	if p.Issuer != "https://github.com/login/oauth" || p.Name != "GitHub" || p.TrustEmail || p.WithoutPKCE || p.Claims.Subject != "id" ||
+	if p.Issuer != "https://github.com/login/oauth" || p.Name != "GitHub" || p.TrustEmail || p.WithoutPKCE || p.ClientAuthMethod != idp.AuthClientSecretPost || p.Claims.Subject != "id" ||
 		p.UserInfoURL != "https://api.github.com/user" || p.EmailsURL != "https://api.github.com/user/emails" || p.AuthorizationParameters["allow_signup"] != "false" {
 		t.Errorf("got %+v, want GitHub's defaults", p)
 	}
