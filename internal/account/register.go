@@ -17,7 +17,7 @@ type Registration struct {
 	Open       bool
 	Throttle   *throttle.Throttle
 	PerAddress int // tries from one address in an hour
-	Total      int // tries from everywhere in an hour
+	Total      int // tries from everywhere in an hour, but for the first ones of each network
 }
 
 // CodeRegistrationClosed is the code of every registration where only operators make accounts.
@@ -66,14 +66,49 @@ func (s *Service) Apply(ctx context.Context, a Applicant) (*Candidate, error) {
 	return &Candidate{User: u, accounts: s, credential: credential(u, secret.SchemeOwn, hash)}, nil
 }
 
+// How much a network of many addresses may try, in addresses' worth; and its first tries, of which there is a total of their own.
+const (
+	addressesNear = 4  // of a network that one party may have (IPv4 /24, IPv6 /48)
+	addressesWide = 16 // of one that a provider may have (IPv4 /16, IPv6 /32)
+	firstTries    = 3  // of a near network
+	firstTotals   = 10 // how often the total they fit into theirs
+)
+
 // spend counts a try. There is no mail yet with which a taken address could be told to its owner alone, so each try that comes this far learns whether
-// its names are taken (FS-15, SEC-18): one address, and all together, may learn so much in an hour and no more.
+// its names are taken (FS-15, SEC-18): one address, the networks around it, and all together, may learn so much in an hour and no more. What is refused
+// for a smaller network does not count for a wider one. Who has many addresses keeps nobody else out: when they have used up the total, networks that hardly
+// tried still may.
 func (s *Service) spend(ctx context.Context) error {
-	r := s.Registration
-	if err := r.Throttle.Spend(ctx, "account", idp.PeerOf(ctx).Address, r.PerAddress, time.Hour); err != nil {
+	r, address := s.Registration, idp.PeerOf(ctx).Address
+	if err := r.Throttle.Spend(ctx, "account", address, r.PerAddress, time.Hour); err != nil {
 		return err
 	}
-	return r.Throttle.Spend(ctx, "accounts", "", r.Total, time.Hour)
+	near, err := r.Throttle.Count(ctx, "account near", idp.Network(address, 24, 48), time.Hour)
+	if err != nil {
+		return err
+	}
+	if near > int64(r.PerAddress)*addressesNear {
+		return throttle.Spent("your network", time.Hour)
+	}
+	wide, err := r.Throttle.Count(ctx, "account wide", idp.Network(address, 16, 32), time.Hour)
+	if err != nil {
+		return err
+	}
+	if wide > int64(r.PerAddress)*addressesWide {
+		return throttle.Spent("your network", time.Hour)
+	}
+	of, most := "accounts", r.Total
+	if near <= firstTries {
+		of, most = "accounts first", r.Total*firstTotals
+	}
+	total, err := r.Throttle.Count(ctx, of, "", time.Hour)
+	if err != nil {
+		return err
+	}
+	if total > int64(most) {
+		return throttle.Spent("everywhere", time.Hour)
+	}
+	return nil
 }
 
 // Insert makes the account, in the transaction that signs the person in. Refused says why it failed. The address stays unconfirmed: when there is mail, the

@@ -174,8 +174,50 @@ func TestRegister_LearningWhoIsHereCosts(t *testing.T) {
 			t.Errorf("another address: got %v, want a conflict", err)
 		}
 	}
-	if _, err := w.register(from(t, "203.0.113.9"), taken); idp.KindOf(err) != idp.Throttled {
-		t.Errorf("the sixth try of all: got %v, want it throttled from any address", err)
+}
+
+// Somebody with many addresses learns and fills no more than their networks may, and does not use up what others need.
+func TestRegister_ManyAddressesKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, open(1, 4))
+	w.ursula(t)
+	tries := func(addresses ...string) (through int) {
+		t.Helper()
+		for _, address := range addresses {
+			_, err := w.register(from(t, address), account.Applicant{Email: "ursula@corp.example", Password: otherPassword})
+			switch idp.KindOf(err) {
+			case idp.Conflict:
+				through++
+			case idp.Throttled:
+			default:
+				t.Fatalf("from %s: got %v", address, err)
+			}
+		}
+		return through
+	}
+	numbered := func(format string, from, n int) (list []string) {
+		for i := range n {
+			list = append(list, fmt.Sprintf(format, from+i))
+		}
+		return list
+	}
+	for _, c := range []struct {
+		what string
+		got  int
+		want int
+	}{
+		{"a /48 of IPv6", tries(numbered("2001:db8:1:%x::1", 1, 8)...), 4},
+		{"three times a /24", tries(append(numbered("198.51.100.%d", 1, 6), append(numbered("198.51.101.%d", 1, 6), numbered("198.51.102.%d", 1, 6)...)...)...), 12},
+		{"a fourth one, beyond the total", tries(numbered("198.51.103.%d", 1, 6)...), 3},
+		{"somebody elsewhere", tries("203.0.113.9"), 1},
+		{"somebody elsewhere, again", tries("203.0.113.9"), 0},
+		{"the same /16", tries("198.51.104.1"), 0},
+		{"a /32 of IPv6", tries(numbered("2001:db9:%x::1", 1, 30)...), 16},
+		{"anybody, after ten times the total", tries(numbered("100.%d.0.1", 1, 30)...), 8},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d tries got through, want %d", c.what, c.got, c.want)
+		}
 	}
 }
 

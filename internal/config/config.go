@@ -172,9 +172,10 @@ type Throttle struct {
 	// What is pushed for an application that has no secret, and what fails to authenticate, counts for its address instead, as Starts do.
 	Pushed int `key:"pushed" derived:"6000 with a public issuer, else 1000000" min:"1" max:"10000000"`
 	// Registrations is how many accounts one address (IPv6: its /64) may try to create in an hour where registration is open. Tries count, because each tells
-	// whether a name is taken.
+	// whether a name is taken. All addresses of a /24 (IPv6: /48) together may try four times as often, those of a /16 (IPv6: /32) sixteen times.
 	Registrations int `key:"registrations" default:"30" min:"1" max:"1000000"`
-	// RegistrationsTotal is the same for everybody together: whoever has many addresses learns, and fills, no more than this.
+	// RegistrationsTotal is the same for everybody together. The first three tries of each /24 (IPv6: /48) do not count for it, but for ten times as many: so
+	// whoever has many addresses learns, and fills, little more than this, and keeps nobody else out.
 	RegistrationsTotal int `key:"registrations_total" default:"1000" min:"1" max:"100000000"`
 	// MaxDelay is the longest wait between two tries, so that a stranger cannot shut the owner out for ever.
 	MaxDelay time.Duration `key:"max_delay" default:"15m" min:"1s" max:"24h"`

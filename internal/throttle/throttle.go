@@ -132,19 +132,32 @@ func (t *Throttle) Failed(ctx context.Context, account, address string) {
 // Spend counts one use of something that an address may use most times within a window, whatever comes of it, and refuses the next. One statement,
 // whose count all replicas share.
 func (t *Throttle) Spend(ctx context.Context, what, address string, most int, window time.Duration) error {
-	now := time.Now().UTC()
-	key := "spend:" + what + ":" + t.keyring.KeyedDigest("throttle address", idp.Line(address))
-	used, err := t.store.CountFailure(ctx, key, now.Add(-window), now.Add(window), now)
+	used, err := t.Count(ctx, what, address, window)
 	if err != nil {
-		return fmt.Errorf("count uses of %s: %w", what, err)
+		return err
 	}
 	if used > int64(most) {
-		return &idp.Error{
-			Kind: idp.Throttled, Code: "too_many_requests", RetryAfter: window,
-			Message: "There were too many requests of this kind from your address. Wait " + inWords(window) + " and try again.",
-		}
+		return Spent("your address", window)
 	}
 	return nil
+}
+
+// Count counts one use by an address, or by whatever a key names, and returns how many there were within the window, with this one.
+func (t *Throttle) Count(ctx context.Context, what, key string, window time.Duration) (int64, error) {
+	now := time.Now().UTC()
+	used, err := t.store.CountFailure(ctx, "spend:"+what+":"+t.keyring.KeyedDigest("throttle address", idp.Line(key)), now.Add(-window), now.Add(window), now)
+	if err != nil {
+		return 0, fmt.Errorf("count uses of %s: %w", what, err)
+	}
+	return used, nil
+}
+
+// Spent says that no use is left within the window to whoever comes from there.
+func Spent(there string, window time.Duration) *idp.Error {
+	return &idp.Error{
+		Kind: idp.Throttled, Code: "too_many_requests", RetryAfter: window,
+		Message: "There were too many requests of this kind from " + there + ". Wait " + inWords(window) + " and try again.",
+	}
 }
 
 // patience bounds how long a count may wait for the database.
