@@ -26,6 +26,8 @@ type Config struct {
 	Throttle *throttle.Throttle // of guesses at user codes
 	Outbound *outbound.Client   // to clients in mode ping
 	Logger   *slog.Logger
+	// PerNetwork is how many requests of public clients one network (IPv4 /24, IPv6 /48) may start within the life of one; 1000 if 0.
+	PerNetwork int
 }
 
 // Service keeps what devices ask for until a person has decided. It is safe for concurrent use.
@@ -36,6 +38,9 @@ type Service struct {
 
 // New returns a service.
 func New(c Config) *Service {
+	if c.PerNetwork == 0 {
+		c.PerNetwork = perNetwork
+	}
 	s := &Service{Config: c}
 	s.pings = s.pingBox()
 	return s
@@ -57,6 +62,7 @@ const (
 const (
 	perClient  = 5000
 	perAddress = 100
+	perNetwork = 1000 // far below perClient: who has an IPv6 line has any number of addresses
 )
 
 // Device is what a device is told (RFC 8628 §3.2).
@@ -85,6 +91,11 @@ func (s *Service) StartDevice(ctx context.Context, ask Ask, now time.Time) (*Dev
 		ID: idp.NewID(), Kind: idp.PendingDevice, ClientID: ask.Client.ID, Scopes: ask.Scopes, Audience: ask.Audience, Address: idp.Line(peer.Address),
 		Request:  idp.PendingRequest{Address: peer.Address, UserAgent: peer.UserAgent, TraceID: ask.TraceID, ACRValues: ask.ACRValues, Details: ask.Details},
 		Interval: deviceInterval, CreatedAt: now, ExpiresAt: now.Add(deviceLife),
+	}
+	if ask.Client.Public() { // anybody can be it
+		if err := s.Throttle.Spend(ctx, "device network", idp.Network(peer.Address, 24, 48), s.PerNetwork, deviceLife); err != nil {
+			return nil, err
+		}
 	}
 	token := s.Keyring.NewToken(secret.TokenDevice, p.ID) // RFC 8628 §5.2: 256 random bits
 	for range userCodeTries {

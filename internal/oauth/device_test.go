@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -247,5 +248,28 @@ func TestDevice_WhatWasApprovedEndsWithItsSessionUnlessOffline(t *testing.T) {
 		if !stays {
 			wantPoll(t, scope, status, a, "access_denied")
 		}
+	}
+}
+
+// One line of IPv6 has any number of addresses: it must not take all the requests that may wait for a client that anybody can be.
+func TestDevice_ANetworkTakesNoOthersPlaces(t *testing.T) { // RFC 8628 §5.1
+	t.Parallel()
+	w := newWorld(t)
+	w.cross.PerNetwork = 3
+	start := func(c *idp.Client, address string) error {
+		_, err := w.cross.StartDevice(idp.WithPeer(t.Context(), idp.Peer{Address: address}), crossdevice.Ask{Client: c, Scopes: []string{"openid"}}, time.Now())
+		return err
+	}
+	public, confidential := &idp.Client{ID: "tv", AuthMethods: []string{idp.AuthNone}}, &idp.Client{ID: "box", AuthMethods: []string{idp.AuthClientSecretBasic}}
+	for i := range 4 {
+		if err := start(public, fmt.Sprintf("2001:db8:1:%x::1", i)); (err != nil) != (i == 3) || err != nil && idp.KindOf(err) != idp.Throttled {
+			t.Errorf("request %d of a network: got %v, want the fourth one throttled", i, err)
+		}
+	}
+	if err := start(public, "2001:db8:2::1"); err != nil {
+		t.Errorf("another network: got %v", err)
+	}
+	if err := start(confidential, "2001:db8:1:9::1"); err != nil {
+		t.Errorf("a client that proves who it is: got %v", err)
 	}
 }
