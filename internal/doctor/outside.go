@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -29,8 +28,8 @@ type answer struct {
 }
 
 // probe sends one request and reads a bounded answer.
-func (f Facts) probe(ctx context.Context, method, target string, header http.Header, body string) (*answer, error) {
-	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+func (f Facts) probe(ctx context.Context, method, target string, header http.Header) (*answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, target, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +61,7 @@ type discovery struct {
 // outside looks at the server as browsers and applications see it, at its issuer.
 func (f Facts) outside(ctx context.Context, r *report) {
 	address := f.Issuer + "/.well-known/openid-configuration"
-	a, err := f.probe(ctx, http.MethodGet, address, nil, "")
+	a, err := f.probe(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		f.unreachable(ctx, r, err)
 		return
@@ -158,7 +157,7 @@ func (f Facts) answersLocally(ctx context.Context) bool {
 	} else {
 		address = "http://" + address
 	}
-	a, err := f.probe(ctx, http.MethodGet, address, nil, "")
+	a, err := f.probe(ctx, http.MethodGet, address, nil)
 	return err == nil && a.status == http.StatusOK
 }
 
@@ -191,7 +190,7 @@ func (f Facts) metadata(ctx context.Context, r *report) {
 		return
 	}
 	address := u.Scheme + "://" + u.Host + "/.well-known/oauth-authorization-server" + u.Path
-	a, err := f.probe(ctx, http.MethodGet, address, nil, "")
+	a, err := f.probe(ctx, http.MethodGet, address, nil)
 	var d discovery
 	if err != nil || a.status != http.StatusOK || json.Unmarshal(a.body, &d) != nil || d.Issuer != f.Issuer {
 		r.warn("metadata", address+" does not lead here, where OAuth clients look (RFC 8414 §3.1).", "Let the proxy forward this path too.")

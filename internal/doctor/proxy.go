@@ -21,7 +21,7 @@ func (f Facts) forwarded(ctx context.Context, r *report, address string, plain *
 		"X-Forwarded-Proto": {"gopher"},
 		"X-Forwarded-For":   {"192.0.2.1"},
 		"Forwarded":         {"for=192.0.2.1;host=" + stranger + ";proto=gopher"},
-	}, "")
+	})
 	switch {
 	case err != nil || a.status != plain.status:
 		r.warn("proxy", "A request with forwarding headers of its own is answered differently from one without.", "If a filter refuses such requests, all is well. Otherwise let the proxy replace these headers.")
@@ -35,7 +35,7 @@ func (f Facts) forwarded(ctx context.Context, r *report, address string, plain *
 // cookies looks at the sign-in page's cookies as the browser gets them.
 func (f Facts) cookies(ctx context.Context, r *report) {
 	address := f.Issuer + "/login"
-	a, err := f.probe(ctx, http.MethodGet, address, http.Header{"Accept": {"text/html"}}, "")
+	a, err := f.probe(ctx, http.MethodGet, address, http.Header{"Accept": {"text/html"}})
 	if err != nil {
 		r.fail("cookies", address+" does not answer: "+sentence(err), "Check that the proxy forwards every path below the issuer.")
 		return
@@ -112,7 +112,7 @@ func (f Facts) bots(ctx context.Context, r *report, d discovery) {
 	for _, agent := range []string{"Go-http-client/1.1", "python-requests/2.32.3", "Java/21.0.4", "node", "curl/8.10.1", ""} {
 		a, err := f.probe(ctx, http.MethodPost, d.TokenEndpoint, http.Header{
 			"User-Agent": {agent}, "Content-Type": {"application/x-www-form-urlencoded"},
-		}, "")
+		})
 		if err != nil || !isOAuthError(a) {
 			if agent == "" {
 				agent = "none at all"

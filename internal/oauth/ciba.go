@@ -35,9 +35,9 @@ const (
 // bearerToken is what may stand behind "Bearer" (RFC 6750 §2.1).
 var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
-// Backchannel is the backchannel authentication endpoint (CIBA §7): a client asks for a person who is not at it, and the person answers on
+// BackchannelAuthentication is the backchannel authentication endpoint (CIBA §7): a client asks for a person who is not at it, and the person answers on
 // a page of this server.
-func (p *Provider) Backchannel(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) BackchannelAuthentication(w http.ResponseWriter, r *http.Request) {
 	call, ok := p.clientCall(w, r, "ciba")
 	if !ok {
 		return

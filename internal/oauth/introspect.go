@@ -43,7 +43,7 @@ type introspection struct {
 // Introspect is the introspection endpoint (RFC 7662). The caller authenticates as a confidential client; about a token that is
 // none of its business it hears what it would hear about garbage (D7).
 func (p *Provider) Introspect(w http.ResponseWriter, r *http.Request) {
-	caller, form, now, ok := p.backChannel(w, r, "introspect")
+	caller, form, now, ok := p.authenticatedForm(w, r, "introspect")
 	if !ok {
 		return
 	}

@@ -133,7 +133,6 @@ type Provider struct {
 	meta    atomic.Pointer[document]
 	base    string // the issuer's path
 	realm   string
-	metrics func(string)
 }
 
 // grantEntry is one grant of the token endpoint, of RFC 6749 or an extension (RFC 6749 §4.5). Token endpoint and discovery range over these.
@@ -150,13 +149,13 @@ func New(c Config) (*Provider, error) {
 	}
 	p := &Provider{
 		Config: c, minter: mint.New(mint.Config{Issuer: c.Issuer, Keys: c.Keys, Keyring: c.Keyring, Store: c.Store, Subjects: c.Subjects, ClientKeys: c.ClientKeys, Contexts: c.Contexts}), base: u.Path, realm: `realm="` + c.Issuer + `"`,
-		pushes: newPushRates(c), loops: newLoopGuard(c.LoopLimit), metrics: c.IssuedTokens,
+		pushes: newPushRates(c), loops: newLoopGuard(c.LoopLimit),
 		details: &authdetail.Types{Store: c.Store, Audit: c.Audit},
 		objects: requestobject.New(requestobject.Config{Issuer: c.Issuer, ClientKeys: c.ClientKeys, Keys: c.Keys, Outbound: c.Outbound}),
 	}
 	p.auth, p.logouts = p.newAuthenticator(c, u), p.logoutBox()
-	if p.metrics == nil {
-		p.metrics = func(string) {}
+	if p.IssuedTokens == nil {
+		p.IssuedTokens = func(string) {}
 	}
 	p.grants = []grantEntry{
 		{idp.GrantAuthorizationCode, fosite.TokenEndpointHandlers{&grant.Code{Store: c.Store, Keyring: c.Keyring, Minter: p.minter, Audit: c.Audit, Logger: c.Logger}}},
@@ -236,7 +235,7 @@ func (p *Provider) Routes() []Route {
 		{Pattern: p.base + pathToken, Handler: p.Token, CORS: true},
 		{Pattern: p.base + pathPAR, Handler: p.PushedRequest, CORS: true},
 		{Pattern: p.base + pathDevice, Handler: p.DeviceAuthorization, CORS: true},
-		{Pattern: p.base + pathCIBA, Handler: p.Backchannel},
+		{Pattern: p.base + pathCIBA, Handler: p.BackchannelAuthentication},
 		{Pattern: p.base + pathUserInfo, Handler: p.UserInfo, CORS: true},
 		{Pattern: p.base + pathIntrospect, Handler: p.Introspect},
 		{Pattern: p.base + pathRevoke, Handler: p.Revoke, CORS: true},

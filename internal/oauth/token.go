@@ -72,7 +72,7 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 		fail(err)
 		return
 	}
-	p.metrics(entry.name)
+	p.IssuedTokens(entry.name)
 	t.End(trace.OK)
 	a := tokenAnswer{AccessToken: response.GetAccessToken(), TokenType: response.GetTokenType()}
 	a.ExpiresIn, _ = response.GetExtra("expires_in").(int64)

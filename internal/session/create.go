@@ -75,7 +75,7 @@ func (m *Manager) Create(ctx context.Context, r *http.Request, in SignIn) (c *Cu
 	}
 	setCookies = func(w http.ResponseWriter) {
 		m.jar.set(w, sessionCookie, made.session.Text, 0)
-		m.jar.setState(w, m.State(s.ID), 0)
+		m.jar.setState(w, m.State(s.ID))
 		if in.Remember {
 			m.jar.set(w, rememberCookie, made.remember.Text, m.remember)
 		} else {

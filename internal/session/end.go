@@ -34,7 +34,7 @@ func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if m.jar.sent(r, stateCookie) {
 		// Another one than before, and not that of a browser where nobody ever signed in: any page may frame the check-session frame, and
 		// must not find out by it whether somebody is signed in.
-		m.jar.setState(w, rand.Text(), 0)
+		m.jar.setState(w, rand.Text())
 	}
 	return ended, nil
 }

@@ -80,7 +80,7 @@ func (m *Manager) restore(ctx context.Context, w http.ResponseWriter, r *http.Re
 		return nil, fmt.Errorf("restore session %s: %w", t.ID, err)
 	}
 	m.jar.set(w, sessionCookie, session.Text, 0)
-	m.jar.setState(w, m.State(t.ID), 0)
+	m.jar.setState(w, m.State(t.ID))
 	m.jar.set(w, rememberCookie, remember.Text, was.RememberExpiresAt.Sub(now))
 	return c, nil
 }

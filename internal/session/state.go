@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // stateCookie tells the script of the check-session frame whether the session is still the one that an application knows (Session Management
@@ -33,7 +32,7 @@ func (m *Manager) RequestState(w http.ResponseWriter, r *http.Request) (state st
 	})
 	if state == "" {
 		state = rand.Text()
-		m.jar.setState(w, state, 0)
+		m.jar.setState(w, state)
 	}
 	return state
 }
@@ -46,14 +45,14 @@ func (m *Manager) KeepState(w http.ResponseWriter, r *http.Request, state string
 			return
 		}
 	}
-	m.jar.setState(w, state, 0)
+	m.jar.setState(w, state)
 }
 
-// setState sends the state cookie; as the session cookie it ends with the browser if age is 0.
-func (j jar) setState(w http.ResponseWriter, state string, age time.Duration) {
+// setState sends the state cookie. As the session cookie, it ends with the browser.
+func (j jar) setState(w http.ResponseWriter, state string) {
 	c := &http.Cookie{Name: j.prefix + stateCookie, Value: state, Path: "/", Secure: j.secure, SameSite: http.SameSiteLaxMode}
 	if j.secure {
 		c.SameSite = http.SameSiteNoneMode // the frame is in an application's page
 	}
-	j.put(w, c, age)
+	j.put(w, c, 0)
 }

@@ -113,5 +113,5 @@ func (p *Pages) outcome(w http.ResponseWriter, r *http.Request, v *visit, provid
 		return err
 	}
 	// Not a redirect: the upstream's own form-action may follow the browser through every redirect, to the application.
-	return p.leave(w, r, v)
+	return p.leave(w, v)
 }

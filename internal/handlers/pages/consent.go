@@ -74,7 +74,7 @@ func (p *Pages) consent(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	case actionAllow:
 		if c == nil { // it ended meanwhile: the authorization endpoint asks for a sign-in first
-			return p.leave(w, r, v)
+			return p.leave(w, v)
 		}
 		if f := r.PostForm; f.Get("account") != c.User.ID || f.Get("scopes") != strings.Join(scopes(v), " ") || f.Get("details") != detailDigest(v) {
 			// While the page was open somebody else signed in in another tab, or an operator changed what the application asks for:
@@ -91,7 +91,7 @@ func (p *Pages) consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.leave(w, r, v)
+	return p.leave(w, v)
 }
 
 // allow records what the user allowed, for now and for the next time.

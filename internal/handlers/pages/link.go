@@ -135,5 +135,5 @@ func (p *Pages) linkProved(w http.ResponseWriter, r *http.Request, v *visit, wai
 	if err != nil {
 		return err
 	}
-	return p.leave(w, r, v)
+	return p.leave(w, v)
 }

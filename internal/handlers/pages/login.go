@@ -192,7 +192,7 @@ func (p *Pages) cancel(w http.ResponseWriter, r *http.Request, v *visit) error {
 			return err
 		}
 	}
-	return p.leave(w, r, v)
+	return p.leave(w, v)
 }
 
 // choose records that the person goes on with the account that is signed in.
@@ -210,7 +210,7 @@ func (p *Pages) choose(w http.ResponseWriter, r *http.Request, v *visit) error {
 			return err
 		}
 	}
-	return p.leave(w, r, v)
+	return p.leave(w, v)
 }
 
 // password is the form itself.
@@ -253,7 +253,7 @@ func (p *Pages) password(w http.ResponseWriter, r *http.Request, v *visit) error
 	case err != nil:
 		return err
 	}
-	return p.leave(w, r, v)
+	return p.leave(w, v)
 }
 
 // missing returns what was left empty.

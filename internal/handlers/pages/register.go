@@ -86,7 +86,7 @@ func (p *Pages) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.refusedRegistration(w, r, v, view, a, err)
 	}
-	return p.leave(w, r, v)
+	return p.leave(w, v)
 }
 
 // registerMissing returns what was left empty, and a password that was typed in two ways: nobody could mail its owner another one.

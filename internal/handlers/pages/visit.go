@@ -160,7 +160,7 @@ func accountOf(u *idp.User) *ui.Account {
 }
 
 // leave goes on after a step: to the protocol, or home. It is the answer to a form whose way may lead to another origin.
-func (p *Pages) leave(w http.ResponseWriter, r *http.Request, v *visit) error {
+func (p *Pages) leave(w http.ResponseWriter, v *visit) error {
 	switch {
 	case v.is(idp.InteractionApprovals):
 		to := p.Issuer + "/approvals"
