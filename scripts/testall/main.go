@@ -55,6 +55,11 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 		patterns = []string{"./..."}
 	}
 
+	if folder := os.Getenv(memoryVariable); folder != "" {
+		if err := os.Setenv("TMPDIR", folder); err != nil {
+			return false, fmt.Errorf("choose the folder for temporary files: %w", err)
+		}
+	}
 	all, withDatabase, err := listPackages(ctx, patterns)
 	if err != nil {
 		return false, err
@@ -90,6 +95,9 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	}
 	return total.ok(), nil
 }
+
+// memoryVariable names a folder in memory, if scripts/with-postgres found room for one: what tests write is thrown away.
+const memoryVariable = "IDP_TEST_MEMORY"
 
 // binaryVariable names the built binary to the black-box tests (package e2e/server), each of which would build one of its own.
 const binaryVariable = "IDP_TEST_BINARY"
