@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -98,6 +100,26 @@ func TestProviders_Life(t *testing.T) {
 	}
 	w.want(t, http.StatusOK, "PATCH", "/providers/corp", `{"disabled":true}`)
 	w.writes(t, audit.ProviderDeleted, func() { w.want(t, http.StatusNoContent, "DELETE", "/providers/corp", "") })
+}
+
+func TestProviders_PlainOAuth2(t *testing.T) { // FD-1
+	t.Parallel()
+	w := newWorld(t)
+	const chat = `{"id":"%s","type":"oauth2","name":"Chat","client_id":"x","client_secret":"one","authorization_url":"https://chat.example/authorize",
+		"token_url":"https://chat.example/token","userinfo_url":"%s","authorization_parameters":{"a":"1","b":"2"},"claims":{"subject":"data.id","email":"data.mail"}}`
+	p := w.want(t, http.StatusCreated, "POST", "/providers", fmt.Sprintf(chat, "chat", "https://chat.example/me")).json(t)
+	if p["issuer"] != "https://chat.example" || p["userinfo_url"] != "https://chat.example/me" || !maps.Equal(p["claims"].(map[string]any), map[string]any{"subject": "data.id", "email": "data.mail"}) {
+		t.Errorf("created: got %v, want it told again, with the issuer of its host", p)
+	}
+	p = w.want(t, http.StatusOK, "PATCH", "/providers/chat", `{"authorization_parameters":{"a":null},"claims":{"email_verified":"data.ok"},"without_pkce":true}`).json(t)
+	if !maps.Equal(p["authorization_parameters"].(map[string]any), map[string]any{"b": "2"}) || p["claims"].(map[string]any)["subject"] != "data.id" || p["without_pkce"] != true {
+		t.Errorf("patched: got %v, want one parameter gone and the other members kept", p)
+	}
+	for _, wrong := range []string{`{"claims":null}`, `{"claims":{"subject":"login"}}`, `{"token_url":"http://chat.example/token"}`, `{"authorization_parameters":{"state":"x"}}`, `{"type":"oidc"}`, `{"issuer":"https://accounts.google.com"}`} {
+		w.want(t, http.StatusUnprocessableEntity, "PATCH", "/providers/chat", wrong)
+	}
+	w.want(t, http.StatusUnprocessableEntity, "POST", "/providers", fmt.Sprintf(chat, "team", "https://chat.example/team/me")) // under the same issuer
+	w.want(t, http.StatusCreated, "POST", "/providers", fmt.Sprintf(chat, "again", "https://chat.example/me"))
 }
 
 func TestAudit_TailByCursor(t *testing.T) {

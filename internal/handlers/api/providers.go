@@ -81,6 +81,9 @@ func (s *server) createProvider(ctx context.Context, in *body[NewProvider]) (*cr
 		return nil, err
 	}
 	err = s.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.checkIdentities(ctx, p); err != nil {
+			return err
+		}
 		if err := s.Store.CreateProvider(ctx, p, sealed); err != nil {
 			return err
 		}
@@ -113,6 +116,9 @@ func (s *server) patchProvider(ctx context.Context, in *patchProviderInput) (*bo
 		p.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond)
 		sealed, err := s.sealProvider(p)
 		if err != nil {
+			return err
+		}
+		if err := s.checkIdentities(ctx, p); err != nil {
 			return err
 		}
 		if err := s.Store.UpdateProvider(ctx, p, sealed); err != nil {
@@ -163,6 +169,19 @@ func (s *server) sealProvider(p *idp.Provider) (string, error) {
 		return "", fmt.Errorf("seal the secret of provider %s: %w", p.ID, err)
 	}
 	return sealed, nil
+}
+
+// checkIdentities holds a provider against those there are, before it is written.
+func (s *server) checkIdentities(ctx context.Context, p *idp.Provider) error {
+	sealed, err := s.Store.Providers(ctx)
+	if err != nil {
+		return err
+	}
+	rows := make([]*idp.Provider, len(sealed))
+	for i, row := range sealed {
+		rows[i] = row.Provider
+	}
+	return upstream.CheckIdentities(p, rows)
 }
 
 // checkContexts names the contexts that a provider vouches for and that the settings do not have any more.
