@@ -135,7 +135,7 @@ func (c *Client) do(ctx context.Context, in call, out any) (http.Header, error) 
 		return answer.Header, nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return nil, &idp.Error{Kind: idp.Internal, Code: "answer_strange", Message: "The server at " + c.base + " answered something else than JSON. Is the address that of an idp server?", Err: err}
+		return nil, &idp.Error{Kind: idp.Unavailable, Code: "answer_strange", Message: "The server at " + c.base + " answered something else than JSON. Is the address that of an idp server?", Err: err}
 	}
 	return answer.Header, nil
 }
