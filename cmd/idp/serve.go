@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
@@ -31,6 +32,8 @@ func newServeCmd(a *app) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the identity provider",
 		Long: `Run the identity provider until it is told to stop (SIGINT or SIGTERM).
+SIGHUP makes it read the settings again: log.level and the files of
+bootstrap.dir take effect at once, the log says what waits for a restart.
 
 With nothing configured it keeps its data in ./idp-data, on an embedded SQLite
 database, and answers at http://localhost:8080. With --dev it also makes a demo
@@ -47,7 +50,7 @@ doctor) read idp.yaml and the environment: that is the place of the issuer.`,
 			if err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), c)
+			return a.serve(cmd.Context(), c, func() (*config.Config, error) { return a.loadConfig(cmd) })
 		},
 	}
 	return a.withConfig(cmd)
@@ -66,7 +69,9 @@ type server struct {
 }
 
 // serve runs until ctx ends, and then stops in order: not ready, no new requests, what is written behind the requests, the database.
-func (a *app) serve(ctx context.Context, c *config.Config) (err error) {
+func (a *app) serve(ctx context.Context, c *config.Config, load func() (*config.Config, error)) (err error) {
+	again := reloading{load: load, began: *c, level: new(slog.LevelVar), hangup: a.catchHangup()}
+	defer signal.Stop(again.hangup)
 	if a.getenv("GOGC") == "" {
 		// The live heap is a few megabytes, so collecting it a fourth as often costs little memory and saves a tenth of the time.
 		debug.SetGCPercent(garbagePercent)
@@ -77,7 +82,7 @@ func (a *app) serve(ctx context.Context, c *config.Config) (err error) {
 		defer buffer.Close()
 		lines = buffer
 	}
-	logger := logctx.New(logctx.Options{Output: lines, Level: c.Log.Level, Format: c.Log.Format, TTY: isTerminal(a.err)})
+	logger := logctx.New(logctx.Options{Output: lines, Level: c.Log.Level, Adjust: again.level, Format: c.Log.Format, TTY: isTerminal(a.err)})
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("%w: stop the program that has this address, or choose another one with --listen", err)
@@ -108,6 +113,8 @@ func (a *app) serve(ctx context.Context, c *config.Config) (err error) {
 	var background sync.WaitGroup
 	s.runBehind(behind, &background)
 	defer func() { stopBehind(); background.Wait() }()
+	again.server = s
+	background.Go(func() { again.run(behind) })
 
 	front, err := s.listenAll(c, listener)
 	if err != nil {

@@ -18,16 +18,22 @@ func (s *server) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.config.Bootstrap.Dir != "" {
-		files, err := client.ReadPath(s.config.Bootstrap.Dir)
-		if err != nil {
-			return fmt.Errorf("bootstrap.dir: %w", err)
-		}
-		if err := s.apply(ctx, files, client.DefaultSource); err != nil {
-			return err
-		}
+	if err := s.applyFiles(ctx, s.config.Bootstrap.Dir); err != nil {
+		return err
 	}
 	return s.firstAdmin(ctx)
+}
+
+// applyFiles makes the clients be as the files of a folder say; an empty name is none.
+func (s *server) applyFiles(ctx context.Context, folder string) error {
+	if folder == "" {
+		return nil
+	}
+	files, err := client.ReadPath(folder)
+	if err != nil {
+		return fmt.Errorf("bootstrap.dir: %w", err)
+	}
+	return s.apply(ctx, files, client.DefaultSource)
 }
 
 // seed makes the users and clients of a seed file (FL-21). The configuration has refused it on a public issuer.

@@ -293,6 +293,14 @@ func (s *Server) Running() bool {
 	}
 }
 
+// Hangup sends the process a SIGHUP.
+func (s *Server) Hangup(t testing.TB) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatalf("send SIGHUP: %v", err)
+	}
+}
+
 // Kill ends the process as a crash would, and waits for its end.
 func (s *Server) Kill() {
 	if s.Running() {

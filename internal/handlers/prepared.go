@@ -1,8 +1,6 @@
 package handlers
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -15,11 +13,8 @@ type prepared struct {
 	metrics *routeMetrics
 }
 
-// prepare finds the prepared routes. Where the log is to hold everything they are none: each request goes the long way.
+// prepare finds the prepared routes. While the log is to hold everything they are not used: each request goes the long way.
 func (f *frame) prepare() {
-	if f.Logger.Enabled(context.Background(), slog.LevelDebug) {
-		return
-	}
 	f.prepared = map[string]prepared{}
 	for _, r := range f.Protocol {
 		if r.Prepared && r.Public && !strings.ContainsAny(r.Pattern, "{ ") {

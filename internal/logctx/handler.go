@@ -10,18 +10,19 @@ import (
 // Options says how lines look.
 type Options struct {
 	Output io.Writer
-	Level  string // debug, info, warn, error; empty = info
-	Format string // json, text; anything else = text if TTY, else json
-	TTY    bool   // Output is a terminal
+	Level  string         // debug, info, warn, error; empty = info
+	Adjust *slog.LevelVar // nil, or what changes the level later
+	Format string         // json, text; anything else = text if TTY, else json
+	TTY    bool           // Output is a terminal
 }
 
 // New returns the program's logger.
 func New(o Options) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(o.Level)); err != nil {
-		level = slog.LevelInfo
+	h := &slog.HandlerOptions{Level: LevelOf(o.Level), ReplaceAttr: redact}
+	if o.Adjust != nil {
+		o.Adjust.Set(LevelOf(o.Level))
+		h.Level = o.Adjust
 	}
-	h := &slog.HandlerOptions{Level: level, ReplaceAttr: redact}
 	var lines slog.Handler = slog.NewJSONHandler(o.Output, h)
 	text := o.Format == "text" || o.Format != "json" && o.TTY
 	if text {
@@ -31,6 +32,15 @@ func New(o Options) *slog.Logger {
 	root.json = !text
 	root.buffer, _ = o.Output.(*Buffer)
 	return slog.New(root)
+}
+
+// LevelOf returns the level of a name; info for what is none.
+func LevelOf(name string) slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(name)); err != nil {
+		return slog.LevelInfo
+	}
+	return level
 }
 
 // handler adds the ids of the context at the top level of a line.
