@@ -73,13 +73,13 @@ func (a *app) examine(ctx context.Context, c *config.Config) []doctor.Finding {
 		}
 	}
 	db, err := openDatabase(ctx, c, false)
-	f.DatabaseErr, f.DatabaseMend = parts(err)
+	f.DatabaseMend, f.DatabaseErr = causeAndMend(err)
 	if err == nil {
 		defer db.Close()
 		f.Store = store.New(db)
 	}
 	f.Keyring, err = readKeyring(c.KeyringFile)
-	f.KeyringErr, f.KeyringMend = parts(err)
+	f.KeyringMend, f.KeyringErr = causeAndMend(err)
 	switch {
 	case c.KeyringFile == "":
 		f.KeyringErr, f.KeyringMend = errors.New("the setting keyring_file is empty"), "Set it to the file that all replicas have; `idp key ring new` prints one."

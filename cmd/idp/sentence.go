@@ -20,13 +20,13 @@ func (e *mended) Error() string { return e.err.Error() + ": " + e.mend }
 // Unwrap returns the cause.
 func (e *mended) Unwrap() error { return e.err }
 
-// parts returns an error without its mend, and the mend as a sentence, empty if none is known.
-func parts(err error) (cause error, mend string) {
+// causeAndMend takes an error apart: the mend as a sentence, empty if none is known, and the error without it.
+func causeAndMend(err error) (mend string, cause error) {
 	var m *mended
 	if !errors.As(err, &m) {
-		return err, ""
+		return "", err
 	}
-	return m.err, strings.ToUpper(m.mend[:1]) + m.mend[1:] + "."
+	return strings.ToUpper(m.mend[:1]) + m.mend[1:] + ".", m.err
 }
 
 // tell returns what an error says to people: the sentence of an *idp.Error without what it is wrapped in, and of several that

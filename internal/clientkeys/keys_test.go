@@ -27,6 +27,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
+	"idp/internal/keys/keystest"
 	"idp/internal/outbound"
 )
 
@@ -84,15 +85,7 @@ func sign(t testing.TB, key any, alg, payload string, header map[string]any) str
 	if err != nil {
 		t.Fatal(err)
 	}
-	jws, err := signer.Sign([]byte(payload))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := jws.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return keystest.Sign(t, signer, []byte(payload))
 }
 
 func TestVerify_EachAlgorithmAndNoOther(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"idp/internal/client"
 	"idp/internal/idp"
+	"idp/internal/keys/keystest"
 	"idp/internal/store/sqldb"
 )
 
@@ -53,11 +54,7 @@ func (w *world) assertion(t testing.TB, c *idp.Client, method string) string {
 	now := time.Now()
 	claims, err := json.Marshal(map[string]any{"iss": c.ID, "sub": c.ID, "aud": issuer, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
 	must(t, err)
-	jws, err := s.Sign(claims)
-	must(t, err)
-	text, err := jws.CompactSerialize()
-	must(t, err)
-	return text
+	return keystest.Sign(t, s, claims)
 }
 
 func TestAssertion_CostsOneTripAndNoMore(t *testing.T) {

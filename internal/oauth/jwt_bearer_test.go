@@ -18,6 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
+	"idp/internal/keys/keystest"
 	"idp/internal/oauth"
 	"idp/internal/oauth/grant"
 )
@@ -75,11 +76,7 @@ func saysText(t testing.TB, key *ecdsa.PrivateKey, payload string, header ...str
 	}
 	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, options)
 	must(t, err)
-	jws, err := s.Sign([]byte(payload))
-	must(t, err)
-	text, err := jws.CompactSerialize()
-	must(t, err)
-	return text
+	return keystest.Sign(t, s, []byte(payload))
 }
 
 // bear trades an assertion as the client job.

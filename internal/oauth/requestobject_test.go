@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
+	"idp/internal/keys/keystest"
 )
 
 // signer is the key of a client that signs its requests.
@@ -49,11 +50,7 @@ func (s signer) sign(t testing.TB, over map[string]any) string {
 	must(t, err)
 	made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: s.key}, new(jose.SignerOptions).WithHeader("kid", "1").WithType("oauth-authz-req+jwt"))
 	must(t, err)
-	jws, err := made.Sign(payload)
-	must(t, err)
-	text, err := jws.CompactSerialize()
-	must(t, err)
-	return text
+	return keystest.Sign(t, made, payload)
 }
 
 // ask sends parameters and returns where the browser goes, or the code on the page.
@@ -127,10 +124,7 @@ func FuzzRequestObject(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload string) {
 		made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: s.key}, nil)
 		must(t, err)
-		jws, err := made.Sign([]byte(payload))
-		must(t, err)
-		text, err := jws.CompactSerialize()
-		must(t, err)
+		text := keystest.Sign(t, made, []byte(payload))
 		for _, params := range []url.Values{
 			{"client_id": {"app"}, "request": {text}},
 			{"client_id": {"app"}, "request": {text}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {callback}},

@@ -21,6 +21,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
+	"idp/internal/keys/keystest"
 	"idp/internal/oauth"
 	"idp/internal/store/sqldb"
 )
@@ -55,11 +56,7 @@ func (p *prover) proof(t testing.TB, method, path, token string, pairs ...any) s
 	}
 	payload, err := json.Marshal(claims)
 	must(t, err)
-	jws, err := p.signer.Sign(payload)
-	must(t, err)
-	text, err := jws.CompactSerialize()
-	must(t, err)
-	return text
+	return keystest.Sign(t, p.signer, payload)
 }
 
 // reply is an answer with the round trips that it cost.

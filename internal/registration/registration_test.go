@@ -20,6 +20,7 @@ import (
 	"idp/internal/audit"
 	"idp/internal/clientkeys"
 	"idp/internal/idp"
+	"idp/internal/keys/keystest"
 	"idp/internal/store/storetest"
 )
 
@@ -36,15 +37,7 @@ func signed(t *testing.T, key *ecdsa.PrivateKey, alg jose.SignatureAlgorithm, cl
 	if err != nil {
 		t.Fatal(err)
 	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := jws.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return keystest.Sign(t, signer, payload)
 }
 
 func newKey(t *testing.T) (*ecdsa.PrivateKey, idp.ClientKeys) {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"idp/internal/idp"
 	"idp/internal/keys"
 )
@@ -43,4 +45,18 @@ func New(t testing.TB, c keys.Config) *keys.Manager {
 		t.Fatalf("start the keys: %v", err)
 	}
 	return m
+}
+
+// Sign returns a payload with a signature, in the compact form (RFC 7515 §3.1).
+func Sign(t testing.TB, by jose.Signer, payload []byte) string {
+	t.Helper()
+	signed, err := by.Sign(payload)
+	if err != nil {
+		t.Fatalf("sign: %v", err)
+	}
+	text, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatalf("write the signed text: %v", err)
+	}
+	return text
 }

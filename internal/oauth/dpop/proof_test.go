@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"idp/internal/idp"
+	"idp/internal/keys/keystest"
 	"idp/internal/secret"
 )
 
@@ -84,15 +85,7 @@ func sign(t testing.TB, alg string, key crypto.Signer, claims any, header map[st
 	if err != nil {
 		t.Fatal(err)
 	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := jws.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return keystest.Sign(t, signer, payload)
 }
 
 func expected() Expected { return Expected{Method: "POST", URLs: []string{endpoint}} }
