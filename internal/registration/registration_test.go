@@ -75,6 +75,7 @@ func TestStatement_TakesPrecedence(t *testing.T) { // RFC 7591 §2.3
 	raw, _ := json.Marshal(compact)
 	got, err := s.applyStatement(t.Context(), map[string]json.RawMessage{
 		memberStatement: raw, "client_name": json.RawMessage(`"Claimed"`), "redirect_uris": json.RawMessage(`["https://evil.example/cb"]`), "tos_uri": json.RawMessage(`"https://vouched.example/tos"`),
+		"client_name#de": json.RawMessage(`"Ihre Bank"`), "tos_uri#de": json.RawMessage(`"https://vouched.example/agb"`),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +86,9 @@ func TestStatement_TakesPrecedence(t *testing.T) { // RFC 7591 §2.3
 	}
 	if c.Name != "Vouched" || c.RedirectURIs[0] != "https://vouched.example/cb" || c.TosURI == "" || c.Trusted || c.Scopes[0] != "openid" {
 		t.Errorf("got %+v, want what the statement says before what the client says", c)
+	}
+	if len(c.Localized) != 1 || c.Localized["tos_uri#de"] == "" {
+		t.Errorf("got %v, want no other name in another language beside the statement's", c.Localized)
 	}
 }
 

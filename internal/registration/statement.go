@@ -75,6 +75,12 @@ func (s *Service) applyStatement(ctx context.Context, members map[string]json.Ra
 		return nil, err
 	}
 	out := maps.Clone(members)
+	for name := range members { // a name that is vouched for has no other one in another language (RFC 7591 §2.2)
+		plain, _, tagged := strings.Cut(name, "#")
+		if _, vouched := claims[plain]; tagged && vouched {
+			delete(out, name)
+		}
+	}
 	for name, value := range claims {
 		if slices.Contains(names(), name) || slices.Contains([]string{memberAuthMethod, memberScope, memberIDTokenAlg}, name) || strings.Contains(name, "#") {
 			out[name] = value
