@@ -72,6 +72,7 @@ func (h responder) HandleAuthorizeEndpointRequest(ctx context.Context, ar fosite
 	if a.Pushed != "" {
 		memory = max(memory, pushedMemory)
 	}
+	a.conditions.Once = a.Pushed != ""
 	a.conditions.WithClaims = t.IDToken // the ID token that comes with this answer says something of the person
 	// RFC 7636 §4.4: the challenge is kept in the row, and the code says nothing of it.
 	issued, err := h.p.Store.IssueCode(ctx, &idp.Authorization{

@@ -76,6 +76,7 @@ type IssueConditions struct {
 	Proof          Proof     // of the sign-in; a zero one asks for nothing
 	SkipGrant      bool      // a trusted client needs none
 	RequiredScopes []string  // what the grant must cover; none need no grant
+	Once           bool      // there may be an authorization of this id already: it is that of a pushed request
 	WithClaims     bool      // not a condition: what the user may be said to be comes back too
 }
 
@@ -106,10 +107,27 @@ func (p *Proof) contexts() string {
 	return " " + words(p.Contexts) + " "
 }
 
+// The pattern is an expression on purpose: a bare parameter behind LIKE makes SQLite plan the statement anew each time.
+const (
+	issueCode = `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
+			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, contexts, issued_at, code_digest, code_expires_at, bound_key, expires_at)
+		SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8, $9, $10, s.auth_time, s.amr, s.contexts, $11, $12, $13, $14, $15
+		FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.id = $16 AND s.digest = $17 AND s.idle_expires_at > $11 AND s.expires_at > $11 AND u.state = 'active'
+			AND s.auth_time >= $18 AND ($19 = '' OR s.user_id = $19)
+			AND ($23 = '' AND $24 = '' OR s.amr <> '' AND replace($23, ',' || s.amr || ',', '') <> $23
+				OR s.contexts <> '' AND replace($24, ' ' || s.contexts || ' ', '') <> $24)
+			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 || '' ESCAPE '\'))`
+	// What is there stays as it is, and says so by the digest of its code.
+	issueCodeOnce      = ` ON CONFLICT (id) DO UPDATE SET code_used_at = authorizations.code_used_at`
+	issueCodeReturning = ` RETURNING user_id, session_id, auth_time, amr, contexts, code_digest = $12,
+			CASE WHEN $22 THEN coalesce((SELECT u.claims FROM users u WHERE u.id = authorizations.user_id), '') ELSE '' END`
+)
+
 // IssueCode writes an authorization with its code, if the conditions hold, and returns it with the user, session, time and methods
 // of the sign-in filled in. A digest that belongs to no code makes an authorization of tokens alone. idp.ErrNotFound says that some
 // condition does not hold: look, and ask the person. idp.ErrConflict says that there is an authorization of this id: the pushed request
-// was used.
+// was used. A used one breaks no rule of the table, because a statement that does has those run again that travel with it.
 // This one statement is the whole of an authorization request with a session and a grant.
 func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []byte, c IssueConditions, now time.Time) (*AuthorizationUser, error) {
 	request, err := toJSON(a.Request)
@@ -118,25 +136,22 @@ func (s *Store) IssueCode(ctx context.Context, a *idp.Authorization, digest []by
 	}
 	issued := *a
 	var text struct{ amr, contexts, claims string }
-	// The pattern is an expression on purpose: a bare parameter behind LIKE makes SQLite plan the statement anew each time.
-	err = s.db.QueryRow(ctx, `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
-			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, contexts, issued_at, code_digest, code_expires_at, bound_key, expires_at)
-		SELECT $1, $2, s.user_id, s.id, $3, $4, $5, $6, $7, $8, $9, $10, s.auth_time, s.amr, s.contexts, $11, $12, $13, $14, $15
-		FROM sessions s JOIN users u ON u.id = s.user_id
-		WHERE s.id = $16 AND s.digest = $17 AND s.idle_expires_at > $11 AND s.expires_at > $11 AND u.state = 'active'
-			AND s.auth_time >= $18 AND ($19 = '' OR s.user_id = $19)
-			AND ($23 = '' AND $24 = '' OR s.amr <> '' AND replace($23, ',' || s.amr || ',', '') <> $23
-				OR s.contexts <> '' AND replace($24, ' ' || s.contexts || ' ', '') <> $24)
-			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 || '' ESCAPE '\'))
-		RETURNING user_id, session_id, auth_time, amr, contexts,
-			CASE WHEN $22 THEN coalesce((SELECT u.claims FROM users u WHERE u.id = authorizations.user_id), '') ELSE '' END`,
+	statement := issueCode + issueCodeReturning
+	if c.Once {
+		statement = issueCode + issueCodeOnce + issueCodeReturning
+	}
+	var fresh bool
+	err = s.db.QueryRow(ctx, statement,
 		a.ID, a.ClientID, a.Offline, a.Refreshable, words(a.Scopes), words(a.Audience),
 		a.RedirectURI, a.RedirectOmitted, a.CodeChallenge, request, now, digest, a.CodeExpires, a.BoundKey, a.ExpiresAt,
 		c.SessionID, c.SessionDigest, c.MinAuthTime, c.UserID, c.SkipGrant || len(c.RequiredScopes) == 0, scopePattern(c.RequiredScopes), c.WithClaims,
 		c.Proof.methods(), c.Proof.contexts()).
-		Scan(&issued.UserID, &issued.SessionID, &issued.AuthTime, &text.amr, &text.contexts, &text.claims)
+		Scan(&issued.UserID, &issued.SessionID, &issued.AuthTime, &text.amr, &text.contexts, &fresh, &text.claims)
 	if err != nil {
 		return nil, err
+	}
+	if !fresh {
+		return nil, idp.ErrConflict
 	}
 	issued.AMR, issued.Contexts, issued.IssuedAt = split(text.amr), split(text.contexts), now
 	v := &AuthorizationUser{Authorization: &issued, UserState: idp.UserActive}

@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,20 +30,31 @@ func TestPushedRequests_GiveOneAuthorization(t *testing.T) {
 	} {
 		wantKind(t, name, read(), idp.NotFound)
 	}
-	conditions := store.IssueConditions{SessionID: w.session.ID, SessionDigest: []byte("cookie"), SkipGrant: true}
-	if won := race(t, 32, idp.ErrConflict, func(int) error {
-		_, err := w.IssueCode(ctx, &idp.Authorization{ID: want.ID, ClientID: "app", CodeExpires: w.now.Add(time.Minute), ExpiresAt: w.now.Add(time.Hour)}, []byte("c"), conditions, w.now)
+	conditions := store.IssueConditions{SessionID: w.session.ID, SessionDigest: []byte("cookie"), SkipGrant: true, Once: true}
+	var code atomic.Value
+	if won := race(t, 32, idp.ErrConflict, func(i int) error {
+		_, err := w.IssueCode(ctx, &idp.Authorization{ID: want.ID, ClientID: "app", CodeExpires: w.now.Add(time.Minute), ExpiresAt: w.now.Add(time.Hour)}, fmt.Append(nil, "code", i), conditions, w.now)
+		if err == nil {
+			code.Store(fmt.Append(nil, "code", i))
+		}
 		return err
 	}); won != 1 {
 		t.Errorf("got %d authorizations of one request, want 1", won)
 	}
+	// A used one is no fault of the database's: whatever shares its transaction goes on.
+	must(t, w.InTx(ctx, func(ctx context.Context) error {
+		_, err := w.IssueCode(ctx, &idp.Authorization{ID: want.ID, ClientID: "app", CodeExpires: w.now.Add(time.Minute), ExpiresAt: w.now.Add(time.Hour)}, []byte("late"), conditions, w.now)
+		wantKind(t, "the same request again", err, idp.Conflict)
+		_, err = w.PushedRequest(ctx, want.ID, []byte("d"), w.now)
+		return err
+	}))
 	got, err := w.PushedRequest(ctx, want.ID, []byte("d"), w.now)
 	must(t, err)
 	if !got.Used {
 		t.Error("after the authorization: want the request used")
 	}
 	// Spending the code does not make the row go sooner: while it is there no page that is still open gets another code.
-	v, err := w.RedeemCode(ctx, store.Redemption{ID: want.ID, CodeDigest: []byte("c"), ClientID: "app", Expires: w.now.Add(time.Second)}, w.now)
+	v, err := w.RedeemCode(ctx, store.Redemption{ID: want.ID, CodeDigest: code.Load().([]byte), ClientID: "app", Expires: w.now.Add(time.Second)}, w.now)
 	must(t, err)
 	if !v.ExpiresAt.Equal(w.now.Add(time.Hour)) {
 		t.Errorf("after the exchange the row expires at %s, want an hour after %s", v.ExpiresAt, w.now)
