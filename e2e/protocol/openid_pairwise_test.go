@@ -5,6 +5,7 @@ package protocol
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"idp/e2e/server"
@@ -82,12 +83,25 @@ func TestPairwise_NamesOutliveEveryRotation(t *testing.T) { // OIDC Core §8
 
 func TestPairwise_SectorDocumentIsReadAtRegistration(t *testing.T) { // OIDC Core §8.1, protocol.md §3.4
 	t.Parallel()
-	document := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`["https://elsewhere.example/cb","https://pairwise.example/cb","https://pairwise.example/two"]`))
+	document := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, there := map[string]string{
+			"/sector": `["https://elsewhere.example/cb","https://pairwise.example/cb","https://pairwise.example/two"]`,
+			"/others": `["https://pairwise.example/cb","https://elsewhere.example/cb/","https://ELSEWHERE.example/cb"]`, "/none": `[]`, "/null": `null`, "/page": `<html>`,
+		}[r.URL.Path]
+		if !there {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = w.Write([]byte(text))
 	}))
 	t.Cleanup(document.Close)
 	s := start(t, server.Set("IDP_OUTBOUND__ALLOW", "127.0.0.1"))
 	clients := server.Pairwise()
+	// Whoever is not in the sector's own list does not get into the sector.
+	for _, path := range []string{"/others", "/none", "/null", "/page", "/missing"} {
+		if code, _, said := s.Try(t, "client", "update", clients[2].ID, "--force", "--sector-identifier-uri", document.URL+path); code == 0 || !strings.Contains(said, "document") {
+			t.Errorf("%s: exit code %d, %s, want it refused for what the document says", path, code, said)
+		}
+	}
 	for _, c := range []server.Client{clients[0], clients[2]} {
 		s.Run(t, "client", "update", c.ID, "--force", "--sector-identifier-uri", document.URL+"/sector")
 	}
