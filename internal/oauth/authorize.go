@@ -298,7 +298,7 @@ func (p *Provider) failPage(w http.ResponseWriter, r *http.Request, t *trace.T, 
 		retryAfter(w.Header(), wire.RetryAfter)
 		e.Status, e.Code, e.Description = wire.Status, wire.Code, wire.Description
 	}
-	t.End(e.Code)
+	t.Refuse(e.Code, e.Description)
 	logctx.Set(r.Context(), slog.String("error_code", e.Code))
 	p.Fail(w, r, e)
 }

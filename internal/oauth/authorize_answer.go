@@ -32,7 +32,7 @@ func (p *Provider) answerSuccess(w http.ResponseWriter, r *http.Request, a *auth
 // answerAuthorizeError tells the client what went wrong (RFC 6749 §4.1.2.1, §4.2.2.1). Nothing is in it but what the specifications name.
 func (p *Provider) answerAuthorizeError(w http.ResponseWriter, r *http.Request, a *authorizeRequest, e *Error) {
 	p.note(r.Context(), e)
-	a.Trace.End(e.Code)
+	a.Trace.Refuse(e.Code, e.Description)
 	w.Header().Set("X-Trace-Id", a.Trace.ID) // for the developer who looks at the network; the page that follows is the application's
 	p.answerAuthorize(w, r, a, url.Values{"error": {e.Code}, "error_description": {ascii(e.Description)}})
 }

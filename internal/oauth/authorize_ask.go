@@ -25,7 +25,7 @@ func checkClaims(a *authorizeRequest) error {
 	}
 	r, err := claims.ParseRequest(text)
 	if err != nil {
-		return a.fail("invalid_request", "The parameter claims cannot be read: "+err.Error()+".", "OpenID Connect Core §5.5")
+		return a.fail("invalid_request", "The parameter claims cannot be read: "+err.Error()+".", "OpenID Connect Core §5.5", "a JSON object with userinfo and id_token", "Correct the claims parameter of the application.")
 	}
 	// What the client may not have is left out: a voluntary claim needs no answer (OpenID Connect Core §5.5.1).
 	a.ClaimsInIDToken, a.ClaimsInUserInfo = claims.Allowed(r.IDToken, a.Client), claims.Allowed(r.UserInfo, a.Client)
@@ -33,7 +33,7 @@ func checkClaims(a *authorizeRequest) error {
 	a.RequiredACR, a.WantedACR = r.ACR, r.WantACR
 	// OpenID Connect Core §5.5.1: an answer about this person or none.
 	if r.Subject != "" && a.HintUserID != "" && r.Subject != a.HintUserID {
-		return a.fail("invalid_request", "The parameter claims and the id_token_hint name two different people.", "OpenID Connect Core §5.5.1")
+		return a.fail("invalid_request", "The parameter claims and the id_token_hint name two different people.", "OpenID Connect Core §5.5.1", "one person", "Take one of the two out of the application's request, or send the ID token of the person whom claims names.")
 	}
 	if r.Subject != "" {
 		a.HintUserID = r.Subject

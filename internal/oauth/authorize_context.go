@@ -25,7 +25,7 @@ const (
 func (p *Provider) checkContexts(a *authorizeRequest) error {
 	text := a.Params.Get("acr_values")
 	if fault := acrFault(text); fault != "" {
-		return a.fail("invalid_request", fault, "OpenID Connect Core §3.1.2.1")
+		return a.fail("invalid_request", fault, "OpenID Connect Core §3.1.2.1", "names of authentication contexts, "+strconv.Itoa(acrMost)+" bytes at most", "Ask for some of acr_values_supported in the discovery document.")
 	}
 	values := strings.Fields(text)
 	if len(a.RequiredACR) == 0 && a.beyondIdentity() {

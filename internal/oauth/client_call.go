@@ -54,7 +54,7 @@ const mendForm = "Let the application send its parameters form-encoded in the bo
 
 // fail answers with an error and ends the trace.
 func (c *clientCall) fail(err error) {
-	c.trace.End(c.p.answerError(c.w, c.r, err, c.trace.ID).Code)
+	c.p.refuse(c.w, c.r, err, c.trace)
 }
 
 // mayUse refuses a client that is not registered for a grant (RFC 6749 §5.2).
@@ -91,6 +91,10 @@ func (c *clientCall) scopes() ([]string, error) {
 func (c *clientCall) askBeyondScopes(ctx context.Context, ask *crossdevice.Ask) (err error) {
 	var fault string
 	if ask.ACRValues, fault = acrWishes(c.client, c.form.Get("acr_values")); fault != "" {
+		c.trace.Fail(idp.Check{
+			Name: "acr_values can be read", Expected: "names of authentication contexts, few and short", Received: fault,
+			Mend: "Ask for some of acr_values_supported in the discovery document.", Clause: "OpenID Connect Core §3.1.2.1",
+		})
 		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: fault}
 	}
 	if ask.Audience, fault = c.p.audienceOf(c.client, c.form["resource"], c.trace); fault != "" {
@@ -118,7 +122,7 @@ func (p *Provider) authenticatedForm(w http.ResponseWriter, r *http.Request, end
 	t := p.Traces.Begin(logctx.From(r.Context()).Trace, endpoint, now)
 	client, err = p.auth.Authenticate(r.Context(), r, form, nil, t, now)
 	if err != nil {
-		t.End(p.answerError(w, r, err, t.ID).Code)
+		p.refuse(w, r, err, t)
 		return nil, nil, now, false
 	}
 	logClient(r, client)

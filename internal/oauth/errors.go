@@ -16,6 +16,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/logctx"
 	"idp/internal/oauth/clientauth"
+	"idp/internal/trace"
 )
 
 // Error is an error as a protocol endpoint answers it (RFC 6749 §5.2, RFC 6750 §3.1).
@@ -119,6 +120,12 @@ func (p *Provider) answerError(w http.ResponseWriter, r *http.Request, err error
 	}
 	writeJSON(w, e.Status, body)
 	return e
+}
+
+// refuse answers a request of a back-channel endpoint with an error, which ends its trace.
+func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, err error, t *trace.T) {
+	e := p.answerError(w, r, err, t.ID)
+	t.Refuse(e.Code, e.Description)
 }
 
 func retryAfter(h http.Header, d time.Duration) {

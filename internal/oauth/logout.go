@@ -46,7 +46,7 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	l, err := p.readLogout(r, params)
+	l, err := p.readLogout(r, params, t)
 	if err != nil {
 		p.failPage(w, r, t, err)
 		return
@@ -171,7 +171,7 @@ func (l *logoutRequest) location() string {
 
 // readLogout checks the parameters. A target that is not registered, to the letter, for the client of the hint (or of client_id) is an
 // error page and never a redirect.
-func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutRequest, error) {
+func (p *Provider) readLogout(r *http.Request, params url.Values, t *trace.T) (*logoutRequest, error) {
 	l := &logoutRequest{hint: params.Get("logout_hint")}
 	if locales := params.Get("ui_locales"); len(locales) <= localesMost {
 		l.locales = locales
@@ -183,6 +183,10 @@ func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutReques
 	if hint := params.Get("id_token_hint"); hint != "" {
 		h, ok := p.minter.ReadHint(hint)
 		if len(hint) > hintMost || !ok || id != "" && id != h.ClientID {
+			t.Fail(idp.Check{
+				Name: "id_token_hint", Expected: "an ID token that this server made for the client, decrypted; it may have expired", Received: "something else, or one of another client than client_id",
+				Mend: "Send the last ID token of this application; if it is lost, send client_id alone, and the person is asked.", Clause: "RP-Initiated Logout 1.0 §2",
+			})
 			return nil, fault("The application's proof of who is signed in (id_token_hint) is not one that this server made for it.")
 		}
 		l.hinted, l.subject, l.session, id = true, h.Subject, h.SessionID, h.ClientID
@@ -203,6 +207,14 @@ func (p *Provider) readLogout(r *http.Request, params url.Values) (*logoutReques
 	}
 	// RP-Initiated Logout §3, §3.1: what is registered, to the letter.
 	if l.client == nil || !slices.Contains(l.client.PostLogoutRedirectURIs, target) {
+		var registered []string
+		if l.client != nil {
+			registered = l.client.PostLogoutRedirectURIs
+		}
+		t.Fail(idp.Check{
+			Name: "post_logout_redirect_uri is registered, to the letter", Expected: nearest(registered, target), Received: target,
+			Mend: "Register the address exactly as the application sends it: `idp client update " + printable(id) + " --add-post-logout-redirect-uri …`.", Clause: "RP-Initiated Logout 1.0 §3",
+		})
 		return nil, &pageFault{PageError{
 			Status: http.StatusBadRequest, Code: "invalid_request", About: "post_logout_redirect_uri_invalid", RedirectURI: target,
 			Description: "The address that the application wants to continue at after signing out is not registered for it.",

@@ -46,7 +46,7 @@ func (p *Provider) PushedRequest(w http.ResponseWriter, r *http.Request) {
 	logctx.Set(ctx, slog.String("trace_id", t.ID))
 	answer, err := p.push(w, r, t, now)
 	if err != nil {
-		t.End(p.answerError(w, r, pushError(err), t.ID).Code)
+		p.refuse(w, r, pushError(err), t)
 		return
 	}
 	t.End(trace.OK)

@@ -61,7 +61,7 @@ func checkSenderKey(a *authorizeRequest) error {
 		return nil
 	}
 	if len(jkt) != base64.RawURLEncoding.EncodedLen(sha256.Size) || strings.ContainsFunc(jkt, notBase64URL) {
-		return a.fail("invalid_request", "The dpop_jkt is not the base64url of a SHA-256 thumbprint (RFC 7638).", "RFC 9449 §10")
+		return a.fail("invalid_request", "The dpop_jkt is not the base64url of a SHA-256 thumbprint (RFC 7638).", "RFC 9449 §10", "43 letters, digits, - and _", "Send the thumbprint of the public key (RFC 7638) that will make the proofs.")
 	}
 	a.BoundKey = grant.KeyDPoP + jkt
 	return nil

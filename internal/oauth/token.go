@@ -34,15 +34,16 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 	ctx, now := r.Context(), time.Now()
 	t := p.Traces.Begin(logctx.From(ctx).Trace, "token", now)
 	fail := func(err error) {
-		outcome := p.answerError(w, r, err, t.ID).Code
-		if outcome == grant.AuthorizationPending {
-			outcome = trace.Waiting
+		if e := wireError(err); e.Code == grant.AuthorizationPending {
+			p.answerError(w, r, e, t.ID)
+			t.End(trace.Waiting)
+			return
 		}
-		t.End(outcome)
+		p.refuse(w, r, err, t)
 	}
 	form, err := readForm(w, r)
 	if err != nil {
-		t.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Clause: "RFC 6749 §3.2"})
+		t.Fail(idp.Check{Name: "form of the request", Expected: "a form-encoded body, each parameter once", Received: wireError(err).Description, Mend: mendForm, Clause: "RFC 6749 §3.2"})
 		fail(err)
 		return
 	}
@@ -50,7 +51,7 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 	logctx.Set(ctx, slog.String("trace_id", t.ID))
 	entry := p.grantNamed(name)
 	if entry == nil {
-		t.Fail(idp.Check{Name: "grant_type", Expected: list(p.grantTypes()), Received: name, Clause: "RFC 6749 §5.2"})
+		t.Fail(idp.Check{Name: "grant_type", Expected: list(p.grantTypes()), Received: printable(name), Mend: "Set the application to one of these; grant_type stands in the body of the request.", Clause: "RFC 6749 §5.2"})
 		fail(unsupportedGrant(name))
 		return
 	}

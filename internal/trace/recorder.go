@@ -31,10 +31,13 @@ const (
 	badBurst  = 500
 )
 
-// The outcomes of requests that nothing is wrong with.
+// Outcome is how a request ended that nothing is wrong with.
+type Outcome string
+
+// The outcomes. Every other end is a refusal, and has Refuse.
 const (
-	OK      = "ok"
-	Waiting = "waiting" // for the person
+	OK      Outcome = "ok"
+	Waiting Outcome = "waiting" // for the person
 )
 
 // Config is what a Recorder needs.
@@ -97,19 +100,32 @@ func (t *T) Fail(c idp.Check) {
 	t.Checks = append(t.Checks, c)
 }
 
-// End says how the request was answered (OK, Waiting or the error code) and hands the trace over.
-func (t *T) End(outcome string) {
+// End says that nothing was wrong with the request, and hands the trace over.
+func (t *T) End(outcome Outcome) {
 	if t == nil {
 		return
 	}
-	t.Outcome = outcome
-	limit := t.recorder.bad
-	switch outcome {
-	case OK:
-		limit = t.recorder.ok
-	case Waiting:
-		limit = t.recorder.waiting
+	t.Outcome = string(outcome)
+	if outcome == OK {
+		t.keep(t.recorder.ok)
+	} else {
+		t.keep(t.recorder.waiting)
 	}
+}
+
+// Refuse says with which error the request was answered and what its sender was told, and hands the trace over. A refusal always says what was expected, what
+// came and how to mend it: what no check said is filled in by the error.
+func (t *T) Refuse(code, description string) {
+	if t == nil {
+		return
+	}
+	t.Outcome = code
+	t.complete(code, description)
+	t.keep(t.recorder.bad)
+}
+
+// keep hands the trace over if there is room for its kind.
+func (t *T) keep(limit *rate.Limiter) {
 	if !limit.AllowN(t.At, 1) {
 		t.recorder.dropped.Add(1)
 		return

@@ -18,11 +18,11 @@ func TestTrace_OddTextCostsNobodysTrace(t *testing.T) {
 	s := storetest.New(t)
 	r := trace.New(trace.Config{Store: s, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Retention: time.Hour})
 	mine := r.Begin("", "authorize", time.Now())
-	mine.End("invalid_request")
+	mine.Refuse("invalid_request", "")
 	hostile := r.Begin("", "token", time.Now())
 	hostile.SetClient("a\x00b\xff\x1b[2J")
 	hostile.Fail(idp.Check{Name: "client", Expected: "one line", Received: "first\nsecond\u009b31m\x00"})
-	hostile.End("invalid_client")
+	hostile.Refuse("invalid_client", "")
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	r.Run(ctx) // writes what waits, and returns
@@ -50,12 +50,16 @@ func TestTrace_AFloodIsBoundedAndTakesNobodysPlace(t *testing.T) {
 	t.Parallel()
 	r := trace.New(trace.Config{Store: storetest.New(t), Logger: slog.New(slog.DiscardHandler), Retention: time.Hour})
 	now := time.Now()
-	end := func(outcome string, at time.Time) (kept bool) {
+	end := func(outcome trace.Outcome, at time.Time) (kept bool) {
 		before := r.Dropped()
-		r.Begin("", "authorize", at).End(outcome)
+		if one := r.Begin("", "authorize", at); outcome == trace.OK || outcome == trace.Waiting {
+			one.End(outcome)
+		} else {
+			one.Refuse(string(outcome), "")
+		}
 		return r.Dropped() == before
 	}
-	flood := func(outcome string, at time.Time) (kept int) {
+	flood := func(outcome trace.Outcome, at time.Time) (kept int) {
 		for range 2000 {
 			if end(outcome, at) {
 				kept++
@@ -66,7 +70,7 @@ func TestTrace_AFloodIsBoundedAndTakesNobodysPlace(t *testing.T) {
 	if got := flood("invalid_request", now); got != 500 {
 		t.Errorf("failures at once: got %d kept, want 500", got)
 	}
-	for _, outcome := range []string{trace.Waiting, trace.OK} {
+	for _, outcome := range []trace.Outcome{trace.Waiting, trace.OK} {
 		if !end(outcome, now) {
 			t.Errorf("%s, beside a flood of failures: dropped, want it kept", outcome)
 		}
@@ -79,5 +83,51 @@ func TestTrace_AFloodIsBoundedAndTakesNobodysPlace(t *testing.T) {
 	}
 	if got := flood("invalid_client", now.Add(time.Second)); got != 20 {
 		t.Errorf("failures in the next second: got %d kept, want 20", got)
+	}
+}
+
+// Whatever a check forgot to say, `idp trace` tells of every refusal what was expected, what came and how to mend it.
+func TestTrace_EveryRefusalHasItsMend(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	r := trace.New(trace.Config{Store: s, Logger: slog.New(slog.DiscardHandler), Retention: time.Hour})
+	codes := []string{
+		"invalid_request", "invalid_client", "unauthorized_client", "invalid_grant", "invalid_scope", "invalid_target", "invalid_authorization_details", "unsupported_grant_type",
+		"unsupported_response_type", "registration_not_supported", "access_denied", "login_required", "consent_required", "interaction_required", "account_selection_required",
+		"unmet_authentication_requirements", "invalid_dpop_proof", "use_dpop_nonce", "invalid_request_object", "invalid_request_uri", "slow_down", "expired_token", "server_error",
+		"temporarily_unavailable", "redirect_loop", "unknown_user_id", "something_new",
+	}
+	var ids []string
+	for _, code := range codes {
+		bare := r.Begin("", "authorize", time.Now())
+		bare.Pass("client")
+		bare.Refuse(code, "The sentence that the application gets.")
+		silent := r.Begin("", "token", time.Now())
+		silent.Refuse(code, "")
+		partly := r.Begin("", "token", time.Now())
+		partly.Fail(idp.Check{Name: "scope is allowed", Received: "openid", Mend: "Say please."})
+		partly.Refuse(code, "no")
+		full := r.Begin("", "token", time.Now())
+		for range 100 {
+			full.Pass("one of many")
+		}
+		full.Refuse(code, "no")
+		ids = append(ids, bare.ID, silent.ID, partly.ID, full.ID)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	r.Run(ctx) // writes what waits, and returns
+	for i, id := range ids {
+		got, err := s.Trace(t.Context(), id, time.Now())
+		if err != nil {
+			t.Fatalf("%s: %v", codes[i/4], err)
+		}
+		last := got.Checks[len(got.Checks)-1]
+		if got.Outcome != codes[i/4] || last.OK || last.Name == "" || last.Expected == "" || last.Received == "" || last.Mend == "" {
+			t.Errorf("%s: %+v", got.Outcome, last)
+		}
+		if i%4 == 2 && (last.Mend != "Say please." || last.Received != "openid" || last.Name != "scope is allowed") {
+			t.Errorf("%s: what the check said is lost: %+v", got.Outcome, last)
+		}
 	}
 }

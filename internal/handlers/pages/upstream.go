@@ -116,7 +116,7 @@ func (p *Pages) upstreamFailed(w http.ResponseWriter, r *http.Request, v *visit,
 		Name: "sign-in at " + provider.ID, Expected: "an answer that holds against every check", Received: err.Error(),
 		Mend: "`idp provider test " + provider.ID + "` looks at the provider from this server.", Clause: upstream.Clause(provider.Type),
 	})
-	t.End(code)
+	t.Refuse(code, err.Error())
 	logctx.Set(ctx, slog.String("error_code", code), slog.String("provider_id", provider.ID), slog.String("trace_id", t.ID))
 	p.Logger.WarnContext(ctx, "upstream sign-in failed", slog.String("provider_id", provider.ID), slog.Any("error", err))
 	reason, status := upstreamReason(err)

@@ -27,7 +27,7 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fo
 	s := sessionOf(r)
 	// RFC 6749 §4.4: confidential clients only.
 	if s.Client.Public() {
-		return refuse("unauthorized_client", "A public client cannot use the grant client_credentials.")
+		return s.refuse("unauthorized_client", "A public client cannot use the grant client_credentials.", "RFC 6749 §4.4", "a client with a secret or a key", "Register a client of its own for this, which can keep a secret: `idp client create`.")
 	}
 	asked := scopesOf(r.GetRequestForm())
 	for _, scope := range asked {

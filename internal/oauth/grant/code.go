@@ -35,7 +35,7 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 	s, form := sessionOf(r), r.GetRequestForm()
 	presented := form.Get("code")
 	if presented == "" {
-		return refuse(invalidRequest, "The parameter code is missing.")
+		return s.missing("code", "RFC 6749 §4.1.3")
 	}
 	code, ok := g.Keyring.ParseToken(secret.TokenCode, presented)
 	if !ok {

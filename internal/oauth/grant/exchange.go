@@ -49,14 +49,14 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	s, form := sessionOf(r), r.GetRequestForm()
 	// RFC 8693 §2.1: what is asked for must be what we give.
 	if asked := form.Get("requested_token_type"); asked != "" && asked != TypeAccessToken && (asked != TypeJWT || s.Client.Contract.AccessTokenFormat != idp.AccessTokenJWT) {
-		return refuse(invalidRequest, "The requested_token_type is not one that this client can get.")
+		return s.refuse(invalidRequest, "The requested_token_type is not one that this client can get.", "RFC 8693 §2.1", TypeAccessToken, "Leave requested_token_type out, or ask for an access token.")
 	}
 	subject, v, err := g.subject(ctx, s, form.Get("subject_token"), form.Get("subject_token_type"))
 	if err != nil {
 		return err
 	}
 	if v == nil {
-		return refuse(invalidRequest, "The subject_token stands for an application: there is no person to act for.")
+		return s.refuse(invalidRequest, "The subject_token stands for an application: there is no person to act for.", "RFC 8693 §2.1", "the access token of a person", "Send the token that came with the person's request; for its own access the client has client_credentials.")
 	}
 	// What another client's key is bound to comes here as an API got it, which cannot prove that key (RFC 8693 §1.1). What was given to this very client
 	// it proves, here as everywhere.
@@ -69,7 +69,7 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	}
 	// RFC 9449 §5: who could not use a copy of the subject's token gets none that every copy opens.
 	if subject.Confirmation != nil && s.Proof.confirmation() == nil {
-		return refuse(invalidRequest, "The subject_token is bound to a key, so the new token must be: send a DPoP proof.")
+		return s.refuse(invalidRequest, "The subject_token is bound to a key, so the new token must be: send a DPoP proof.", "RFC 9449 §5", "a DPoP proof, or a client certificate", "Switch DPoP on in the client that exchanges.")
 	}
 	if e.audience, err = audienceOf(s, append(slices.Clone(form["audience"]), form["resource"]...)); err != nil {
 		return err
@@ -99,10 +99,10 @@ func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string
 		return refuse(invalidRequest, "The "+name+" is not a living access token that was meant for this client.") // RFC 8693 §2.2.2
 	}
 	if text == "" || kind == "" {
-		return nil, nil, refuse(invalidRequest, "The parameters "+name+" and "+name+"_type are needed.")
+		return nil, nil, s.refuse(invalidRequest, "The parameters "+name+" and "+name+"_type are needed.", "RFC 8693 §2.1", name+" and "+name+"_type", "Send both in the body of the request.")
 	}
 	if kind != TypeAccessToken && (kind != TypeJWT || strings.Count(text, ".") != 2) {
-		return nil, nil, refuse(invalidRequest, "The "+name+"_type is not supported: send an access token of this server.")
+		return nil, nil, s.refuse(invalidRequest, "The "+name+"_type is not supported: send an access token of this server.", "RFC 8693 §3", TypeAccessToken, "Send an access token; ID tokens are taken from the client that got them, with `idp client update "+s.Client.ID+" --exchange-id-tokens`.")
 	}
 	t, err = g.Minter.ReadAccess(ctx, text, s.Now)
 	if errors.Is(err, mint.ErrNotOurs) {
@@ -118,7 +118,7 @@ func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string
 	}
 	// As at UserInfo and introspection: the tokens of a client that is switched off are no longer good.
 	if _, err := g.Holding(ctx, t.ClientID); errors.Is(err, idp.ErrNotFound) {
-		return nil, nil, fault("a token of a client that is registered and not switched off", "")
+		return nil, nil, fault("a token of a client that is registered and not switched off", "`idp client list` shows whether the application that got the token is still there.")
 	} else if err != nil {
 		return nil, nil, err
 	}
@@ -126,7 +126,7 @@ func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string
 	if id == "" {
 		revoked, err := g.Store.AccessTokenRevoked(ctx, t.JTI)
 		if err == nil && revoked {
-			err = fault("a token that was not revoked", "")
+			err = fault("a token that was not revoked", "Get a new token.")
 		}
 		return t, nil, err
 	}
@@ -177,18 +177,18 @@ func (g *Exchange) actor(ctx context.Context, s *Session, subject *mint.AccessTo
 		}
 		actor.Subject = t.Subject
 	case kind != "": // RFC 8693 §2.1: MUST NOT be there without the token
-		return nil, refuse(invalidRequest, "There is an actor_token_type but no actor_token.")
+		return nil, s.refuse(invalidRequest, "There is an actor_token_type but no actor_token.", "RFC 8693 §2.1", "both, or neither", "Send actor_token too, or leave actor_token_type out.")
 	}
 	// RFC 8693 §4.4: where the token says who may act, nobody else does.
 	if subject.MayAct != nil && subject.MayAct.Subject != actor.Subject {
-		return nil, refuse(invalidRequest, "The subject_token says that somebody else may act.")
+		return nil, s.refuse(invalidRequest, "The subject_token says that somebody else may act.", "RFC 8693 §4.4", "the actor that may_act names", "Exchange the token as the client that it names.")
 	}
 	depth := 0
 	for a := actor; a != nil; a = a.Actor {
 		depth++
 	}
 	if depth > actorsMost {
-		return nil, refuse(invalidRequest, "The subject_token has been exchanged too many times.")
+		return nil, s.refuse(invalidRequest, "The subject_token has been exchanged too many times.", "RFC 8693 §4.1", "a chain of 5 actors at most", "Exchange the token that the person's application sent, not one that was exchanged before.")
 	}
 	if text == "" && s.Client.ExchangeImpersonates {
 		return subject.Actor, nil

@@ -57,9 +57,9 @@ func (g *JWTBearer) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 	assertion := form.Get("assertion")
 	switch {
 	case assertion == "":
-		return refuse(invalidRequest, "The parameter assertion is missing.")
+		return s.missing("assertion", "RFC 7523 §2.1")
 	case form.Get("authorization_details") != "": // RFC 9396 §5: nobody is there to allow them
-		return refuse(invalidDetails, "This grant gives no authorization details.")
+		return s.refuse(invalidDetails, "This grant gives no authorization details.", "RFC 9396 §5", "no authorization_details", "Take them out of the request: a person allows them when signing in.")
 	}
 	scopes, err := g.scopes(s, scopesOf(form))
 	if err != nil {

@@ -37,7 +37,7 @@ func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	s, form := sessionOf(r), r.GetRequestForm()
 	presented := form.Get(g.Parameter)
 	if presented == "" {
-		return refuse(invalidRequest, "The parameter "+g.Parameter+" is missing.")
+		return s.missing(g.Parameter, "RFC 6749 §5.2")
 	}
 	token, ok := g.Keyring.ParseToken(g.Token, presented)
 	if !ok {

@@ -35,7 +35,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 	s, form := sessionOf(r), r.GetRequestForm()
 	presented := form.Get("refresh_token")
 	if presented == "" {
-		return refuse(invalidRequest, "The parameter refresh_token is missing.")
+		return s.missing("refresh_token", "RFC 6749 §6")
 	}
 	old, ok := g.Keyring.ParseToken(secret.TokenRefresh, presented)
 	if !ok {

@@ -15,7 +15,7 @@ const resourcesMost = 10
 func (s *Session) resources(form url.Values, mayBe func(resource string) bool, expected []string) ([]string, error) {
 	asked := slices.Compact(slices.Sorted(slices.Values(form["resource"])))
 	if len(asked) > resourcesMost {
-		return nil, refuse(invalidTarget, "The request names more than 10 resources.")
+		return nil, s.refuse(invalidTarget, "The request names more than 10 resources.", "RFC 8707 §2", "10 resources at most", "Ask for several tokens, each for some of them.")
 	}
 	for _, resource := range asked {
 		if !idp.ValidResource(resource) || !mayBe(resource) {
