@@ -44,7 +44,7 @@ func (p *party) authorize(pairs ...string) *authorization {
 func (p *party) authorizeWith(query url.Values) *authorization {
 	p.Helper()
 	a := &authorization{party: p, query: query}
-	a.at = p.visit(p.op.endpoint("authorization_endpoint")+"?"+query.Encode(), nil)
+	a.at = p.visit(p.op.endpoint("authorization_endpoint")+"?"+asSuite(query), nil)
 	a.locate()
 	return a
 }

@@ -172,7 +172,7 @@ func playShown(member, what string) func(*run) {
 			r.failure("registration: %s = %v, want %s", member, p.registration[member], at)
 		}
 		r.newBrowser()
-		page := r.browser.Open(r.op.endpoint("authorization_endpoint") + "?" + p.ask().Encode())
+		page := r.browser.Open(r.op.endpoint("authorization_endpoint") + "?" + asSuite(p.ask()))
 		found := false
 		for n := range page.Doc.Descendants() {
 			found = found || n.Type == html.ElementNode && (walk.Attribute(n, "src") == at || walk.Attribute(n, "href") == at)
@@ -318,7 +318,7 @@ func playRequestURI(signed bool) func(*run) {
 		}
 		asked := url.Values{"client_id": {p.id}, "scope": query["scope"], "response_type": query["response_type"], "redirect_uri": query["redirect_uri"], "request_uri": {at}}
 		a := &authorization{party: p, query: query}
-		a.at = r.visit(r.op.endpoint("authorization_endpoint")+"?"+asked.Encode(), nil)
+		a.at = r.visit(r.op.endpoint("authorization_endpoint")+"?"+asSuite(asked), nil)
 		a.locate()
 		a.good().finish()
 	}

@@ -37,7 +37,7 @@ func playFAPIWithoutPAR(r *run) {
 		query.Set(name, value.(string))
 	}
 	q.entered()
-	q.arrive(q.visit(q.op.endpoint("authorization_endpoint")+"?"+query.Encode(), nil))
+	q.arrive(q.visit(q.op.endpoint("authorization_endpoint")+"?"+asSuite(query), nil))
 	q.wantError("invalid_request")
 }
 
@@ -65,8 +65,8 @@ func playFAPIOpenedTwice(r *run) {
 	r.newBrowser()
 	q := f.ask()
 	q.wantPushed(q.push())
-	if p := r.browser.Open(q.address()).Follow(); !p.Is("submit-login") {
-		r.failure("the first visit shows %s", p.Describe())
+	if first := r.visit(q.address(), nil); !first.page.Is("submit-login") || first.did("sign in") {
+		r.failure("the first visit shows %s", first.page.Describe())
 	}
 	r.look("the sign-in page")
 	q.open().finish()

@@ -151,7 +151,7 @@ func (q *pushed) address(pairs ...string) string {
 			query.Set(pair[0], pair[1])
 		}
 	}
-	return q.op.endpoint("authorization_endpoint") + "?" + query.Encode()
+	return q.op.endpoint("authorization_endpoint") + "?" + asSuite(query)
 }
 
 // open sends the browser.

@@ -193,7 +193,10 @@ func (p certification) config(k *conformanceKeys) object {
 	}
 	if p.fapi {
 		c["resource"] = object{"resourceUrl": testedURL + "/oauth2/userinfo"}
-		c["override"] = object{"fapi2-security-profile-final-user-rejects-authentication": object{"browser": rejectingScript()}}
+		c["override"] = object{
+			"fapi2-security-profile-final-user-rejects-authentication":                                     object{"browser": rejectingScript()},
+			"fapi2-security-profile-final-par-ensure-reused-request-uri-prior-to-auth-completion-succeeds": object{"browser": lookingScript()},
+		}
 	}
 	if p.ciba {
 		delete(c, "browser")
@@ -233,8 +236,9 @@ func browserScript() []object {
 		return object{"task": task, "optional": true, "match": testedURL + match, "commands": commands}
 	}
 	picture := func(id string) []any { return []any{"wait", "id", id, 10, ".*", "update-image-placeholder-optional"} }
+	// With its host in front: the redirect URI stands in the address of our own pages too, and a star matches anything.
 	suite := func(match string, commands ...[]any) object {
-		return object{"task": "back at the suite", "optional": true, "match": "*/test/*/" + match + "*", "commands": commands}
+		return object{"task": "back at the suite", "optional": true, "match": suiteURL + "/test/*/" + match + "*", "commands": commands}
 	}
 	return []object{
 		{"match": testedURL + "/oauth2/authorize*", "tasks": []object{
@@ -245,6 +249,8 @@ func browserScript() []object {
 		}},
 		{"match": testedURL + "/oauth2/logout*", "tasks": []object{
 			optional("sign out", "/logout?i=*", []any{"click", "id", "confirm-logout"}),
+			optional("error page, or applications are told", "/oauth2/logout*", picture("title")),
+			optional("signed out", "/logout*", picture("title")),
 			suite("post_logout_redirect"),
 		}},
 	}
@@ -254,8 +260,16 @@ func browserScript() []object {
 func rejectingScript() []object {
 	return []object{{"match": testedURL + "/oauth2/authorize*", "tasks": []object{
 		{"task": "cancel", "match": testedURL + "/login*", "commands": [][]any{{"click", "id", "cancel-login"}}},
-		{"task": "back at the suite", "match": "*/test/*/callback*", "commands": [][]any{{"wait", "id", "submission_complete", 10}}},
+		{"task": "back at the suite", "match": suiteURL + "/test/*/callback*", "commands": [][]any{{"wait", "id", "submission_complete", 10}}},
 	}}}
+}
+
+// lookingScript is for the module that opens a page twice: the first time nobody may sign in.
+func lookingScript() []object {
+	look := object{"match": testedURL + "/oauth2/authorize*", "match-limit": 1, "tasks": []object{
+		{"task": "look at the sign-in page", "match": testedURL + "/login*", "commands": [][]any{{"wait", "id", "submit-login", 10}}},
+	}}
+	return append([]object{look}, browserScript()...)
 }
 
 func (k *conformanceKeys) secret(id string) string {

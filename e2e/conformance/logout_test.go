@@ -96,7 +96,7 @@ func (r *run) leaver(pairs ...any) *leaver {
 // leave opens the end-session endpoint and goes on to the end.
 func (l *leaver) leave() visit {
 	l.Helper()
-	return l.visit(l.op.endpoint("end_session_endpoint")+"?"+l.query.Encode(), nil)
+	return l.visit(l.op.endpoint("end_session_endpoint")+"?"+asSuite(l.query), nil)
 }
 
 // wantBack checks where the browser came to after signing out.
@@ -289,7 +289,7 @@ func playFrontchannel(r *run) {
 	}
 	l := r.leaver("frontchannel_logout_uri", framed, "frontchannel_logout_session_required", true)
 	r.arrived = nil
-	page := r.browser.Send(http.MethodGet, r.op.endpoint("end_session_endpoint")+"?"+l.query.Encode(), nil)
+	page := r.browser.Send(http.MethodGet, r.op.endpoint("end_session_endpoint")+"?"+asSuite(l.query), nil)
 	if page.Doc == nil {
 		r.stop("no page with frames: %s", page.Describe())
 	}

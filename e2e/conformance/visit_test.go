@@ -39,6 +39,7 @@ type planFile struct {
 // script is what a plan's browser does when it is sent to an address.
 type script struct {
 	Match string `json:"match"`
+	Limit *int   `json:"match-limit"` // how often it is played
 	Tasks []task `json:"tasks"`
 }
 
@@ -94,6 +95,12 @@ func matches(t testing.TB, pattern, address string) bool {
 	return ok
 }
 
+// asSuite writes a query as the suite does, which leaves these characters alone: the redirect URI can be read in the address of our own pages, and must not
+// be taken for where the browser is.
+func asSuite(query url.Values) string {
+	return strings.NewReplacer("%3A", ":", "%2F", "/", "%3F", "?", "%40", "@", "+", "%20").Replace(query.Encode())
+}
+
 // visit is where the browser came to.
 type visit struct {
 	*arrival            // at the suite; nil: it stayed at the server
@@ -131,8 +138,11 @@ func (r *run) visit(address string, form url.Values) visit {
 	req.Header.Set("Accept", "text/html,*/*;q=0.8")
 	v := visit{page: r.settle(r.browser.Do(req).Follow())}
 	for _, script := range r.plan.Config.Browser {
-		if !matches(r, script.Match, address) {
+		if !matches(r, script.Match, address) || script.Limit != nil && *script.Limit <= 0 {
 			continue
+		}
+		if script.Limit != nil {
+			*script.Limit--
 		}
 		for _, task := range script.Tasks {
 			switch {
