@@ -360,9 +360,13 @@ func TestRegister_TriesAreCounted(t *testing.T) { // FS-15, SEC-18
 	s.browser(t).az(server.Trusted()).login(known).wantCode()
 
 	total := start(t, server.Set("IDP_REGISTRATION", "open"), server.Set("IDP_THROTTLE__REGISTRATIONS_TOTAL", "1"))
-	total.browser(t).open(total.Issuer + "/register").register(newcomer())
+	for range 4 { // the first three of a network count for no total but that of such tries
+		if p := total.browser(t).open(total.Issuer + "/register").register(newcomer()); p.status == http.StatusTooManyRequests {
+			t.Fatalf("within the total: got %s", p.describe())
+		}
+	}
 	if p := total.browser(t).open(total.Issuer + "/register").register(newcomer()); p.status != http.StatusTooManyRequests {
-		t.Errorf("the second try of all: want 429, got %s", p.describe())
+		t.Errorf("the second try that counts for all: want 429, got %s", p.describe())
 	}
 }
 
