@@ -165,8 +165,8 @@ func (s *server) runBehind(ctx context.Context, running *sync.WaitGroup) {
 	running.Go(func() {
 		jobs.Run(ctx, []jobs.Job{
 			jobs.Purge(jobs.PurgeConfig{Store: s.store, Lease: lease, Logger: s.logger, AuditRetention: s.config.Audit.Retention}),
-			jobs.SweepClients(jobs.SweepConfig{Lease: lease, Logger: s.logger, Sweep: s.sweepClients}),
-			jobs.RotateKeys(jobs.RotateConfig{Lease: lease, Logger: s.logger, Rotate: s.keys.RotateDue}),
+			jobs.Tend(jobs.TendConfig{Name: "sweep_clients", Count: "clients_swept", Lease: lease, Logger: s.logger, Do: s.sweepClients}),
+			jobs.Tend(jobs.TendConfig{Name: "rotate_keys", Count: "keys_made", Lease: lease, Logger: s.logger, Do: s.keys.RotateDue}),
 			// The person has put the telephone down and looks at the other screen.
 			jobs.SendNotices(jobs.NoticesConfig{Name: "send_pings", Every: time.Second, Logger: s.logger, Send: s.across.SendPings}),
 			// An application hears of a disabled user within five seconds (FS-46).

@@ -208,12 +208,12 @@ func TestPurge_TrimsWhatThereIsTooMuchOf(t *testing.T) {
 	}
 }
 
-func TestRotateKeys_TellsHowManyKeysWereMade(t *testing.T) {
+func TestTend_TellsHowMuchWasDone(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	j := RotateKeys(RotateConfig{Rotate: func(_ context.Context, at time.Time) (int, error) {
+	j := Tend(TendConfig{Name: "rotate_keys", Count: "keys_made", Do: func(_ context.Context, at time.Time) (int, error) {
 		if !at.Equal(now) {
-			t.Errorf("rotated at %v, want %v", at, now)
+			t.Errorf("done at %v, want %v", at, now)
 		}
 		return 2, nil
 	}})
@@ -221,7 +221,7 @@ func TestRotateKeys_TellsHowManyKeysWereMade(t *testing.T) {
 	if err != nil || counts["keys_made"] != 2 {
 		t.Errorf("got %v, %v, want keys_made=2", counts, err)
 	}
-	failing := RotateKeys(RotateConfig{Rotate: func(context.Context, time.Time) (int, error) { return 0, idp.ErrUnavailable }})
+	failing := Tend(TendConfig{Name: "rotate_keys", Do: func(context.Context, time.Time) (int, error) { return 0, idp.ErrUnavailable }})
 	if _, err := failing.Do(t.Context(), now); !errors.Is(err, idp.ErrUnavailable) {
 		t.Errorf("got %v, want the cause kept", err)
 	}

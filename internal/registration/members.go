@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"idp/internal/idp"
 )
 
 const (
@@ -24,10 +26,13 @@ func readMembers(body []byte, most int) (map[string]json.RawMessage, error) {
 	case !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0:
 		return nil, errors.New("it is not UTF-8")
 	}
+	if idp.Nested(body, maxDepth) {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	left := maxMembers
-	if err := walk(decoder, 0, &left); err != nil {
+	if err := walk(decoder, &left); err != nil {
 		return nil, err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
@@ -45,9 +50,10 @@ func readMembers(body []byte, most int) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-func walk(decoder *json.Decoder, depth int, left *int) error {
-	if *left--; *left < 0 || depth > maxDepth {
-		return fmt.Errorf("it has more than %d members, or is nested more than %d deep", maxMembers, maxDepth)
+// walk counts members and elements, and meets the names of each object.
+func walk(decoder *json.Decoder, left *int) error {
+	if *left--; *left < 0 {
+		return fmt.Errorf("it has more than %d members", maxMembers)
 	}
 	token, err := decoder.Token()
 	if err != nil {
@@ -70,7 +76,7 @@ func walk(decoder *json.Decoder, depth int, left *int) error {
 			}
 			seen[key] = true
 		}
-		if err := walk(decoder, depth+1, left); err != nil {
+		if err := walk(decoder, left); err != nil {
 			return err
 		}
 	}
