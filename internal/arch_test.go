@@ -34,6 +34,7 @@ var floors = []floor{
 var sideways = []struct{ from, to, because string }{
 	{"internal/...", "internal/idp", "the nouns are for everyone"},
 	{"internal/...", "internal/panics", "a goroutine anywhere may panic"},
+	{"internal/logctx", "internal/secret", "what looks like a secret is known in one place"},
 	{"internal/store", "internal/store/sqldb", "the store's statements run on an engine"},
 	{"internal/store", "internal/store/migrations", "the store brings its schema up to date"},
 	{"internal/auth", "internal/throttle", "a wrong password counts"},

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"idp/internal/idp"
+	"idp/internal/secret"
 )
 
 const (
@@ -16,16 +17,11 @@ const (
 	maxID      = 128
 	maxUser    = idp.MaxSubject
 	maxClient  = 512 // a client's id may be an address
-	redacted   = "[redacted]"
 )
 
 var (
 	typeExpression = regexp.MustCompile(`^[a-z]+\.[a-z_]{1,40}$`)
 	keyExpression  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
-	// secretExpression matches our own tokens, and anything in the form of a JWS or JWE.
-	secretExpression = regexp.MustCompile(`idp_[a-z]{2}_[A-Za-z0-9_-]{20}|eyJ[A-Za-z0-9_-]{7,}\.[A-Za-z0-9_-]{7}`)
-	// hashExpression matches password hashes in PHC and crypt form.
-	hashExpression = regexp.MustCompile(`\$(?:argon2[a-z]*|2[abxy]|pbkdf2[a-z0-9-]*|scrypt|[156y])\$`)
 )
 
 // check returns an error if the program itself is at fault: its words are not as they must be. What outsiders wrote never
@@ -45,28 +41,14 @@ func check(e Event) error {
 	return nil
 }
 
-// secretKey reports whether a value under this name can only be a secret.
-func secretKey(key string) bool {
-	switch key {
-	case "password", "passwd", "secret", "token", "code", "cookie", "authorization", "assertion", "code_verifier", "private_key", "hash", "csrf", "nonce":
-		return true
-	}
-	for _, suffix := range []string{"_token", "_secret", "_password", "_cookie", "_private_key", "_hash"} {
-		if strings.HasSuffix(key, suffix) {
-			return true
-		}
-	}
-	return false
-}
-
 func cleanDetails(details map[string]string) map[string]string {
 	if len(details) == 0 {
 		return nil
 	}
 	cleaned := make(map[string]string, len(details))
 	for key, value := range details {
-		if secretKey(key) {
-			value = redacted
+		if secret.InName(key) {
+			value = secret.Masked
 		}
 		cleaned[key] = clean(value, maxValue)
 	}
@@ -80,8 +62,8 @@ func clean(s string, limit int) string {
 	if len(s) > 4*limit {
 		s = s[:4*limit]
 	}
-	if secretExpression.MatchString(s) || hashExpression.MatchString(s) {
-		return redacted
+	if secret.InText(s) {
+		return secret.Masked
 	}
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {

@@ -4,7 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"strings"
+
+	"idp/internal/secret"
 )
 
 // Options says how lines look.
@@ -112,81 +113,20 @@ func (h *handler) with(op func(slog.Handler) slog.Handler, group bool) *handler 
 	return &handler{root: h.root, applied: op(h.applied), ops: ops, grouped: h.grouped || group, json: h.json, buffer: h.buffer}
 }
 
-const redacted = "[redacted]"
-
 // redact is the second net: the first is that secrets have types that do not print, and that nobody logs them.
 func redact(groups []string, a slog.Attr) slog.Attr {
-	if secretKey(a.Key) {
-		return slog.String(a.Key, redacted)
+	if secret.InName(a.Key) {
+		return slog.String(a.Key, secret.Masked)
 	}
 	switch a.Value.Kind() {
 	case slog.KindString:
-		if secretText(a.Value.String()) {
-			return slog.String(a.Key, redacted)
+		if secret.InText(a.Value.String()) {
+			return slog.String(a.Key, secret.Masked)
 		}
 	case slog.KindAny:
-		if err, ok := a.Value.Any().(error); ok && secretText(err.Error()) {
-			return slog.String(a.Key, redacted)
+		if err, ok := a.Value.Any().(error); ok && secret.InText(err.Error()) {
+			return slog.String(a.Key, secret.Masked)
 		}
 	}
 	return a
-}
-
-// secretKey reports whether a value under this name can only be a secret. Names that merely resemble one (error_code,
-// token_type, token_endpoint) stay readable.
-func secretKey(key string) bool {
-	key = strings.ReplaceAll(strings.ToLower(key), "-", "_")
-	switch key {
-	case "authorization", "proxy_authorization", "cookie", "cookies", "set_cookie", "code", "device_code", "user_code", "recovery_code", "otp", "totp",
-		"token", "tokens", "id_token_hint", "access_token_hash", "secret", "secrets", "password", "passwords", "passphrase", "passwd", "pwd", "pin",
-		"assertion", "client_assertion", "saml_response", "code_verifier", "private_key", "keyring", "dsn", "database_url", "credential", "credentials",
-		"form", "body", "raw_query", "query", "session_cookie", "nonce", "request_object", "api_key", "apikey":
-		return true
-	}
-	for _, suffix := range []string{"_token", "_secret", "_password", "_cookie", "_private_key", "_passphrase"} {
-		if strings.HasSuffix(key, suffix) {
-			return true
-		}
-	}
-	return false
-}
-
-// secretText reports whether a text contains one of our own tokens (idp_rt_…, followed by at least 20 characters) or a JWT.
-func secretText(s string) bool {
-	for rest := s; ; {
-		i := strings.Index(rest, "idp_")
-		if i < 0 {
-			break
-		}
-		rest = rest[i+len("idp_"):]
-		kind, body, ok := strings.Cut(rest, "_")
-		if ok && len(kind) >= 1 && len(kind) <= 4 && run(body, isTokenByte) >= 20 {
-			return true
-		}
-	}
-	for rest := s; ; { // a JWS or JWE begins with {" in base64url
-		i := strings.Index(rest, "eyJ")
-		if i < 0 {
-			return false
-		}
-		rest = rest[i:]
-		n := run(rest, isTokenByte)
-		if n >= 10 && n+1 < len(rest) && rest[n] == '.' && run(rest[n+1:], isTokenByte) >= 10 {
-			return true
-		}
-		rest = rest[max(n, 3):]
-	}
-}
-
-// run counts the leading bytes of s that satisfy ok.
-func run(s string, ok func(byte) bool) int {
-	n := 0
-	for n < len(s) && ok(s[n]) {
-		n++
-	}
-	return n
-}
-
-func isTokenByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }

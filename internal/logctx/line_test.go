@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"reflect"
 	"testing"
+
+	"idp/internal/secret"
 )
 
 // A line that is put together by hand is the line that slog writes, whatever stands in it.
@@ -45,7 +47,7 @@ func TestLine_IsWhatSlogWrites(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if got["password"] != redacted || got["text"] != redacted {
+	if got["password"] != secret.Masked || got["text"] != secret.Masked {
 		t.Errorf("the second net let something through: %v", got)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"testing/slogtest"
+
+	"idp/internal/secret"
 )
 
 // line logs once through do and returns the line as JSON.
@@ -120,11 +122,11 @@ func TestRedact_SecondNet(t *testing.T) {
 		{"path", "/oauth2/token", false},
 	} {
 		m := line(t, func(l *slog.Logger) { l.Info("x", tc.key, tc.value) })
-		if got := m[tc.key] == redacted; got != tc.gone {
+		if got := m[tc.key] == secret.Masked; got != tc.gone {
 			t.Errorf("%s=%v: got %v, want redacted %v", tc.key, tc.value, m[tc.key], tc.gone)
 		}
 		m = line(t, func(l *slog.Logger) { l.WithGroup("g").With(tc.key, tc.value).Info("x") })
-		if got := m["g"].(map[string]any)[tc.key] == redacted; got != tc.gone {
+		if got := m["g"].(map[string]any)[tc.key] == secret.Masked; got != tc.gone {
 			t.Errorf("in a group, %s=%v: got %v, want redacted %v", tc.key, tc.value, m, tc.gone)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"idp/internal/idp"
 	"idp/internal/panics"
+	"idp/internal/secret"
 	"idp/internal/store"
 )
 
@@ -138,11 +139,10 @@ func (t *T) keep(limit *rate.Limiter) {
 	}
 }
 
-// clean cuts a value and hides what carries our token prefixes or has the shape of a JWT: the second net under callers who pass
-// public values only.
+// clean cuts a value and hides what has the shape of a secret: the second net under callers who pass public values only.
 func clean(v string) string {
-	if strings.Contains(v, "idp_") || strings.Contains(v, "eyJ") {
-		return "[redacted]"
+	if secret.InText(v) {
+		return secret.Masked
 	}
 	if len(v) > valueMost {
 		v = v[:valueMost] + "…"
