@@ -67,38 +67,15 @@ type openOptions struct {
 // openServices opens the database and builds the services over it, each from those above it. Close what it returns.
 func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *services, err error) {
 	s := &services{config: c, logger: o.logger, contexts: c.Contexts()}
-	if s.engine, err = openDatabase(ctx, c, o.migrate); err != nil {
-		return nil, err
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	s.store = store.New(s.engine)
-	if err := s.engine.Ping(ctx); err != nil {
-		return nil, &mended{fmt.Errorf("the database does not answer: %s", sqldb.Reason(err)), "check database.url, and that the database runs and lets this machine in"}
-	}
-	if err := s.schema(ctx, o.migrate); err != nil {
+	if err := s.openStore(ctx, o.migrate); err != nil {
 		return nil, err
 	}
-	if err := s.refuseNewRing(ctx); err != nil {
-		return nil, err
-	}
-	if s.keyring, err = loadKeyring(c, o.logger); err != nil {
-		return nil, err
-	}
-	hashing := hasherConfig(c)
-	hashing.SpareProcessor = o.server
-	if s.hasher, err = secret.NewHasher(hashing); err != nil {
-		return nil, err
-	}
-	s.policy = secret.Policy{MinLength: c.Password.MinLength}
-	mode := secret.BreachedMode(c.Password.Breached)
-	if c.Password.Breached == "off" {
-		mode = secret.BreachedOff
-	}
-	if s.breached, err = secret.NewBreached(secret.BreachedConfig{Mode: mode, File: c.Password.BreachedFile, URL: c.Password.BreachedURL}); err != nil {
+	if err := s.openPasswords(o.server); err != nil {
 		return nil, err
 	}
 	s.audit = audit.New(audit.Config{Store: s.store, Logger: o.logger})
@@ -150,6 +127,43 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	s.upstream = upstream.New(upstream.Config{Logger: o.logger})
 	s.keysOf = clientkeys.New(clientkeys.Config{Outbound: s.outbound, Logger: o.logger})
 	return s, nil
+}
+
+// openStore opens the database, brings it up to date or refuses it, and reads the key ring that opens what is sealed in it.
+func (s *services) openStore(ctx context.Context, migrate bool) error {
+	engine, err := openDatabase(ctx, s.config, migrate)
+	if err != nil {
+		return err // s.engine stays nil: there is nothing to close
+	}
+	s.engine, s.store = engine, store.New(engine)
+	if err := s.engine.Ping(ctx); err != nil {
+		return &mended{fmt.Errorf("the database does not answer: %s", sqldb.Reason(err)), "check database.url, and that the database runs and lets this machine in"}
+	}
+	if err := s.schema(ctx, migrate); err != nil {
+		return err
+	}
+	if err := s.refuseNewRing(ctx); err != nil {
+		return err
+	}
+	s.keyring, err = loadKeyring(s.config, s.logger)
+	return err
+}
+
+// openPasswords builds what hashes passwords and judges new ones. server says that requests are answered beside the hashing.
+func (s *services) openPasswords(server bool) (err error) {
+	c := s.config
+	hashing := hasherConfig(c)
+	hashing.SpareProcessor = server
+	if s.hasher, err = secret.NewHasher(hashing); err != nil {
+		return err
+	}
+	s.policy = secret.Policy{MinLength: c.Password.MinLength}
+	mode := secret.BreachedMode(c.Password.Breached)
+	if c.Password.Breached == "off" {
+		mode = secret.BreachedOff
+	}
+	s.breached, err = secret.NewBreached(secret.BreachedConfig{Mode: mode, File: c.Password.BreachedFile, URL: c.Password.BreachedURL})
+	return err
 }
 
 // Close closes the database.
