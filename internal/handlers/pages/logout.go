@@ -2,6 +2,7 @@ package pages
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -117,7 +118,11 @@ const framesMost = 50
 func (p *Pages) frames(r *http.Request, told []idp.SessionClient) ([]string, error) {
 	var list []string
 	for _, one := range told {
-		if !one.Front || len(list) == framesMost {
+		if !one.Front {
+			continue
+		}
+		if len(list) == framesMost {
+			p.Logger.WarnContext(r.Context(), "a session had more applications than its last page has frames", slog.String("client_id", one.ClientID), slog.String("session_id", one.SessionID))
 			continue
 		}
 		c, err := p.Clients.Get(r.Context(), one.ClientID)
