@@ -370,11 +370,13 @@ func TestSignInUpstream_UsernamesAreFreeAndNotReserved(t *testing.T) { // PS-7, 
 	w, op := newWorld(t), upstreamtest.NewInProcess(t)
 	p := provider(t, op, nil)
 	w.create(t, account.NewUser{Username: "Sam", Password: goodPassword})
+	w.create(t, account.NewUser{Sub: "Moved", Email: "moved@corp.example", Password: goodPassword}) // a sub is nobody else's username
 	for i, c := range []struct{ preferred, want string }{
 		{"sam", "sam2"},
 		{"SAM", "SAM3"},
 		{"admin", "admin2"},
 		{"Root", "Root2"},
+		{"Moved", "Moved2"},
 		{"Zoë Müller", "Zoë.Müller"},
 		{"jo@corp.example", "jo"},
 		{"--- !", ""},
