@@ -24,6 +24,10 @@ run: ## a development server with a demo login and a sample application
 test: prerequisites ## everything: SQLite, PostgreSQL, headless Chromium, the other languages' client libraries
 	scripts/with-postgres go run ./scripts/testall -count-file=.cache/count
 
+.PHONY: test-offline
+test-offline: prerequisites ## the same with the network off, as root on Linux: no test needs the internet
+	unshare -n sh -c 'ip link set lo up && exec scripts/with-postgres go run ./scripts/testall'
+
 .PHONY: prerequisites
 prerequisites: ## find PostgreSQL, Chromium, Node.js, curl and the Python libraries; install them as root on Debian
 	@mkdir -p .cache

@@ -187,13 +187,24 @@ func withoutAddress(err error) error {
 	var lookup *net.DNSError
 	switch {
 	case errors.As(err, &lookup): // first: it stands in an OpError
-		plain := *lookup
-		plain.Server = ""
-		told.Err = &plain
+		// Its text may be that of a failed call to the resolver, with its address.
+		told.Err = &net.DNSError{
+			Name: lookup.Name, Err: unresolved(lookup), IsTimeout: lookup.IsTimeout, IsTemporary: lookup.IsTemporary, IsNotFound: lookup.IsNotFound,
+		}
 	case errors.As(err, &dial):
 		told.Err = dial.Err
 	}
 	return &told
+}
+
+func unresolved(err *net.DNSError) string {
+	switch {
+	case err.IsNotFound:
+		return "no such host"
+	case err.IsTimeout:
+		return "the resolver did not answer in time"
+	}
+	return "the resolver did not answer"
 }
 
 // Check returns why an address may not be called, as far as its text says. Which machine its name leads to is seen when connecting.

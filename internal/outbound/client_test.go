@@ -6,9 +6,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,6 +83,20 @@ func TestGet_ErrorsDoNotSayWhatANameMeansInside(t *testing.T) { // the caller ma
 	}
 	if !errors.Is(refused, ErrRefused) || errors.Is(closed, ErrRefused) {
 		t.Errorf("got %v and %v, want the first one refused", refused, closed)
+	}
+}
+
+func TestGet_ErrorsDoNotNameTheResolver(t *testing.T) { // FD-18: what a lookup says on a machine without a network
+	t.Parallel()
+	dial := &net.OpError{Op: "dial", Net: "udp", Addr: &net.UDPAddr{IP: net.IPv4(10, 255, 255, 53), Port: 53}, Err: errors.New("connect: network is unreachable")}
+	lookup := &net.DNSError{UnwrapErr: dial, Err: dial.Error(), Name: "nowhere.invalid", Server: "10.255.255.53:53", IsTemporary: true}
+	told := withoutAddress(&url.Error{Op: "Get", URL: "https://nowhere.invalid/", Err: &net.OpError{Op: "dial", Net: "tcp", Err: lookup}})
+	if text := told.Error(); strings.Contains(text, "10.255") || !strings.Contains(text, "the resolver did not answer") {
+		t.Errorf("got %q, want it told without an address", text)
+	}
+	var kept *net.DNSError
+	if !errors.As(told, &kept) || !kept.IsTemporary || errors.Is(told, dial) {
+		t.Errorf("got %#v, want its kind and nothing of the call", told)
 	}
 }
 
