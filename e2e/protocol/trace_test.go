@@ -33,7 +33,7 @@ func (s *site) wantMend(t *testing.T, id, code string) {
 	}
 	eventually(t, 20*time.Second, "the trace is written", func() bool {
 		code, text, _ := s.Try(t, "trace", id, "-o", "json")
-		return code == 0 && json.Unmarshal([]byte(text), &got) == nil
+		return code == 0 && json.Unmarshal([]byte(text), &got) == nil && got.Outcome != "waiting" // for the person, who has answered
 	})
 	failed := 0
 	for _, c := range got.Checks {

@@ -20,7 +20,8 @@ const (
 	queueMost  = 4096
 	batchMost  = 256
 	flushEvery = 250 * time.Millisecond
-	valueMost  = 300 // bytes of an expected or received value
+	patience   = 5 * time.Second // with the database, for a batch; at the end, for all that is left
+	valueMost  = 300             // bytes of an expected or received value
 	checksMost = 24
 )
 
@@ -160,20 +161,21 @@ func clean(v string) string {
 // Dropped returns how many traces were not kept.
 func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
 
-// Run writes batches until ctx ends, and then what is left.
+// Run writes batches until ctx ends, and then what is left. What is being written when ctx ends is written all the same.
 func (r *Recorder) Run(ctx context.Context) {
+	lasting := context.WithoutCancel(ctx)
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			last, cancel := context.WithTimeout(lasting, patience)
 			defer cancel()
 			for r.flush(last) {
 			}
 			return
 		case <-tick.C:
-			for r.flush(ctx) {
+			for r.flush(lasting) {
 			}
 		}
 	}
@@ -194,6 +196,8 @@ func (r *Recorder) flush(ctx context.Context) bool {
 	if len(batch) == 0 {
 		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := panics.Call(func() error { return r.Store.PutTraces(ctx, batch) }); err != nil {
 		r.dropped.Add(int64(len(batch)))
 		r.Logger.WarnContext(ctx, "traces lost", slog.Int("count", len(batch)), slog.Any("error", err))

@@ -131,3 +131,40 @@ func TestTrace_EveryRefusalHasItsMend(t *testing.T) {
 		}
 	}
 }
+
+// A batch that waits for the database when the server is told to stop is written before it has stopped.
+func TestTrace_WhatIsBeingWrittenWhenTheServerStopsIsKept(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	r := trace.New(trace.Config{Store: s, Logger: slog.New(slog.DiscardHandler), Retention: time.Hour})
+	one := r.Begin("", "authorize", time.Now())
+	other := one.Trace
+	other.Outcome = "somebody else's"
+	held, release, over := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		over <- s.InTx(t.Context(), func(ctx context.Context) error {
+			err := s.PutTraces(ctx, []*idp.Trace{&other})
+			close(held)
+			<-release
+			return err
+		})
+	}()
+	<-held
+	one.Refuse("access_denied", "")
+	ctx, stop := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	go func() {
+		r.Run(ctx)
+		close(stopped)
+	}()
+	<-time.After(600 * time.Millisecond) // two ticks: the batch waits for the row that is held
+	stop()
+	close(release)
+	if err := <-over; err != nil {
+		t.Fatal(err)
+	}
+	<-stopped
+	if got, err := s.Trace(t.Context(), one.ID, time.Now()); err != nil || got.Outcome != "access_denied" || r.Dropped() != 0 {
+		t.Errorf("got %+v and %v with %d dropped, want the trace as it ended", got, err, r.Dropped())
+	}
+}
