@@ -24,6 +24,7 @@ var floors = []floor{
 		"internal/keys", "internal/audit", "internal/throttle", "internal/session", "internal/auth",
 		"internal/upstream", "internal/account", "internal/interaction", "internal/trace", "internal/directory",
 		"internal/client", "internal/authdetail", "internal/registration", "internal/clientkeys", "internal/crossdevice", "internal/subject",
+		"internal/provider", "internal/resource",
 	}, "F2 are the services: they know no protocol and no pages"},
 	{3, []string{"internal/oauth/...", "internal/jobs"}, "F3 is the protocol: it never knows a page"},
 	{4, []string{"internal/handlers/...", "internal/doctor", "internal/sampleapp"}, "F4 speaks to browsers and administrators"},
@@ -53,6 +54,10 @@ var sideways = []struct{ from, to, because string }{
 	{"internal/registration", "internal/client", "a secret is kept in one way, whoever registered the client"},
 	{"internal/session", "internal/audit", "an ended session is an event"},
 	{"internal/authdetail", "internal/audit", "a changed type of authorization details is an event"},
+	{"internal/provider", "internal/audit", "a changed provider is an event"},
+	{"internal/provider", "internal/upstream", "what a provider's row must satisfy is known where it is used"},
+	{"internal/provider", "internal/directory", "a provider's secret is sealed and opened in one way"},
+	{"internal/resource", "internal/audit", "a changed resource is an event"},
 	{"internal/oauth/...", "internal/oauth/...", "the wall has rooms"},
 	{"internal/handlers/...", "internal/handlers/...", "the table of routes mounts pages and api; both render by ui"},
 }

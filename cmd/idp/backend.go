@@ -132,7 +132,7 @@ func (a *app) remote(address string) (*backend, error) {
 func (a *app) local(s *services) (*backend, error) {
 	h, err := api.New(api.Dependencies{
 		Issuer: s.config.Issuer, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
-		Keys: s.keys, Upstream: s.upstream, Contexts: s.contexts, Logger: s.logger,
+		Keys: s.keys, Providers: s.providers, Contexts: s.contexts, Logger: s.logger,
 		Authenticate: func(http.Header, *http.Request) (idp.Actor, error) { return a.operator(), nil },
 	})
 	if err != nil {

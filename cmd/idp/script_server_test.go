@@ -42,7 +42,7 @@ func apiserver(ts *testscript.TestScript, neg bool, args []string) {
 	var err error
 	h, err = api.New(api.Dependencies{
 		Issuer: srv.URL, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
-		Keys: s.keys, Upstream: s.upstream, Contexts: s.contexts, Logger: s.logger,
+		Keys: s.keys, Providers: s.providers, Contexts: s.contexts, Logger: s.logger,
 		Authenticate: func(_ http.Header, r *http.Request) (idp.Actor, error) {
 			if r.Header.Get("Authorization") != "Bearer "+args[0] {
 				return idp.Actor{}, &idp.Error{Kind: idp.Unauthenticated, Code: "unauthenticated", Message: "The access token is missing, wrong or expired."}

@@ -34,7 +34,7 @@ func (s *server) buildFront() error {
 	s.across = s.crossDevice()
 	front, err := pages.New(pages.Deps{
 		CrossDevice: s.across,
-		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providers, Clients: s.clientDir,
+		UI:          look, Sessions: s.sessions, Interactions: interactions, Accounts: s.accounts, Providers: s.providerDir, Clients: s.clientDir,
 		Password: auth.NewPassword(auth.Config{Store: s.store, Hasher: s.hasher, Throttle: s.throttle, Audit: s.audit, Logger: s.logger}),
 		Contexts: s.contexts, Ways: s.ways,
 		Upstream: s.upstream, Store: s.store, Keyring: s.keyring, Audit: s.audit, Traces: s.traces, Issuer: c.Issuer, Subjects: s.subjects, SetupDone: s.removeBootstrapToken,
@@ -95,7 +95,7 @@ func (s *server) adminAPI() http.Handler {
 	build := sync.OnceValues(func() (http.Handler, error) {
 		return api.New(api.Dependencies{
 			Issuer: s.config.Issuer, Store: s.store, Keyring: s.keyring, Clients: s.clients, Accounts: s.accounts, Sessions: s.sessions, Audit: s.audit,
-			Keys: s.keys, Upstream: s.upstream, Contexts: s.contexts, Logger: s.logger, Authenticate: s.protocol.Administrator,
+			Keys: s.keys, Providers: s.providers, Contexts: s.contexts, Logger: s.logger, Authenticate: s.protocol.Administrator,
 		})
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -19,6 +19,7 @@ import (
 	"idp/internal/keys"
 	"idp/internal/logctx"
 	"idp/internal/outbound"
+	"idp/internal/provider"
 	"idp/internal/registration"
 	"idp/internal/secret"
 	"idp/internal/session"
@@ -31,30 +32,31 @@ import (
 
 // services is everything below the protocol and the pages: what the server and the commands that work on its database share.
 type services struct {
-	config    *config.Config
-	logger    *slog.Logger
-	engine    sqldb.Engine
-	store     *store.Store
-	keyring   *secret.Keyring
-	hasher    *secret.Hasher
-	policy    secret.Policy
-	breached  *secret.Breached
-	audit     *audit.Log
-	throttle  *throttle.Throttle
-	sessions  *session.Manager
-	accounts  *account.Service
-	clients   *client.Service
-	keys      *keys.Manager
-	watcher   *directory.Watcher // somebody must call Run, or the directories never forget
-	clientDir *directory.Clients
-	resources *directory.Resources
-	providers *directory.Providers
-	upstream  *upstream.Registry
-	outbound  *outbound.Client
-	keysOf    *clientkeys.Keys
-	subjects  *subject.Names
-	contexts  idp.AuthenticationContexts
-	ways      *auth.Ways
+	config      *config.Config
+	logger      *slog.Logger
+	engine      sqldb.Engine
+	store       *store.Store
+	keyring     *secret.Keyring
+	hasher      *secret.Hasher
+	policy      secret.Policy
+	breached    *secret.Breached
+	audit       *audit.Log
+	throttle    *throttle.Throttle
+	sessions    *session.Manager
+	accounts    *account.Service
+	clients     *client.Service
+	keys        *keys.Manager
+	watcher     *directory.Watcher // somebody must call Run, or the directories never forget
+	clientDir   *directory.Clients
+	resources   *directory.Resources
+	providerDir *directory.Providers
+	providers   *provider.Service
+	upstream    *upstream.Registry
+	outbound    *outbound.Client
+	keysOf      *clientkeys.Keys
+	subjects    *subject.Names
+	contexts    idp.AuthenticationContexts
+	ways        *auth.Ways
 }
 
 // openOptions says what differs between the server and a command beside it.
@@ -122,9 +124,13 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	s.clientDir = directory.NewClients(s.store, s.watcher)
 	s.clientDir.Refused = registration.Refused(registration.Trust(s.config.ClientDocuments.Trust), s.config.ClientDocuments.Hosts)
 	s.resources = directory.NewResources(s.store, s.watcher)
-	s.providers = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
-	s.ways = &auth.Ways{Store: s.store, Providers: s.providers.Enabled}
+	s.providerDir = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
+	s.ways = &auth.Ways{Store: s.store, Providers: s.providerDir.Enabled}
 	s.upstream = upstream.New(upstream.Config{Logger: o.logger})
+	s.providers, err = provider.New(provider.Config{Store: s.store, Keyring: s.keyring, Audit: s.audit, Upstream: s.upstream, Contexts: s.contexts})
+	if err != nil {
+		return nil, err
+	}
 	s.keysOf = clientkeys.New(clientkeys.Config{Outbound: s.outbound, Logger: o.logger})
 	return s, nil
 }

@@ -24,6 +24,7 @@ import (
 	"idp/internal/keys"
 	"idp/internal/keys/keystest"
 	"idp/internal/outbound"
+	"idp/internal/provider"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
@@ -88,10 +89,12 @@ func newWorld(t testing.TB) *world {
 	must(err)
 	clients, err := client.New(client.Config{Store: db, Keyring: ring, Audit: events, Issuer: testIssuer, Logger: logger, Outbound: out, EnsureKeys: signing.Ensure})
 	must(err)
+	contexts := idp.AuthenticationContexts{{ACR: "urn:example:low", AMR: []string{"pwd"}}, {ACR: "urn:example:gold"}}
+	providers, err := provider.New(provider.Config{Store: db, Keyring: ring, Audit: events, Upstream: upstream.New(upstream.Config{HTTPClient: http.DefaultClient, Logger: logger}), Contexts: contexts})
+	must(err)
 	w := &world{log: log, Dependencies: Dependencies{
-		Issuer: testIssuer, Store: db, Keyring: ring, Clients: clients, Sessions: sessions, Audit: events, Keys: signing, Logger: logger, Contexts: idp.AuthenticationContexts{{ACR: "urn:example:low", AMR: []string{"pwd"}}, {ACR: "urn:example:gold"}},
+		Issuer: testIssuer, Store: db, Keyring: ring, Clients: clients, Sessions: sessions, Audit: events, Keys: signing, Logger: logger, Contexts: contexts, Providers: providers,
 		Accounts:     account.New(account.Config{Store: db, Keyring: ring, Hasher: hasher, Audit: events, Sessions: sessions, Logger: logger}),
-		Upstream:     upstream.New(upstream.Config{HTTPClient: http.DefaultClient, Logger: logger}),
 		Authenticate: authenticate,
 	}}
 	h, err := New(w.Dependencies)

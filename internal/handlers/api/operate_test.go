@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"idp/internal/audit"
+	"idp/internal/directory"
 	"idp/internal/idp"
 )
 
@@ -69,8 +70,11 @@ func TestProviders_Life(t *testing.T) {
 	w.want(t, http.StatusUnprocessableEntity, "POST", "/providers", `{"id":"x","type":"oidc","name":"X","issuer":"http://op.example","client_id":"x","client_secret":"y"}`)
 	secret := func() string {
 		t.Helper()
-		s := &server{Dependencies: w.Dependencies}
-		p, err := s.openProvider(t.Context(), "corp")
+		row, err := w.Store.Provider(t.Context(), "corp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := directory.Open(row, w.Keyring)
 		if err != nil {
 			t.Fatal(err)
 		}

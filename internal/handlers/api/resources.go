@@ -2,12 +2,9 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
-	"idp/internal/audit"
 	"idp/internal/idp"
 	"idp/internal/store"
 )
@@ -77,80 +74,40 @@ func (s *server) resources() {
 		})
 	add(s, operation{id: "create-resource", method: http.MethodPost, path: "/resources", summary: "Add a protected resource", status: http.StatusCreated, tag: tagResources},
 		func(ctx context.Context, in *body[NewResource]) (*body[Resource], error) {
-			at := time.Now().UTC().Truncate(time.Microsecond)
-			r := &idp.Resource{ID: in.Body.ID, CreatedAt: at, UpdatedAt: at}
+			r := &idp.Resource{ID: in.Body.ID}
 			in.Body.on(r)
-			if err := r.Validate(); err != nil {
-				return nil, err
-			}
-			err := s.Store.InTx(ctx, func(ctx context.Context) error {
-				if err := s.Store.CreateResource(ctx, r); err != nil {
-					return err
-				}
-				return s.Audit.Write(ctx, resourceEvent(audit.ResourceCreated, r))
-			})
-			return s.resourceAnswer(r, err)
+			return s.resourceAnswer(s.protected.Create(ctx, r))
 		})
 	add(s, operation{id: "get-resource", method: http.MethodGet, path: "/resources/{resource_id}", summary: "Show a protected resource", tag: tagResources},
 		func(ctx context.Context, in *ResourceIDInput) (*body[Resource], error) {
 			r, err := s.Store.Resource(ctx, in.ID)
 			return s.resourceAnswer(r, missing("resource", in.ID, err))
 		})
-	add(s, operation{id: "update-resource", method: http.MethodPatch, path: "/resources/{resource_id}", summary: "Change a protected resource (JSON Merge Patch)", tag: tagResources}, s.patchResource)
+	add(s, operation{id: "update-resource", method: http.MethodPatch, path: "/resources/{resource_id}", summary: "Change a protected resource (JSON Merge Patch)", tag: tagResources},
+		func(ctx context.Context, in *patchResourceInput) (*body[Resource], error) {
+			r, err := s.protected.Update(ctx, in.ID, in.patch)
+			return s.resourceAnswer(r, missing("resource", in.ID, err))
+		})
 	describePatch[ResourceData](s, "/resources/{resource_id}")
 	add(s, operation{id: "delete-resource", method: http.MethodDelete, path: "/resources/{resource_id}", summary: "Remove a protected resource", status: http.StatusNoContent, tag: tagResources},
 		func(ctx context.Context, in *ResourceIDInput) (*nothing, error) {
-			return &nothing{}, s.Store.InTx(ctx, func(ctx context.Context) error {
-				r, err := s.Store.Resource(ctx, in.ID)
-				if err != nil {
-					return missing("resource", in.ID, err)
-				}
-				if err := s.Store.DeleteResource(ctx, in.ID); err != nil {
-					return err
-				}
-				return s.Audit.Write(ctx, resourceEvent(audit.ResourceDeleted, r))
-			})
+			return &nothing{}, missing("resource", in.ID, s.protected.Delete(ctx, in.ID))
 		})
 }
 
-func (s *server) patchResource(ctx context.Context, in *patchResourceInput) (*body[Resource], error) {
-	var out *idp.Resource
-	err := s.Store.InTx(ctx, func(ctx context.Context) error {
-		old, err := s.Store.Resource(ctx, in.ID)
-		if err != nil {
-			return missing("resource", in.ID, err)
-		}
-		var data ResourceData
-		if err := mergePatch(resourceData(old), in.RawBody, &data); err != nil {
-			return err
-		}
-		next := *old
-		data.on(&next)
-		if err := next.Validate(); err != nil {
-			return err
-		}
-		if next.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond); !next.UpdatedAt.After(old.UpdatedAt) {
-			next.UpdatedAt = old.UpdatedAt.Add(time.Microsecond)
-		}
-		out = &next
-		if err := s.Store.UpdateResource(ctx, &next, old.UpdatedAt); err != nil {
-			return err
-		}
-		return s.Audit.Write(ctx, resourceEvent(audit.ResourceUpdated, &next))
-	})
-	return s.resourceAnswer(out, err)
+// patch changes a resource as the request says.
+func (in *patchResourceInput) patch(r *idp.Resource) error {
+	var data ResourceData
+	if err := mergePatch(resourceData(r), in.RawBody, &data); err != nil {
+		return err
+	}
+	data.on(r)
+	return nil
 }
 
 func (s *server) resourceAnswer(r *idp.Resource, err error) (*body[Resource], error) {
-	if errors.Is(err, idp.ErrConflict) {
-		return nil, &idp.Error{Kind: idp.Conflict, Code: "resource_exists", Message: fmt.Sprintf("There is a resource with the id %s or with its address already, or somebody else changed it at the same time.", r.ID), Err: err}
-	}
 	if err != nil {
 		return nil, err
 	}
 	return &body[Resource]{s.resourceView(r)}, nil
-}
-
-func resourceEvent(t audit.Type, r *idp.Resource) audit.Event {
-	return audit.Event{Type: t, Details: map[string]string{"id": r.ID, "resource": r.Identifier}}
 }

@@ -19,10 +19,11 @@ import (
 	"idp/internal/client"
 	"idp/internal/idp"
 	"idp/internal/keys"
+	"idp/internal/provider"
+	"idp/internal/resource"
 	"idp/internal/secret"
 	"idp/internal/session"
 	"idp/internal/store"
-	"idp/internal/upstream"
 )
 
 // Path is where the interface lies below the issuer.
@@ -33,17 +34,17 @@ const Scope = idp.ScopeAdmin
 
 // Dependencies is what the handlers call; every field but Contexts is required.
 type Dependencies struct {
-	Issuer   string
-	Store    *store.Store
-	Keyring  *secret.Keyring
-	Clients  *client.Service
-	Accounts *account.Service
-	Sessions *session.Manager
-	Audit    *audit.Log
-	Keys     *keys.Manager
-	Upstream *upstream.Registry
-	Contexts idp.AuthenticationContexts // that sessions may satisfy and providers may vouch for
-	Logger   *slog.Logger
+	Issuer    string
+	Store     *store.Store
+	Keyring   *secret.Keyring
+	Clients   *client.Service
+	Accounts  *account.Service
+	Sessions  *session.Manager
+	Audit     *audit.Log
+	Keys      *keys.Manager
+	Providers *provider.Service
+	Contexts  idp.AuthenticationContexts // that sessions may satisfy
+	Logger    *slog.Logger
 	// Authenticate says who calls: an *idp.Error of kind Unauthenticated for nobody, of kind Forbidden for somebody whose token lacks
 	// the scope or whose account lacks the role. It may put a challenge of its own into the header of the answer.
 	Authenticate func(answer http.Header, r *http.Request) (idp.Actor, error)
@@ -51,15 +52,16 @@ type Dependencies struct {
 
 type server struct {
 	Dependencies
-	mux     *http.ServeMux
-	api     huma.API
-	details *authdetail.Types
+	mux       *http.ServeMux
+	api       huma.API
+	details   *authdetail.Types
+	protected *resource.Service
 }
 
 // New returns the handler of everything below the issuer's path + Path.
 func New(d Dependencies) (http.Handler, error) {
 	if d.Store == nil || d.Keyring == nil || d.Clients == nil || d.Accounts == nil || d.Sessions == nil || d.Audit == nil || d.Keys == nil ||
-		d.Upstream == nil || d.Logger == nil || d.Authenticate == nil {
+		d.Providers == nil || d.Logger == nil || d.Authenticate == nil {
 		return nil, errors.New("api: a dependency is missing")
 	}
 	issuer, err := url.Parse(d.Issuer)
@@ -113,6 +115,7 @@ func newServer(d Dependencies, prefix string) *server {
 	}
 	s.api = humago.NewWithPrefix(s.mux, prefix, config)
 	s.details = &authdetail.Types{Store: s.Store, Audit: s.Audit}
+	s.protected = &resource.Service{Store: s.Store, Audit: s.Audit}
 	s.whoami()
 	s.clients()
 	s.clientFiles()

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"idp/internal/audit"
 	"idp/internal/idp"
 )
 
@@ -34,7 +33,10 @@ func (s *server) userAccess() {
 		func(ctx context.Context, in *UserIDInput) (*body[Page[Grant]], error) {
 			return listOf(ctx, s, in.ID, s.Store.GrantsOf, grantView)
 		})
-	add(s, operation{id: "revoke-user-grant", method: http.MethodDelete, path: "/users/{user_id}/grants/{client_id}", summary: "Forget what a user allowed a client, and revoke its tokens", status: http.StatusNoContent, tag: tagUsers}, s.revokeGrant)
+	add(s, operation{id: "revoke-user-grant", method: http.MethodDelete, path: "/users/{user_id}/grants/{client_id}", summary: "Forget what a user allowed a client, and revoke its tokens", status: http.StatusNoContent, tag: tagUsers},
+		func(ctx context.Context, in *revokeGrantInput) (*nothing, error) {
+			return &nothing{}, missingOf("consent to the client", in.Client, "user grants USER", s.Accounts.RevokeGrant(ctx, in.ID, in.Client))
+		})
 	add(s, operation{id: "list-user-sessions", method: http.MethodGet, path: "/users/{user_id}/sessions", summary: "List a user's sessions", tag: tagUsers},
 		func(ctx context.Context, in *UserIDInput) (*body[Page[Session]], error) {
 			now := time.Now()
@@ -65,16 +67,4 @@ func listOf[T, U any](ctx context.Context, s *server, userID string, list func(c
 		return nil, err
 	}
 	return &body[Page[U]]{page(rows, len(rows)+1, nil, view)}, nil
-}
-
-func (s *server) revokeGrant(ctx context.Context, in *revokeGrantInput) (*nothing, error) {
-	return &nothing{}, s.Store.InTx(ctx, func(ctx context.Context) error {
-		if _, err := s.Store.Grant(ctx, in.ID, in.Client); err != nil {
-			return missingOf("consent to the client", in.Client, "user grants USER", err)
-		}
-		if err := s.Store.RevokeGrant(ctx, in.ID, in.Client, time.Now().UTC()); err != nil {
-			return err
-		}
-		return s.Audit.Write(ctx, audit.Event{Type: audit.GrantRevoked, UserID: in.ID, ClientID: in.Client})
-	})
 }
