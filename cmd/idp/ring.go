@@ -149,7 +149,7 @@ func sealedValues(ctx context.Context, s *store.Store) ([]sealedValue, error) {
 		}
 		values = append(values, sealedValue{
 			what: "client secret of provider " + p.ID, sealed: p.Secret, binding: directory.ProviderBinding(p.ID),
-			replace: func(ctx context.Context, sealed string) error { return s.UpdateProvider(ctx, p.Provider, sealed) },
+			replace: func(ctx context.Context, sealed string) error { return s.ResealProvider(ctx, p.ID, p.Secret, sealed) },
 		})
 	}
 	return sealedSecrets(ctx, s, values)

@@ -1,5 +1,7 @@
 package idp
 
+import "fmt"
+
 // ProviderEndpoints is what an operator says of a provider of plain OAuth 2, which has neither discovery nor an ID token.
 type ProviderEndpoints struct {
 	AuthorizationURL        string            `json:"authorization_url,omitempty" maxLength:"2048" doc:"Where the browser is sent, for type oauth2"`
@@ -9,6 +11,14 @@ type ProviderEndpoints struct {
 	AuthorizationParameters map[string]string `json:"authorization_parameters,omitempty" doc:"Sent with each authorization request, at most 16"`
 	WithoutPKCE             bool              `json:"without_pkce,omitempty" doc:"For a provider that refuses code_challenge"`
 	Claims                  ClaimMembers      `json:"claims,omitzero"`
+}
+
+// SubjectsFrom names the place where a provider's subjects are read.
+func (p *Provider) SubjectsFrom() string {
+	if p.UserInfoURL == "" {
+		return "ID token"
+	}
+	return fmt.Sprintf("%s of %s", p.Claims.Subject, p.UserInfoURL)
 }
 
 // ClaimMembers names the members of the user's answer that hold what an ID token would say; a dot leads into an object ("data.id"). What is not named

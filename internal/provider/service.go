@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"idp/internal/store"
 	"idp/internal/upstream"
 )
+
+const codeChanged = "changed_meanwhile" // somebody else wrote between our reading and our writing
 
 // Config is what a Service needs; every field but Contexts is required.
 type Config struct {
@@ -68,16 +71,13 @@ func (s *Service) Create(ctx context.Context, p *idp.Provider) (*idp.Provider, e
 		return nil, err
 	}
 	err = s.Store.InTx(ctx, func(ctx context.Context) error {
-		if err := s.checkIdentities(ctx, &made); err != nil {
-			return err
-		}
 		if err := s.Store.CreateProvider(ctx, &made, sealed); err != nil {
 			return err
 		}
 		return s.write(ctx, audit.ProviderCreated, &made)
 	})
 	if errors.Is(err, idp.ErrConflict) {
-		err = &idp.Error{Kind: idp.Conflict, Code: "provider_exists", Field: "id", Message: fmt.Sprintf("There is a provider %s already. Choose another id, or change that one.", made.ID), Err: err}
+		err = s.refusal(ctx, &made, &idp.Error{Kind: idp.Conflict, Code: "provider_exists", Field: "id", Message: fmt.Sprintf("There is a provider %s already. Choose another id, or change that one.", made.ID), Err: err})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create provider %s: %w", made.ID, err)
@@ -85,36 +85,53 @@ func (s *Service) Create(ctx context.Context, p *idp.Provider) (*idp.Provider, e
 	return &made, nil
 }
 
-// Update changes a provider: change gets a copy with its secret in clear, and may alter all but its id and its times.
+// Update changes a provider: change gets a copy with its secret in clear, and may alter all but its id and its times. If somebody else changes the provider
+// meanwhile, change is called again with what it is now.
 func (s *Service) Update(ctx context.Context, id string, change func(*idp.Provider) error) (*idp.Provider, error) {
-	var next *idp.Provider
-	err := s.Store.InTx(ctx, func(ctx context.Context) error {
-		old, err := s.open(ctx, id)
+	const most = 5
+	for attempt := 1; ; attempt++ {
+		next, err := s.update(ctx, id, change)
+		if e := new(idp.Error); errors.As(err, &e) && e.Code == codeChanged && attempt < most {
+			continue
+		}
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("update provider %s: %w", id, err)
 		}
-		copied := *old
-		if err := change(&copied); err != nil {
-			return err
-		}
-		next = &copied
-		next.ID, next.CreatedAt, next.UpdatedAt = old.ID, old.CreatedAt, now()
-		sealed, err := s.seal(next)
-		if err != nil {
-			return err
-		}
-		if err := s.checkIdentities(ctx, next); err != nil {
-			return err
-		}
-		if err := s.Store.UpdateProvider(ctx, next, sealed); err != nil {
+		return next, nil
+	}
+}
+
+func (s *Service) update(ctx context.Context, id string, change func(*idp.Provider) error) (*idp.Provider, error) {
+	old, err := s.open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	copied := *old
+	next := &copied
+	if err := change(next); err != nil {
+		return nil, err
+	}
+	next.ID, next.CreatedAt, next.UpdatedAt = old.ID, old.CreatedAt, now()
+	if !next.UpdatedAt.After(old.UpdatedAt) {
+		next.UpdatedAt = old.UpdatedAt.Add(time.Microsecond) // it is the version that writers compare
+	}
+	sealed, err := s.seal(next)
+	if err != nil {
+		return nil, err
+	}
+	if err := upstream.CheckIdentities(next, []*idp.Provider{old}); err != nil {
+		return nil, err
+	}
+	err = s.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.Store.UpdateProvider(ctx, next, sealed, old.UpdatedAt); err != nil {
 			return err
 		}
 		return s.write(ctx, audit.ProviderUpdated, next)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("update provider %s: %w", id, err)
+	if errors.Is(err, idp.ErrConflict) {
+		err = s.refusal(ctx, next, &idp.Error{Kind: idp.Conflict, Code: codeChanged, Message: fmt.Sprintf("Somebody else changed the provider %s at the same time. Read it again, and repeat the change.", id), Err: err})
 	}
-	return next, nil
+	return next, err
 }
 
 // Delete removes a provider; people's links to it stay.
@@ -169,13 +186,17 @@ func (s *Service) seal(p *idp.Provider) (string, error) {
 	return sealed, nil
 }
 
-// checkIdentities holds a provider against those there are, before it is written.
-func (s *Service) checkIdentities(ctx context.Context, p *idp.Provider) error {
-	rows, err := s.List(ctx)
+// refusal says why the store did not take a provider: what stands beside it, or else otherwise.
+func (s *Service) refusal(ctx context.Context, p *idp.Provider, otherwise error) error {
+	list, err := s.List(ctx)
 	if err != nil {
 		return err
 	}
-	return upstream.CheckIdentities(p, rows)
+	others := slices.DeleteFunc(list, func(one *idp.Provider) bool { return one.ID == p.ID })
+	if err := upstream.CheckIdentities(p, others); err != nil {
+		return err
+	}
+	return otherwise
 }
 
 // checkContexts names the contexts that a provider vouches for and that the settings do not have any more.

@@ -74,7 +74,7 @@ func TestVersions_MoveWithEachChangeThatStands(t *testing.T) {
 		{"client updated", store.TopicClients, func() error { return w.UpdateClient(ctx, c, w.now) }},
 		{"client deleted", store.TopicClients, func() error { return w.DeleteClient(ctx, "app", w.now) }},
 		{"provider created", store.TopicProviders, func() error { return w.CreateProvider(ctx, p, "s") }},
-		{"provider updated", store.TopicProviders, func() error { return w.UpdateProvider(ctx, p, "s") }},
+		{"provider updated", store.TopicProviders, func() error { return w.UpdateProvider(ctx, p, "s", w.now) }},
 		{"provider deleted", store.TopicProviders, func() error { return w.DeleteProvider(ctx, "g") }},
 		{"key created", store.TopicKeys, func() error { return w.CreateSigningKey(ctx, k, "s") }},
 		{"key retired", store.TopicKeys, func() error { return w.RetireSigningKey(ctx, "k", w.now, w.now.Add(time.Hour)) }},
@@ -105,15 +105,86 @@ func TestProviders_SecretStaysOutOfTheDocument(t *testing.T) {
 	want.ClientSecret = ""
 	same(t, "provider", got, &store.SealedProvider{Provider: &want, Secret: "sealed"})
 	p.Disabled = true
-	must(t, w.UpdateProvider(ctx, p, "other"))
+	must(t, w.UpdateProvider(ctx, p, "other", w.now))
 	if list, err := w.Providers(ctx); err != nil || len(list) != 1 || !list[0].Disabled || list[0].Secret != "other" {
 		t.Errorf("got %+v, %v", list, err)
 	}
 	must(t, w.DeleteProvider(ctx, "g"))
 	_, err = w.Provider(ctx, "g")
 	wantKind(t, "read", err, idp.NotFound)
-	wantKind(t, "update", w.UpdateProvider(ctx, p, "x"), idp.NotFound)
+	wantKind(t, "update", w.UpdateProvider(ctx, p, "x", w.now), idp.Conflict)
 	wantKind(t, "delete", w.DeleteProvider(ctx, "g"), idp.NotFound)
+}
+
+func TestProviders_ChangeOnlyWhatWasRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	p := &idp.Provider{ID: "g", Issuer: "https://op.example", CreatedAt: w.now, UpdatedAt: w.now}
+	must(t, w.CreateProvider(ctx, p, "sealed"))
+	if won := race(t, 8, idp.ErrConflict, func(i int) error { return w.ResealProvider(ctx, "g", "sealed", fmt.Sprint(i)) }); won != 1 {
+		t.Errorf("got %d reseals, want 1", won)
+	}
+	won := race(t, 8, idp.ErrConflict, func(i int) error {
+		changed := *p
+		changed.Name, changed.UpdatedAt = fmt.Sprint(i), w.now.Add(time.Duration(i+1)*time.Second)
+		return w.UpdateProvider(ctx, &changed, "sealed", w.now)
+	})
+	if won != 1 {
+		t.Errorf("got %d changes over one reading, want 1", won)
+	}
+}
+
+// An identity is issuer and subject, so providers of one issuer must read their subjects at one place, whoever writes at the same time.
+func TestProviders_OfAnIssuerAgreeWhereSubjectsAreRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	make := func(i int) *idp.Provider {
+		p := &idp.Provider{ID: fmt.Sprint(i), Issuer: "https://chat.example", CreatedAt: w.now, UpdatedAt: w.now}
+		p.UserInfoURL, p.Claims.Subject = "https://chat.example/me", []string{"id", "login"}[i%2]
+		return p
+	}
+	agree := func(what string, want int) {
+		t.Helper()
+		list, err := w.Providers(ctx)
+		must(t, err)
+		places := map[string]int{}
+		for _, p := range list {
+			if p.Issuer == "https://chat.example" {
+				places[p.SubjectsFrom()]++
+			}
+		}
+		for _, n := range places {
+			if len(places) != 1 || n != want {
+				t.Errorf("%s: got %v, want %d providers that agree", what, places, want)
+			}
+		}
+	}
+	for n := range 4 { // each round with an issuer that nobody has yet
+		if won := race(t, 8, idp.ErrConflict, func(i int) error { return w.CreateProvider(ctx, make(i), "s") }); won != 4 {
+			t.Errorf("round %d: got %d providers, want the 4 that agree with the first", n, won)
+		}
+		agree("created", 4)
+		list, err := w.Providers(ctx)
+		must(t, err)
+		for _, p := range list {
+			must(t, w.DeleteProvider(ctx, p.ID))
+		}
+	}
+	for i := range 8 {
+		p := make(i)
+		p.Issuer += "/" + p.ID
+		must(t, w.CreateProvider(ctx, p, "s"))
+	}
+	if won := race(t, 8, idp.ErrConflict, func(i int) error { return w.UpdateProvider(ctx, make(i), "s", w.now) }); won != 4 {
+		t.Errorf("got %d changes, want the 4 that agree with the first", won)
+	}
+	agree("changed", 4)
+	must(t, w.CreateProvider(ctx, &idp.Provider{ID: "alone", Issuer: "https://op.example", CreatedAt: w.now, UpdatedAt: w.now}, "s"))
+	moved := &idp.Provider{ID: "alone", Issuer: "https://op.example", CreatedAt: w.now, UpdatedAt: w.now.Add(time.Second)}
+	moved.UserInfoURL = "https://op.example/me"
+	must(t, w.UpdateProvider(ctx, moved, "s", w.now)) // nobody stands beside it
 }
 
 func TestSigningKeys_LeaveAtTheirTime(t *testing.T) {

@@ -294,7 +294,9 @@ CREATE TABLE providers (
   document TEXT NOT NULL,
   secret TEXT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL,
-  updated_at TIMESTAMPTZ NOT NULL
+  updated_at TIMESTAMPTZ NOT NULL,
+  issuer TEXT NOT NULL,
+  subjects TEXT NOT NULL -- where they are read: those of one issuer agree
 );
 
 CREATE TABLE signing_keys (
