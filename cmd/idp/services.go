@@ -182,6 +182,9 @@ func (s *services) Close() error {
 
 // schema brings the database up to date, or refuses one that is not.
 func (s *services) schema(ctx context.Context, migrate bool) error {
+	if s.store.UpToDate(ctx) {
+		return nil
+	}
 	if migrate {
 		applied, err := s.store.Migrate(ctx)
 		if len(applied) > 0 {

@@ -380,6 +380,9 @@ func (b *bench) record(pid int, name string) (*process, error) {
 	if err != nil {
 		return nil, errors.New("-profile needs perf (Debian package linux-perf)")
 	}
+	if err := os.MkdirAll(b.Profile, 0o755); err != nil { // perf would fail where nobody looks
+		return nil, err
+	}
 	cmd := exec.Command(perf, "record", "-q", "-F", "999", "--call-graph", "fp", "-p", strconv.Itoa(pid), "-o", filepath.Join(b.Profile, name+".perf"))
 	p, _, err := spawn(cmd, false, syscall.SIGINT)
 	return p, err

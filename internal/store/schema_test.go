@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"idp/internal/store"
+	"idp/internal/store/sqldb"
 	"idp/internal/store/storetest"
 )
 
@@ -129,4 +130,24 @@ func TestMigrate_TwiceDoesNothing(t *testing.T) {
 		}
 	}
 	must(t, s.RevokeAccessToken(t.Context(), "j", states[0].AppliedAt)) // the writer has its connection back
+}
+
+// A start asks with one read; only what is pending, or a database without a table of versions, is left to goose.
+func TestMigrate_OneReadSaysThatNothingIsPending(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	ctx, n := sqldb.WithCounter(t.Context())
+	if !s.UpToDate(ctx) || n.Trips() != 1 {
+		t.Errorf("of a migrated database: %t in %d trips, want true in 1", s.UpToDate(t.Context()), n.Trips())
+	}
+	_, err := s.Engine().Exec(t.Context(), `DELETE FROM goose_db_version WHERE version_id = 1`)
+	must(t, err)
+	if s.UpToDate(t.Context()) {
+		t.Error("with a migration missing: got true, want false")
+	}
+	_, err = s.Engine().Exec(t.Context(), `DROP TABLE goose_db_version`)
+	must(t, err)
+	if s.UpToDate(t.Context()) {
+		t.Error("without a table of versions: got true, want false")
+	}
 }
