@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,21 +82,20 @@ const purgeAtOnce = 50
 // purgeSessions deletes sessions that nothing can bring back, and writes down for each which clients are to be told: who asked to hear of a
 // session's end hears of this one too.
 func (s *Store) purgeSessions(ctx context.Context, batch int, now time.Time) (n int64, err error) {
-	const expired = `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE purge_at <= $1 LIMIT $2)`
 	rows, err := s.db.Query(ctx, `SELECT id FROM clients WHERE logout_back LIMIT 1`)
 	hearing, err := collect(rows, err, scanID)
 	if err != nil {
 		return 0, err
 	}
 	if len(hearing) == 0 {
-		return s.db.Exec(ctx, expired, now, batch)
+		return s.db.Exec(ctx, deleteUntil("sessions", "id", "purge_at", batch), now)
 	}
 	type sessionKey struct{ id, user string }
 	for n < int64(batch) {
 		limit := min(batch-int(n), purgeAtOnce)
 		var gone []sessionKey
 		err := s.InTx(ctx, func(ctx context.Context) error {
-			rows, err := s.db.Query(ctx, expired+` RETURNING id, user_id`, now, limit)
+			rows, err := s.db.Query(ctx, deleteUntil("sessions", "id", "purge_at", limit)+` RETURNING id, user_id`, now)
 			gone, err = collect(rows, err, func(r sqldb.Row) (k sessionKey, err error) { return k, r.Scan(&k.id, &k.user) })
 			if err != nil {
 				return err
@@ -121,30 +121,35 @@ func (s *Store) purgeSessions(ctx context.Context, batch int, now time.Time) (n 
 // purgeAuthorizations deletes expired authorizations. What they said about clients that hear of the end of a session that still lives
 // is kept in a row for each.
 func (s *Store) purgeAuthorizations(ctx context.Context, batch int, now time.Time) (int64, error) {
-	const expired = `DELETE FROM authorizations WHERE id IN (SELECT id FROM authorizations WHERE expires_at <= $1 LIMIT $2)`
-	rows, err := s.db.Query(ctx, `SELECT id FROM clients WHERE logout_back OR logout_front`)
+	expired := deleteUntil("authorizations", "id", "expires_at", batch)
+	rows, err := s.db.Query(ctx, `SELECT id FROM clients WHERE logout_back OR logout_front LIMIT 1`)
 	hearing, err := collect(rows, err, scanID)
 	if err != nil {
 		return 0, err
 	}
 	if len(hearing) == 0 {
-		return s.db.Exec(ctx, expired, now, batch)
-	}
-	hears := map[string]bool{}
-	for _, id := range hearing {
-		hears[id] = true
+		return s.db.Exec(ctx, expired, now)
 	}
 	type part struct{ session, client string }
 	var n int64
+	var heard bool
 	err = s.InTx(ctx, func(ctx context.Context) error {
-		rows, err := s.db.Query(ctx, expired+` RETURNING session_id, client_id`, now, batch)
+		rows, err := s.db.Query(ctx, expired+` RETURNING session_id, client_id`, now)
 		gone, err := collect(rows, err, func(r sqldb.Row) (p part, err error) { return p, r.Scan(&p.session, &p.client) })
 		if err != nil {
 			return err
 		}
 		n = int64(len(gone))
-		kept := map[part]bool{}
+		kept, hears := map[part]bool{}, map[string]bool{}
 		for _, p := range gone {
+			if _, asked := hears[p.client]; !asked {
+				// One by one: of a hundred thousand clients that hear, a batch knows a few.
+				err := s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM clients WHERE id = $1 AND (logout_back OR logout_front))`, p.client).Scan(&heard)
+				if err != nil {
+					return err
+				}
+				hears[p.client] = heard
+			}
 			if !hears[p.client] || kept[p] {
 				continue
 			}
@@ -169,21 +174,24 @@ type Claim struct {
 // pattern, and in SQLite small letters for capitals.
 func (c Claim) busy() string { return " " + strings.Join(c.Busy, " ") + " " }
 
+// limit is written into the statement, as deleteUntil says.
+func (c Claim) limit() string { return strconv.Itoa(c.Limit) }
+
 // ClaimLogouts takes entries that are due: each counts an attempt, and is nobody else's until the lease ends. One statement, so that of several
 // replicas one has the entry.
 func (s *Store) ClaimLogouts(ctx context.Context, c Claim) ([]*idp.Logout, error) {
 	rows, err := s.db.Query(ctx, `UPDATE logouts SET attempts = attempts + 1, due_at = $2
-		WHERE id IN (SELECT id FROM logouts WHERE state = 'waiting' AND due_at <= $1 AND replace($4, ' ' || client_id || ' ', '') = $4 ORDER BY due_at LIMIT $3)
+		WHERE id IN (SELECT id FROM logouts WHERE state = 'waiting' AND due_at <= $1 AND replace($3, ' ' || client_id || ' ', '') = $3 ORDER BY due_at LIMIT `+c.limit()+`)
 			AND state = 'waiting' AND due_at <= $1
-		RETURNING `+logoutCols, c.Now, c.Lease, c.Limit, c.busy())
+		RETURNING `+logoutCols, c.Now, c.Lease, c.busy())
 	return collect(rows, err, scanLogout)
 }
 
 // ClaimLogoutsOf takes at most limit entries of one session in the same way.
 func (s *Store) ClaimLogoutsOf(ctx context.Context, sessionID string, limit int, lease, now time.Time) ([]*idp.Logout, error) {
 	rows, err := s.db.Query(ctx, `UPDATE logouts SET attempts = attempts + 1, due_at = $2
-		WHERE id IN (SELECT id FROM logouts WHERE session_id = $4 AND state = 'waiting' AND due_at <= $1 LIMIT $3) AND state = 'waiting' AND due_at <= $1
-		RETURNING `+logoutCols, now, lease, limit, sessionID)
+		WHERE id IN (SELECT id FROM logouts WHERE session_id = $3 AND state = 'waiting' AND due_at <= $1 LIMIT `+strconv.Itoa(limit)+`) AND state = 'waiting' AND due_at <= $1
+		RETURNING `+logoutCols, now, lease, sessionID)
 	return collect(rows, err, scanLogout)
 }
 
@@ -206,7 +214,16 @@ type LogoutsOf struct{ UserID, SessionID, ClientID string }
 
 // Logouts lists what clients were told of ended sessions, the newest first.
 func (s *Store) Logouts(ctx context.Context, of LogoutsOf, p Page) ([]*idp.Logout, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+logoutCols+` FROM logouts WHERE ($1 = '' OR user_id = $1) AND ($2 = '' OR session_id = $2)
-		AND ($3 = '' OR client_id = $3) AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5`, of.UserID, of.SessionID, of.ClientID, p.After, p.limit())
+	sql, args := `SELECT `+logoutCols+` FROM logouts WHERE TRUE`, []any{p.limit()}
+	// Only what is asked for stands in the statement: no index helps where a parameter may mean that all is wanted.
+	for _, c := range []struct{ condition, value string }{
+		{` AND user_id = `, of.UserID}, {` AND session_id = `, of.SessionID}, {` AND client_id = `, of.ClientID}, {` AND id < `, p.After},
+	} {
+		if c.value != "" {
+			args = append(args, c.value)
+			sql += c.condition + `$` + strconv.Itoa(len(args))
+		}
+	}
+	rows, err := s.db.Query(ctx, sql+` ORDER BY id DESC LIMIT $1`, args...)
 	return collect(rows, err, scanLogout)
 }

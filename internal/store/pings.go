@@ -37,9 +37,9 @@ func scanPing(r sqldb.Row) (*Ping, error) {
 // ClaimPings takes pings that are due: whoever claims one tries it and settles it, and if that process dies another one tries after the lease.
 func (s *Store) ClaimPings(ctx context.Context, c Claim) ([]*Ping, error) {
 	rows, err := s.db.Query(ctx, `UPDATE pending_authorizations SET ping_at = $2, ping_tries = ping_tries + 1
-		WHERE id IN (SELECT id FROM pending_authorizations WHERE ping_at IS NOT NULL AND ping_at <= $1 AND replace($4, ' ' || client_id || ' ', '') = $4 ORDER BY ping_at LIMIT $3)
+		WHERE id IN (SELECT id FROM pending_authorizations WHERE ping_at IS NOT NULL AND ping_at <= $1 AND replace($3, ' ' || client_id || ' ', '') = $3 ORDER BY ping_at LIMIT `+c.limit()+`)
 			AND ping_at <= $1
-		RETURNING id, client_id, notify, ping_tries, expires_at`, c.Now, c.Lease, c.Limit, c.busy())
+		RETURNING id, client_id, notify, ping_tries, expires_at`, c.Now, c.Lease, c.busy())
 	return collect(rows, err, scanPing)
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"idp/internal/idp"
@@ -32,7 +33,7 @@ func (s *Store) CreateClientWithin(ctx context.Context, c *idp.Client, most int)
 func (s *Store) SweepClients(ctx context.Context, source string, before time.Time, batch int) (ids []string, err error) {
 	err = s.InTx(ctx, func(ctx context.Context) error {
 		rows, err := s.db.Query(ctx, `DELETE FROM clients WHERE id IN (SELECT id FROM clients WHERE managed_by = $1 AND updated_at < $2
-			AND NOT EXISTS (SELECT 1 FROM grants WHERE client_id = clients.id) LIMIT $3) RETURNING id`, source, before, batch)
+			AND NOT EXISTS (SELECT 1 FROM grants WHERE client_id = clients.id) ORDER BY updated_at LIMIT `+strconv.Itoa(batch)+`) RETURNING id`, source, before)
 		ids, err = collect(rows, err, func(r sqldb.Row) (id string, err error) { return id, r.Scan(&id) })
 		if err != nil || len(ids) == 0 {
 			return err

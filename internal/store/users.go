@@ -120,7 +120,7 @@ func (s *Store) UserByIdentifier(ctx context.Context, canonical string) (*idp.Us
 // UserBySubOrIdentifier returns the user whose id sub is, or else the one whose canonical address or username this is.
 func (s *Store) UserBySubOrIdentifier(ctx context.Context, sub, canonical string) (*idp.User, error) {
 	return scanUser(s.db.QueryRow(ctx, `SELECT `+userCols+` FROM users
-		WHERE id = $1 OR id = (SELECT user_id FROM identifiers WHERE value = $2) ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1`, sub, canonical))
+		WHERE id = coalesce((SELECT id FROM users WHERE id = $1), (SELECT user_id FROM identifiers WHERE value = $2))`, sub, canonical))
 }
 
 // Users lists users by id.
@@ -137,10 +137,9 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 
 // AnyActiveWithRole reports whether some active user has the role.
 func (s *Store) AnyActiveWithRole(ctx context.Context, role string) (bool, error) {
-	var n int64
-	err := s.db.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM user_roles r JOIN users u ON u.id = r.user_id
-		WHERE r.role = $1 AND u.state = 'active' LIMIT 1) AS found`, role).Scan(&n)
-	return n > 0, err
+	var found bool
+	err := s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM user_roles r JOIN users u ON u.id = r.user_id WHERE r.role = $1 AND u.state = 'active')`, role).Scan(&found)
+	return found, err
 }
 
 // SetUserState changes only the state, so that it cannot undo a change of the rest.

@@ -51,7 +51,7 @@ CREATE TABLE identities (
   last_used_at TIMESTAMPTZ NOT NULL
 );
 CREATE UNIQUE INDEX identities_subject ON identities (issuer, subject);
-CREATE INDEX identities_user ON identities (user_id);
+CREATE INDEX identities_user ON identities (user_id, id);
 
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
@@ -105,6 +105,7 @@ CREATE TABLE logouts (
 CREATE INDEX logouts_due ON logouts (due_at) WHERE state = 'waiting';
 CREATE INDEX logouts_session ON logouts (session_id, id);
 CREATE INDEX logouts_user ON logouts (user_id, id);
+CREATE INDEX logouts_client ON logouts (client_id, id);
 CREATE INDEX logouts_expires ON logouts (expires_at);
 
 CREATE TABLE grants (
@@ -149,6 +150,7 @@ CREATE TABLE authorizations (
   expires_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX authorizations_user ON authorizations (user_id, client_id);
+CREATE INDEX authorizations_client ON authorizations (client_id);
 CREATE INDEX authorizations_expires ON authorizations (expires_at);
 
 CREATE TABLE access_tokens (
