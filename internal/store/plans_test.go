@@ -166,7 +166,7 @@ func changes(ctx context.Context, s *store.Store, now time.Time) {
 	p := &idp.Provider{ID: "new", CreatedAt: now, UpdatedAt: now}
 	_ = s.CreateProvider(ctx, p, "")
 	_, _ = s.Provider(ctx, "new")
-	_ = s.UpdateProvider(ctx, p, "")
+	_ = s.UpdateProvider(ctx, p, "", now)
 	_ = s.DeleteProvider(ctx, "new")
 	k := &idp.SigningKey{ID: "new", CreatedAt: now, ActiveAt: later}
 	_ = s.CreateSigningKey(ctx, k, "a")
