@@ -1,6 +1,6 @@
 // Package internal_test holds the shape of the program to what docs/ARCHITECTURE.md says: who may import whom
-// (arch_test.go), what source files may not contain (arch_source_test.go, arch_vars_test.go), and what the tree of files
-// looks like (arch_tree_test.go). Every failure names the place and the reason; arch_rules_test.go proves that the rules
+// (arch_test.go), what source files may not contain (arch_source_test.go, arch_vars_test.go, arch_wire_test.go), and what the
+// tree of files looks like (arch_tree_test.go). Every failure names the place and the reason; arch_rules_test.go proves that the rules
 // can fail.
 package internal_test
 

@@ -203,7 +203,7 @@ func explainFormats(c *idp.Client, add addFunc) {
 func explainContract(c *idp.Client, add addFunc) {
 	k := c.Contract
 	code := slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode)
-	if code && k.IDTokenAlg != "RS256" { // RP-6
+	if code && k.IDTokenAlg != idp.AlgRS256 { // RP-6
 		add("id_token_alg", LevelWarning, "contract.id_token_alg", "ID tokens are signed with "+k.IDTokenAlg+". social-core and others accept RS256 alone unless they are told.", "Use RS256, or configure the application.")
 	}
 	if code && !k.ClaimsInIDToken { // RP-7

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"idp/internal/idp"
 	"idp/internal/outbound"
 	"idp/internal/outbox"
 	"idp/internal/store"
@@ -83,7 +84,7 @@ func (s *Service) ping(ctx context.Context, p *store.Ping) outcome {
 	if err != nil {
 		return outcome{fault: "the notice cannot be written", last: true}
 	}
-	answer, err := s.Outbound.Post(ctx, n.Endpoint, "application/json", body, http.Header{"Authorization": {"Bearer " + n.Token}})
+	answer, err := s.Outbound.Post(ctx, n.Endpoint, idp.MediaJSON, body, http.Header{"Authorization": {"Bearer " + n.Token}})
 	switch {
 	case err != nil:
 		return outcome{fault: err.Error(), busy: errors.Is(err, outbound.ErrBusy)}

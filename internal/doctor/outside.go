@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"idp/internal/idp"
 )
 
 const maxAnswer = 1 << 20
@@ -98,7 +100,7 @@ func readDiscovery(r *report, address string, a *answer) (discovery, bool) {
 			"Set issuer to the address that is answered without a redirect (https or http, www or not, the path), or let the proxy answer here.")
 	case a.status != http.StatusOK:
 		r.fail("issuer", fmt.Sprintf("%s answers %d instead of 200.", address, a.status), "Check that the proxy forwards every path below the issuer, with its path unchanged.")
-	case json.Unmarshal(a.body, &d) != nil || kind != "application/json":
+	case json.Unmarshal(a.body, &d) != nil || kind != idp.MediaJSON:
 		r.fail("issuer", fmt.Sprintf("%s answers with %q, which is no discovery document.", address, a.header.Get("Content-Type")),
 			"Something else answers there: a start page, a login of the proxy, a bot filter. Let it pass these paths.")
 	default:

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"idp/internal/idp"
 )
 
 // stranger is a name that nobody has (RFC 2606 §2).
@@ -111,7 +113,7 @@ func (f Facts) bots(ctx context.Context, r *report, d discovery) {
 	var refused []string
 	for _, agent := range []string{"Go-http-client/1.1", "python-requests/2.32.3", "Java/21.0.4", "node", "curl/8.10.1", ""} {
 		a, err := f.probe(ctx, http.MethodPost, d.TokenEndpoint, http.Header{
-			"User-Agent": {agent}, "Content-Type": {"application/x-www-form-urlencoded"},
+			"User-Agent": {agent}, "Content-Type": {idp.MediaForm},
 		})
 		if err != nil || !isOAuthError(a) {
 			if agent == "" {
@@ -133,5 +135,5 @@ func isOAuthError(a *answer) bool {
 		Error string `json:"error"`
 	}
 	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
-	return (a.status == http.StatusBadRequest || a.status == http.StatusUnauthorized) && kind == "application/json" && json.Unmarshal(a.body, &e) == nil && e.Error != ""
+	return (a.status == http.StatusBadRequest || a.status == http.StatusUnauthorized) && kind == idp.MediaJSON && json.Unmarshal(a.body, &e) == nil && e.Error != ""
 }

@@ -64,10 +64,10 @@ func (f *frame) guarded(rec *recorder, r *http.Request) {
 			return
 		}
 		h := rec.Header()
-		h.Set("Content-Type", "application/json")
+		h.Set("Content-Type", idp.MediaJSON)
 		h.Set("Cache-Control", "no-store")
 		rec.WriteHeader(http.StatusInternalServerError)
-		_, _ = rec.Write([]byte(`{"error":"server_error"}`)) // nobody left to tell
+		_, _ = rec.Write([]byte(`{"error":"` + idp.CodeServerError + `"}`)) // nobody left to tell
 	}()
 	if f.strays(r.URL.Path) {
 		f.stray.ServeHTTP(rec, r)

@@ -148,7 +148,7 @@ func StrangersContract() Contract {
 // DefaultContract returns the contract that a new client gets today.
 func DefaultContract() Contract {
 	return Contract{
-		Version: 1, IDTokenAlg: "RS256", AccessTokenAlg: "ES256", AccessTokenFormat: AccessTokenJWT,
+		Version: 1, IDTokenAlg: AlgRS256, AccessTokenAlg: AlgES256, AccessTokenFormat: AccessTokenJWT,
 		ClaimsInIDToken: true, RolesClaim: "roles",
 		CodeTTL: 60, AccessTokenTTL: 600, IDTokenTTL: 3600,
 		RefreshMode: RefreshRotate, RefreshGrace: 60, RefreshIdle: 30 * 86400, RefreshMax: 365 * 86400,

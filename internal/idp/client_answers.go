@@ -31,7 +31,7 @@ func (c *Client) checkAnswers(f *faults) {
 // AnswerAlg returns the algorithm of signed answers (JARM §3: RS256 where none is registered).
 func (c *Client) AnswerAlg() string {
 	if c.SignedAnswerAlg == "" {
-		return "RS256"
+		return AlgRS256
 	}
 	return c.SignedAnswerAlg
 }

@@ -53,7 +53,7 @@ func (c *Client) checkApplicationType(f *faults) {
 		f.add("application_type", "%s is not supported. Use %s.", quote(c.ApplicationType), list([]string{ApplicationWeb, ApplicationNative}))
 		return
 	}
-	implicit := slices.ContainsFunc(c.ResponseTypes, func(t string) bool { return t != ResponseTypeCode && t != "none" })
+	implicit := slices.ContainsFunc(c.ResponseTypes, func(t string) bool { return t != ResponseTypeCode && t != ResponseTypeNone })
 	for i, uri := range c.RedirectURIs {
 		scheme, rest, _ := strings.Cut(uri, ":")
 		host, _ := hostFault(authorityOf(rest))

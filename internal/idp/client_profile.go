@@ -170,8 +170,8 @@ func fapiOrNone(alg string) bool { return alg == "" || fapiAlg(alg) }
 
 // fapiInsteadOf replaces the algorithm that a client gets which says nothing.
 func fapiInsteadOf(alg string) string {
-	if alg == "" || alg == "RS256" {
-		return "ES256"
+	if alg == "" || alg == AlgRS256 {
+		return AlgES256
 	}
 	return alg
 }

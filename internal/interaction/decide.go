@@ -61,17 +61,6 @@ const (
 	ReasonMaxAgeNegative       = "max_age_negative"
 )
 
-// The errors that Next.Error can be (OpenID Connect Core §3.1.2.6, RFC 6749 §4.1.2.1).
-const (
-	ErrorLoginRequired            = "login_required"
-	ErrorConsentRequired          = "consent_required"
-	ErrorInteractionRequired      = "interaction_required"
-	ErrorAccountSelectionRequired = "account_selection_required"
-	ErrorUnmetAuthentication      = "unmet_authentication_requirements" // OpenID Connect Unmet Authentication Requirements 1.0 §2
-	ErrorAccessDenied             = "access_denied"
-	ErrorInvalidRequest           = "invalid_request"
-)
-
 // Facts is all that the decision depends on.
 type Facts struct {
 	Client      *idp.Client
@@ -108,10 +97,10 @@ type Next struct {
 // satisfy prompt and max_age=0 once: the next request asks anew.
 func Decide(f Facts, now time.Time) Next {
 	if reason := f.Malformed(); reason != "" {
-		return Next{Step: Fail, Reason: reason, Error: ErrorInvalidRequest}
+		return Next{Step: Fail, Reason: reason, Error: idp.CodeInvalidRequest}
 	}
 	if f.Steps.Denied {
-		return Next{Step: Fail, Reason: ReasonDenied, Error: ErrorAccessDenied}
+		return Next{Step: Fail, Reason: ReasonDenied, Error: idp.CodeAccessDenied}
 	}
 	next := f.next(now)
 	if next.Step != Done && next.Step != Fail && slices.Contains(f.Prompts, PromptNone) {
@@ -123,7 +112,7 @@ func Decide(f Facts, now time.Time) Next {
 
 func (f Facts) next(now time.Time) Next {
 	// OpenID Connect Core §5.5.1.1, RFC 9470 §5: a demand that cannot be met is a failed sign-in. Nobody types a password for nothing.
-	unmet := Next{Step: Fail, Reason: ReasonACR, Error: ErrorUnmetAuthentication}
+	unmet := Next{Step: Fail, Reason: ReasonACR, Error: idp.CodeUnmetAuthenticationRequirements}
 	if f.hopeless() {
 		return unmet
 	}
@@ -287,11 +276,11 @@ func covers(have, want []string) bool {
 func silentError(s Step) string {
 	switch s {
 	case Login:
-		return ErrorLoginRequired
+		return idp.CodeLoginRequired
 	case SelectAccount:
-		return ErrorAccountSelectionRequired
+		return idp.CodeAccountSelectionRequired
 	case Consent:
-		return ErrorConsentRequired
+		return idp.CodeConsentRequired
 	}
-	return ErrorInteractionRequired
+	return idp.CodeInteractionRequired
 }

@@ -274,8 +274,8 @@ func TestDecide_UnassuredClientIsAllowedEachTime(t *testing.T) {
 	}
 	f.Steps = idp.Steps{}
 	f.Prompts = []string{interaction.PromptNone}
-	if got := interaction.Decide(f, now); got.Error != interaction.ErrorConsentRequired {
-		t.Errorf("silently: got %+v, want %s", got, interaction.ErrorConsentRequired)
+	if got := interaction.Decide(f, now); got.Error != idp.CodeConsentRequired {
+		t.Errorf("silently: got %+v, want %s", got, idp.CodeConsentRequired)
 	}
 	f.Prompts, f.Client = nil, &idp.Client{Trusted: true}
 	if got := interaction.Decide(f, now); got.Step != interaction.Done {

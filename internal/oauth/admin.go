@@ -16,7 +16,7 @@ import (
 // token, Forbidden with one that does not reach. The challenge goes into the header of the answer, which is about to be a refusal then.
 func (p *Provider) Administrator(answer http.Header, r *http.Request) (idp.Actor, error) {
 	ctx, now := r.Context(), time.Now()
-	denied := &idp.Error{Kind: idp.Unauthenticated, Code: "invalid_token", Message: "Send an access token of this server with the scope idp.admin in the Authorization header."}
+	denied := &idp.Error{Kind: idp.Unauthenticated, Code: idp.CodeInvalidToken, Message: "Send an access token of this server with the scope idp.admin in the Authorization header."}
 	presented, ok := tokenHeader(r)
 	if !ok {
 		return idp.Actor{}, denied
@@ -28,7 +28,7 @@ func (p *Provider) Administrator(answer http.Header, r *http.Request) (idp.Actor
 	if err != nil {
 		return idp.Actor{}, err
 	}
-	narrow := &idp.Error{Kind: idp.Forbidden, Code: "insufficient_scope", Message: "The access token needs the scope idp.admin, and the person behind it the role admin."}
+	narrow := &idp.Error{Kind: idp.Forbidden, Code: idp.CodeInsufficientScope, Message: "The access token needs the scope idp.admin, and the person behind it the role admin."}
 	// RFC 9068 §4: the token is meant for this server.
 	if !t.HasAudience(p.Issuer) || !slices.Contains(t.Scopes(), idp.ScopeAdmin) {
 		return idp.Actor{}, narrow

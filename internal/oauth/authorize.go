@@ -65,7 +65,7 @@ func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error)
 		return readBody(w, r)
 	}
 	w.Header().Set("Allow", "GET, POST")
-	return nil, &pageFault{PageError{Status: http.StatusMethodNotAllowed, Code: "invalid_request", Description: "This address takes GET and POST only."}}
+	return nil, &pageFault{PageError{Status: http.StatusMethodNotAllowed, Code: idp.CodeInvalidRequest, Description: "This address takes GET and POST only."}}
 }
 
 // issueAtOnce answers a request that needs nobody, in one statement that checks session, user and grant and writes the code. It reports
@@ -178,7 +178,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 			SkipGrant: a.Client.Trusted, RequiredScopes: a.consentScopes(),
 		})
 	case interaction.Fail:
-		if next.Error != interaction.ErrorUnmetAuthentication {
+		if next.Error != idp.CodeUnmetAuthenticationRequirements {
 			a.Trace.Fail(a.refusedCheck(next.Reason))
 		}
 		if i != nil {
@@ -213,7 +213,7 @@ func (p *Provider) finish(w http.ResponseWriter, r *http.Request, a *authorizeRe
 	}
 	if errors.Is(err, idp.ErrNotFound) && idp.KindOf(err) != idp.Gone {
 		// The session, the user or the grant went away between the look and the statement.
-		p.answerAuthorizeError(w, r, a, &Error{Status: http.StatusBadRequest, Code: "access_denied", Description: "The session or the consent ended while the request was answered."})
+		p.answerAuthorizeError(w, r, a, &Error{Status: http.StatusBadRequest, Code: idp.CodeAccessDenied, Description: "The session or the consent ended while the request was answered."})
 		return
 	}
 	p.answerIssued(w, r, a, err)
@@ -290,7 +290,7 @@ func (p *Provider) failPage(w http.ResponseWriter, r *http.Request, t *trace.T, 
 			break
 		}
 		if twice := (duplicate{}); errors.As(err, &twice) || errors.Is(err, errMalformed) || errors.Is(err, errTooMany) {
-			e.Status, e.Code, e.Description = http.StatusBadRequest, "invalid_request", "The request of the application cannot be read: "+strings.TrimSuffix(err.Error(), ".")+"."
+			e.Status, e.Code, e.Description = http.StatusBadRequest, idp.CodeInvalidRequest, "The request of the application cannot be read: "+strings.TrimSuffix(err.Error(), ".")+"."
 			break
 		}
 		wire := wireError(err)

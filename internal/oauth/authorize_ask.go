@@ -25,7 +25,7 @@ func checkClaims(a *authorizeRequest) error {
 	}
 	r, err := claims.ParseRequest(text)
 	if err != nil {
-		return a.fail("invalid_request", "The parameter claims cannot be read: "+err.Error()+".", "OpenID Connect Core §5.5", "a JSON object with userinfo and id_token", "Correct the claims parameter of the application.")
+		return a.fail(idp.CodeInvalidRequest, "The parameter claims cannot be read: "+err.Error()+".", "OpenID Connect Core §5.5", "a JSON object with userinfo and id_token", "Correct the claims parameter of the application.")
 	}
 	// What the client may not have is left out: a voluntary claim needs no answer (OpenID Connect Core §5.5.1).
 	a.ClaimsInIDToken, a.ClaimsInUserInfo = claims.Allowed(r.IDToken, a.Client), claims.Allowed(r.UserInfo, a.Client)
@@ -33,7 +33,7 @@ func checkClaims(a *authorizeRequest) error {
 	a.RequiredACR, a.WantedACR = r.ACR, r.WantACR
 	// OpenID Connect Core §5.5.1: an answer about this person or none.
 	if r.Subject != "" && a.HintUserID != "" && r.Subject != a.HintUserID {
-		return a.fail("invalid_request", "The parameter claims and the id_token_hint name two different people.", "OpenID Connect Core §5.5.1", "one person", "Take one of the two out of the application's request, or send the ID token of the person whom claims names.")
+		return a.fail(idp.CodeInvalidRequest, "The parameter claims and the id_token_hint name two different people.", "OpenID Connect Core §5.5.1", "one person", "Take one of the two out of the application's request, or send the ID token of the person whom claims names.")
 	}
 	if r.Subject != "" {
 		a.HintUserID = r.Subject
@@ -51,7 +51,7 @@ func (a *authorizeRequest) consentScopes() []string {
 func (p *Provider) checkResources(a *authorizeRequest) error {
 	audience, fault := p.audienceOf(a.Client, a.Params["resource"], a.Trace)
 	if fault != "" {
-		return &redirectFault{"invalid_target", fault}
+		return &redirectFault{idp.CodeInvalidTarget, fault}
 	}
 	a.Audience = audience
 	return nil
@@ -120,7 +120,7 @@ func (p *Provider) fitting(scopes, audience []string) []string {
 func (p *Provider) checkDetails(ctx context.Context, a *authorizeRequest) error {
 	details, fault, err := p.detailsOf(ctx, a.Client, a.Params.Get("authorization_details"), a.Trace)
 	if fault != "" {
-		return &redirectFault{"invalid_authorization_details", fault}
+		return &redirectFault{idp.CodeInvalidAuthorizationDetails, fault}
 	}
 	a.Details = details
 	return err

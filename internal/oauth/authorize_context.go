@@ -25,7 +25,7 @@ const (
 func (p *Provider) checkContexts(a *authorizeRequest) error {
 	text := a.Params.Get("acr_values")
 	if fault := acrFault(text); fault != "" {
-		return a.fail("invalid_request", fault, "OpenID Connect Core §3.1.2.1", "names of authentication contexts, "+strconv.Itoa(acrMost)+" bytes at most", "Ask for some of acr_values_supported in the discovery document.")
+		return a.fail(idp.CodeInvalidRequest, fault, "OpenID Connect Core §3.1.2.1", "names of authentication contexts, "+strconv.Itoa(acrMost)+" bytes at most", "Ask for some of acr_values_supported in the discovery document.")
 	}
 	values := strings.Fields(text)
 	if len(a.RequiredACR) == 0 && a.beyondIdentity() {
@@ -110,7 +110,7 @@ func (a *authorizeRequest) traceContexts(f *interaction.Facts, next interaction.
 	if f.Session != nil {
 		has = "the session has " + cmp.Or(strings.Join(f.Contexts.Met(f.Session.AMR, f.Session.Contexts), " and "), "none")
 	}
-	if next.Error != interaction.ErrorUnmetAuthentication {
+	if next.Error != idp.CodeUnmetAuthenticationRequirements {
 		a.Trace.Pass("authentication context: asked for " + list(words) + "; " + has)
 		return
 	}

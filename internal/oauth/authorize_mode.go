@@ -44,19 +44,19 @@ func checkResponseType(a *authorizeRequest) error {
 	words := a.Params.Get("response_type")
 	switch {
 	case words == "":
-		return a.fail("invalid_request", "The parameter response_type is missing.", "RFC 6749 §4.1.2.1", "response_type, such as code", "Add it to the application's request; every OAuth library sends it.")
+		return a.fail(idp.CodeInvalidRequest, "The parameter response_type is missing.", "RFC 6749 §4.1.2.1", "response_type, such as code", "Add it to the application's request; every OAuth library sends it.")
 	case !a.typeKnown:
 		a.Trace.Fail(idp.Check{
 			Name: "response_type", Expected: strings.Join(a.Client.ResponseTypes, ", or "), Received: printable(words),
 			Mend: "Set the application to the authorization code flow, with PKCE.", Clause: "RFC 6749 §4.1.2.1",
 		})
-		return &redirectFault{"unsupported_response_type", "The response_type is not supported: use code."}
+		return &redirectFault{idp.CodeUnsupportedResponseType, "The response_type is not supported: use code."}
 	case !a.Client.MayAnswer(a.ResponseType):
 		a.Trace.Fail(idp.Check{
 			Name: "client may use the response_type", Expected: strings.Join(a.Client.ResponseTypes, ", or "), Received: words,
 			Mend: "Set the application to the authorization code flow, with PKCE; or register the response type for the client.", Clause: "RFC 6749 §4.1.2.1, §4.2.2.1",
 		})
-		return &redirectFault{"unauthorized_client", "The client is not registered for this response_type."}
+		return &redirectFault{idp.CodeUnauthorizedClient, "The client is not registered for this response_type."}
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func checkResponseType(a *authorizeRequest) error {
 // checkResponseMode refuses what readMode could not follow.
 func checkResponseMode(a *authorizeRequest) error {
 	if a.modeFault != "" {
-		return a.fail("invalid_request", a.modeFault, "OAuth 2.0 Multiple Response Types §2.1", "a response_mode that the response_type allows, and that the client may have", "Leave response_mode out of the application's request, or use one of response_modes_supported in the discovery document.")
+		return a.fail(idp.CodeInvalidRequest, a.modeFault, "OAuth 2.0 Multiple Response Types §2.1", "a response_mode that the response_type allows, and that the client may have", "Leave response_mode out of the application's request, or use one of response_modes_supported in the discovery document.")
 	}
 	return nil
 }
@@ -73,11 +73,11 @@ func checkResponseMode(a *authorizeRequest) error {
 func checkFront(a *authorizeRequest) error {
 	t := a.ResponseType
 	if t.IDToken && !slices.Contains(a.Scopes, idp.ScopeOpenID) {
-		return a.fail("invalid_request", "This response_type needs the scope openid.", "OpenID Connect Core §3.2.2.1", "openid among the scopes", "Add openid to the scopes that the application asks for, or use response_type=code.")
+		return a.fail(idp.CodeInvalidRequest, "This response_type needs the scope openid.", "OpenID Connect Core §3.2.2.1", "openid among the scopes", "Add openid to the scopes that the application asks for, or use response_type=code.")
 	}
 	if t.IDToken && a.Nonce == "" {
 		// OpenID Connect Core §3.2.2.1, §3.3.2.11, §16.6: without it an ID token that was caught elsewhere could be slipped in.
-		return a.fail("invalid_request", "The parameter nonce is missing: this response_type needs it.", "OpenID Connect Core §3.2.2.1", "a nonce of the application's own", "Switch nonce on in the application's library, or use response_type=code.")
+		return a.fail(idp.CodeInvalidRequest, "The parameter nonce is missing: this response_type needs it.", "OpenID Connect Core §3.2.2.1", "a nonce of the application's own", "Switch nonce on in the application's library, or use response_type=code.")
 	}
 	if !t.Code {
 		// OpenID Connect Core §11: offline_access is ignored where no code is given; RFC 6749 §4.2.2: no refresh token comes this way.

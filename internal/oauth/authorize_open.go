@@ -28,7 +28,7 @@ func (p *Provider) openRequest(ctx context.Context, a *authorizeRequest) error {
 	text, uri, from := a.Params.Get("request"), a.Params.Get("request_uri"), requestobject.InRequest
 	switch {
 	case text != "" && uri != "": // OpenID Connect Core §6.1, RFC 9101 §5
-		return a.fail("invalid_request", "The request has both request and request_uri.", "RFC 9101 §5", "one of the two, or none", "Switch one of the two off in the application.")
+		return a.fail(idp.CodeInvalidRequest, "The request has both request and request_uri.", "RFC 9101 §5", "one of the two, or none", "Switch one of the two off in the application.")
 	case strings.HasPrefix(uri, requestURIPrefix):
 		return p.openPushed(ctx, a, uri)
 	case uri != "":
@@ -53,14 +53,14 @@ func (p *Provider) openRequest(ctx context.Context, a *authorizeRequest) error {
 func (a *authorizeRequest) adopt(o *requestobject.Object) error {
 	for _, values := range o.Params {
 		if len(values) > paramsMost || slices.ContainsFunc(values, func(v string) bool { return !cleanText(v) }) {
-			return a.fail(requestobject.CodeObject, "A parameter in the request object has control characters or too many values.", "RFC 6749 §10.14", "parameters of visible characters, each once", "Look at what the application signs.")
+			return a.fail(idp.CodeInvalidRequestObject, "A parameter in the request object has control characters or too many values.", "RFC 6749 §10.14", "parameters of visible characters, each once", "Look at what the application signs.")
 		}
 	}
 	outer, inner := a.Params, o.Params
 	beside := outer.Get("response_type") != "" && slices.Contains(strings.Fields(outer.Get("scope")), idp.ScopeOpenID)
 	if beside && !a.Pushing && !a.Client.RequireSignedRequestObject {
 		if inside := inner.Get("response_type"); inside != "" && inside != outer.Get("response_type") {
-			return a.fail(requestobject.CodeObject, "The response_type in the request object is not the one beside it.", "OpenID Connect Core §6.1", "the same response_type inside and beside the request object", "Have the application send one response_type; leave out the one beside the object where it can.")
+			return a.fail(idp.CodeInvalidRequestObject, "The response_type in the request object is not the one beside it.", "OpenID Connect Core §6.1", "the same response_type inside and beside the request object", "Have the application send one response_type; leave out the one beside the object where it can.")
 		}
 		for name, values := range outer {
 			if !inner.Has(name) && name != "request" && name != "request_uri" {
@@ -140,7 +140,7 @@ func (a *authorizeRequest) deadRequest(expected, received string) error {
 		Mend: "Push the request anew for each sign-in, and send the browser right after it.", Clause: "RFC 9126 §4",
 	})
 	return &pageFault{PageError{
-		Status: http.StatusBadRequest, Code: "invalid_request_uri", ClientID: a.Client.ID,
+		Status: http.StatusBadRequest, Code: idp.CodeInvalidRequestURI, ClientID: a.Client.ID,
 		Description: "The application's request has expired, or was answered before. Go back to the application and start again.",
 	}}
 }

@@ -10,12 +10,12 @@ import (
 
 // silentDescriptions are the sentences beside the errors that Decide may name.
 var silentDescriptions = map[string]string{
-	interaction.ErrorLoginRequired:            "The user must sign in.",
-	interaction.ErrorConsentRequired:          "The user must be asked for consent.",
-	interaction.ErrorInteractionRequired:      "The user must be asked something.",
-	interaction.ErrorAccountSelectionRequired: "The user must select an account.",
-	interaction.ErrorUnmetAuthentication:      "The user cannot sign in in the way that the request demands.",
-	interaction.ErrorAccessDenied:             "The user denied the request.",
+	idp.CodeLoginRequired:                   "The user must sign in.",
+	idp.CodeConsentRequired:                 "The user must be asked for consent.",
+	idp.CodeInteractionRequired:             "The user must be asked something.",
+	idp.CodeAccountSelectionRequired:        "The user must select an account.",
+	idp.CodeUnmetAuthenticationRequirements: "The user cannot sign in in the way that the request demands.",
+	idp.CodeAccessDenied:                    "The user denied the request.",
 }
 
 // refusedDescription is the sentence for the client, with the value of prompt that is at fault, where one is (Prompt Create §4.1).

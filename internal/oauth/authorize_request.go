@@ -82,7 +82,7 @@ type redirectFault struct{ code, description string }
 // Error returns the description.
 func (f *redirectFault) Error() string { return f.description }
 
-func badRequest(description string) error { return &redirectFault{"invalid_request", description} }
+func badRequest(description string) error { return &redirectFault{idp.CodeInvalidRequest, description} }
 
 // readAuthorizeRequest finds the client and the redirect URI, and then makes every other check that needs no database. On a
 // *redirectFault the request is returned beside it, with what the redirect needs. a has the parameters, and how and when they came.
@@ -116,7 +116,7 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 	}
 	a.readMode()
 	if paramErr != nil {
-		return a, a.fail("invalid_request", paramErr.Error(), "RFC 6749 §3.1", "each parameter once, as form-encoded text", "Look at how the application puts the address together.")
+		return a, a.fail(idp.CodeInvalidRequest, paramErr.Error(), "RFC 6749 §3.1", "each parameter once, as form-encoded text", "Look at how the application puts the address together.")
 	}
 	for _, check := range []func(*authorizeRequest) error{
 		checkBounds, p.checkPushed, checkSigned, checkUnsupported, checkResponseType, checkResponseMode, checkScope, checkFront, checkPKCE, checkSenderKey, p.checkOpenID, checkClaims, p.checkContexts, p.checkResources,
@@ -135,9 +135,9 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 func (p *Provider) findClient(ctx context.Context, a *authorizeRequest) error {
 	id := a.Params.Get("client_id")
 	a.Trace.SetClient(id)
-	fault := &pageFault{PageError{Status: http.StatusBadRequest, Code: "invalid_client", ClientID: printable(id)}}
+	fault := &pageFault{PageError{Status: http.StatusBadRequest, Code: idp.CodeInvalidClient, ClientID: printable(id)}}
 	if id == "" {
-		fault.Code, fault.Description = "invalid_request", "The application did not say which application it is (client_id is missing)."
+		fault.Code, fault.Description = idp.CodeInvalidRequest, "The application did not say which application it is (client_id is missing)."
 		a.Trace.Fail(idp.Check{Name: "client_id", Expected: "the id of a registered client", Received: "nothing", Mend: "Add client_id to the application's request; `idp client list` shows which there are.", Clause: "RFC 6749 §4.1.1"})
 		return fault
 	}
@@ -191,7 +191,7 @@ func (p *Provider) holding(ctx context.Context, id string) (*idp.Client, error) 
 func findRedirectURI(a *authorizeRequest) error {
 	got := a.Params.Get("redirect_uri")
 	fault := &pageFault{PageError{
-		Status: http.StatusBadRequest, Code: "invalid_request", ClientID: a.Client.ID, RedirectURI: got, About: "redirect_uri_invalid",
+		Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, ClientID: a.Client.ID, RedirectURI: got, About: idp.CodeRedirectURI,
 		Description: "The address that the application wants to continue at is not registered for it.",
 	}}
 	switch openid := slices.Contains(strings.Fields(a.Params.Get("scope")), idp.ScopeOpenID); {
@@ -233,9 +233,9 @@ func checkBounds(a *authorizeRequest) error {
 	switch {
 	case len(a.State) > stateMost:
 		a.State = "" // too long to be sent back
-		return a.fail("invalid_request", "The parameter state is longer than 4096 bytes.", "RFC 6749 §4.1.1", "4096 bytes at most", "Keep what belongs to the sign-in in the application's own session, and send a short random state.")
+		return a.fail(idp.CodeInvalidRequest, "The parameter state is longer than 4096 bytes.", "RFC 6749 §4.1.1", "4096 bytes at most", "Keep what belongs to the sign-in in the application's own session, and send a short random state.")
 	case len(a.Params.Get("nonce")) > nonceMost:
-		return a.fail("invalid_request", "The parameter nonce is longer than 1024 bytes.", "OpenID Connect Core §3.1.2.1", "1024 bytes at most", "Send a short random nonce.")
+		return a.fail(idp.CodeInvalidRequest, "The parameter nonce is longer than 1024 bytes.", "OpenID Connect Core §3.1.2.1", "1024 bytes at most", "Send a short random nonce.")
 	}
 	a.Nonce = a.Params.Get("nonce")
 	return nil
@@ -243,7 +243,7 @@ func checkBounds(a *authorizeRequest) error {
 
 func checkUnsupported(a *authorizeRequest) error {
 	if a.Params.Has("registration") { // OpenID Connect Core §7.2.1
-		return a.fail("registration_not_supported", "The parameter registration is not supported.", "OpenID Connect Core §7.2.1", "a client that is registered before", "Take registration out of the application's request: register the client with `idp client create`, or by the registration endpoint.")
+		return a.fail(idp.CodeRegistrationNotSupported, "The parameter registration is not supported.", "OpenID Connect Core §7.2.1", "a client that is registered before", "Take registration out of the application's request: register the client with `idp client create`, or by the registration endpoint.")
 	}
 	return nil
 }
@@ -264,7 +264,7 @@ func checkScope(a *authorizeRequest) error {
 				Name: "scope is allowed", Expected: strings.Join(a.Client.Scopes, " "), Received: s,
 				Mend: "`idp client update " + a.Client.ID + " --add-scope " + printable(s) + "`, or take it out of the application's request.", Clause: "RFC 6749 §4.1.2.1",
 			})
-			return &redirectFault{"invalid_scope", "The client may not ask for the scope " + printable(s) + "."}
+			return &redirectFault{idp.CodeInvalidScope, "The client may not ask for the scope " + printable(s) + "."}
 		}
 	}
 	return nil
@@ -278,16 +278,16 @@ func checkPKCE(a *authorizeRequest) error {
 	case !a.ResponseType.Code:
 		return nil // no code, no proof of who redeems it
 	case challenge == "" && method != "":
-		return a.fail("invalid_request", "There is a code_challenge_method but no code_challenge.", clause, "both, or neither", "Let the application's library make both (PKCE).")
+		return a.fail(idp.CodeInvalidRequest, "There is a code_challenge_method but no code_challenge.", clause, "both, or neither", "Let the application's library make both (PKCE).")
 	case challenge == "" && (a.Client.RequirePKCE || a.Client.Public()): // RFC 8252 §8.1
 		a.Trace.Fail(idp.Check{Name: "PKCE", Expected: "code_challenge with S256", Received: "none", Mend: "Switch PKCE on in the application (client libraries have an option for it).", Clause: clause})
 		return badRequest("This client must use PKCE: code_challenge is missing.")
 	case challenge == "":
 		return nil
-	case method != "S256": // RFC 7636 §4.2, §4.3: a method that is missing means plain
-		return a.fail("invalid_request", "The code_challenge_method must be S256.", clause, "S256", "Switch the application's PKCE to S256; where the parameter is missing it means plain.")
+	case method != idp.ChallengeS256: // RFC 7636 §4.2, §4.3: a method that is missing means plain
+		return a.fail(idp.CodeInvalidRequest, "The code_challenge_method must be S256.", clause, idp.ChallengeS256, "Switch the application's PKCE to S256; where the parameter is missing it means plain.")
 	case len(challenge) != 43 || strings.ContainsFunc(challenge, notBase64URL):
-		return a.fail("invalid_request", "The code_challenge is not the base64url of a SHA-256 digest.", clause, "43 letters, digits, - and _", "Send the base64url, without padding, of the verifier's SHA-256.")
+		return a.fail(idp.CodeInvalidRequest, "The code_challenge is not the base64url of a SHA-256 digest.", clause, "43 letters, digits, - and _", "Send the base64url, without padding, of the verifier's SHA-256.")
 	}
 	a.CodeChallenge = challenge
 	return nil
@@ -303,7 +303,7 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 	if text := a.Params.Get("max_age"); text != "" {
 		age, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || age < 0 {
-			return a.fail("invalid_request", "The parameter max_age is not a whole number of seconds.", "OpenID Connect Core §3.1.2.1", "a whole number of seconds, from 0", "Correct max_age in the application.")
+			return a.fail(idp.CodeInvalidRequest, "The parameter max_age is not a whole number of seconds.", "OpenID Connect Core §3.1.2.1", "a whole number of seconds, from 0", "Correct max_age in the application.")
 		}
 		a.MaxAge = &age
 	}
@@ -311,7 +311,7 @@ func (p *Provider) checkOpenID(a *authorizeRequest) error {
 		h, ok := p.minter.ReadHint(hint)
 		// RFC 8725 §3.9: its audience is this client.
 		if len(hint) > hintMost || !ok || h.ClientID != a.Client.ID {
-			return a.fail("invalid_request", "The id_token_hint is not an ID token that this server made for this client.", "OpenID Connect Core §3.1.2.2", "the ID token that this very client got, decrypted", "Send the last ID token of this application, or leave the hint out.")
+			return a.fail(idp.CodeInvalidRequest, "The id_token_hint is not an ID token that this server made for this client.", "OpenID Connect Core §3.1.2.2", "the ID token that this very client got, decrypted", "Send the last ID token of this application, or leave the hint out.")
 		}
 		a.HintUserID = h.Subject
 	}

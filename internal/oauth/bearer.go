@@ -31,7 +31,7 @@ func (e *bearerError) Error() string { return e.description }
 var errNoToken = &bearerError{status: http.StatusUnauthorized}
 
 func invalidToken() error {
-	return &bearerError{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is expired, revoked or not one of this server."}
+	return &bearerError{status: http.StatusUnauthorized, code: idp.CodeInvalidToken, description: "The access token is expired, revoked or not one of this server."}
 }
 
 // presentedToken is an access token as a request has it.
@@ -44,7 +44,7 @@ type presentedToken struct {
 // One in the URL is refused: URLs end in logs (FL-6, RFC 9700 §4.3.2).
 func accessToken(w http.ResponseWriter, r *http.Request) (presentedToken, error) {
 	invalid := func(description string) error {
-		return &bearerError{status: http.StatusBadRequest, code: "invalid_request", description: description}
+		return &bearerError{status: http.StatusBadRequest, code: idp.CodeInvalidRequest, description: description}
 	}
 	if r.URL.Query().Has("access_token") {
 		return presentedToken{}, invalid("The access token belongs into the Authorization header, not into the URL.")
@@ -61,7 +61,7 @@ func accessToken(w http.ResponseWriter, r *http.Request) (presentedToken, error)
 		}
 		token = value
 	}
-	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && r.ContentLength != 0 {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), idp.MediaForm) && r.ContentLength != 0 {
 		form, err := readForm(w, r)
 		if err != nil {
 			return presentedToken{}, invalid(wireError(err).Description)
@@ -111,7 +111,7 @@ func (p *Provider) readToken(ctx context.Context, text string, now time.Time) (*
 func (p *Provider) userOf(ctx context.Context, t *mint.AccessToken) (*userToken, error) {
 	id := t.AuthorizationID()
 	if id == "" {
-		return nil, &bearerError{status: http.StatusForbidden, code: "insufficient_scope", description: "This access token stands for an application, not for a person.", scope: idp.ScopeOpenID}
+		return nil, &bearerError{status: http.StatusForbidden, code: idp.CodeInsufficientScope, description: "This access token stands for an application, not for a person.", scope: idp.ScopeOpenID}
 	}
 	v, revoked, err := p.Store.AuthorizationNow(ctx, id, t.JTI)
 	if errors.Is(err, idp.ErrNotFound) {

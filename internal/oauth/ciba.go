@@ -54,7 +54,7 @@ func (p *Provider) BackchannelAuthentication(w http.ResponseWriter, r *http.Requ
 // ask checks a request (CIBA §7.2) and keeps it.
 func (p *Provider) ask(ctx context.Context, call *clientCall) (*cibaAnswer, error) {
 	if call.client.Public() { // CIBA §7.1
-		return nil, &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: "The client must authenticate."}
+		return nil, &Error{Status: http.StatusUnauthorized, Code: idp.CodeInvalidClient, Description: "The client must authenticate."}
 	}
 	if err := call.mayUse(idp.GrantCIBA); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (p *Provider) ask(ctx context.Context, call *clientCall) (*cibaAnswer, erro
 		return nil, err
 	}
 	if !call.form.Has("scope") { // CIBA §7.1: REQUIRED
-		return nil, call.refuse("invalid_request", "The parameter scope is missing.")
+		return nil, call.refuse(idp.CodeInvalidRequest, "The parameter scope is missing.")
 	}
 	scopes, err := call.scopes()
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *Provider) ask(ctx context.Context, call *clientCall) (*cibaAnswer, erro
 	}
 	// CIBA §7.1: scope has openid in it.
 	if !slices.Contains(scopes, idp.ScopeOpenID) {
-		return nil, call.refuse("invalid_scope", "The scope must have openid in it.")
+		return nil, call.refuse(idp.CodeInvalidScope, "The scope must have openid in it.")
 	}
 	q := crossdevice.Question{Ask: crossdevice.Ask{Client: call.client, Scopes: scopes, TraceID: call.trace.ID}}
 	if err := call.askBeyondScopes(ctx, &q.Ask); err != nil {
@@ -103,7 +103,7 @@ func (c *clientCall) refuse(code, description string) error {
 func readBindingMessage(call *clientCall, q *crossdevice.Question) error {
 	text := call.form.Get("binding_message")
 	if utf8.RuneCountInString(text) > bindingMost || text != strings.TrimSpace(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return call.refuse("invalid_binding_message", "The binding_message is longer than "+strconv.Itoa(bindingMost)+" characters, or has some that cannot be seen.")
+		return call.refuse(idp.CodeInvalidBindingMessage, "The binding_message is longer than "+strconv.Itoa(bindingMost)+" characters, or has some that cannot be seen.")
 	}
 	q.BindingMessage = text
 	return nil
@@ -118,7 +118,7 @@ func readRequestedExpiry(call *clientCall, q *crossdevice.Question) error {
 	}
 	seconds, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || seconds <= 0 {
-		return call.refuse("invalid_request", "The requested_expiry is not a positive whole number of seconds.")
+		return call.refuse(idp.CodeInvalidRequest, "The requested_expiry is not a positive whole number of seconds.")
 	}
 	q.Life = min(time.Duration(seconds)*time.Second, cibaLifeMost)
 	return nil
@@ -131,7 +131,7 @@ func readNotifyToken(call *clientCall, q *crossdevice.Question) error {
 	}
 	q.NotifyToken = call.form.Get("client_notification_token")
 	if len(q.NotifyToken) > notifyMost || !bearerToken.MatchString(q.NotifyToken) {
-		return call.refuse("invalid_request", "The client_notification_token is missing, longer than "+strconv.Itoa(notifyMost)+" characters, or no bearer token.")
+		return call.refuse(idp.CodeInvalidRequest, "The client_notification_token is missing, longer than "+strconv.Itoa(notifyMost)+" characters, or no bearer token.")
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, erro
 	hints := []string{"login_hint", "id_token_hint", "login_hint_token"}
 	named := slices.DeleteFunc(slices.Clone(hints), func(name string) bool { return !call.form.Has(name) })
 	if len(named) != 1 {
-		return "", call.refuse("invalid_request", "Exactly one of login_hint, id_token_hint and login_hint_token must say whom to ask.")
+		return "", call.refuse(idp.CodeInvalidRequest, "Exactly one of login_hint, id_token_hint and login_hint_token must say whom to ask.")
 	}
 	var u *idp.User
 	var err error
@@ -152,7 +152,7 @@ func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, erro
 		h, ok := p.minter.ReadHint(hint)
 		// RFC 8725 §3.9: its audience is this client.
 		if len(hint) > hintMost || !ok || h.ClientID != call.client.ID {
-			return "", call.refuse("invalid_request", "The id_token_hint is not an ID token that this server made for this client.")
+			return "", call.refuse(idp.CodeInvalidRequest, "The id_token_hint is not an ID token that this server made for this client.")
 		}
 		u, err = p.personBySub(ctx, call.client, h.Subject)
 	default:
@@ -169,7 +169,7 @@ func (p *Provider) personOf(ctx context.Context, call *clientCall) (string, erro
 			Name: "person is known", Expected: "the verified address, username or sub of an active account", Received: named[0] + " of nobody",
 			Mend: "Compare it with `idp user list`.", Clause: "CIBA §13",
 		})
-		return "", &Error{Status: http.StatusBadRequest, Code: "unknown_user_id", Description: "The hint names nobody who can be asked."}
+		return "", &Error{Status: http.StatusBadRequest, Code: idp.CodeUnknownUserID, Description: "The hint names nobody who can be asked."}
 	}
 	return u.ID, nil
 }

@@ -30,14 +30,14 @@ func (p *Provider) openCIBARequest(ctx context.Context, call *clientCall) error 
 	text := call.form.Get("request")
 	if text == "" {
 		if call.client.CIBARequestAlg != "" {
-			return call.refuse("invalid_request", "The client is registered for signed requests, and this one is not signed.")
+			return call.refuse(idp.CodeInvalidRequest, "The client is registered for signed requests, and this one is not signed.")
 		}
 		return nil
 	}
 	for name := range call.form {
 		// CIBA §7.1.1: what is signed stands inside, and nothing else counts.
 		if !slices.Contains(cibaOutside, name) {
-			return call.refuse("invalid_request", "A signed request has its parameters inside, and "+printable(name)+" stands beside it.")
+			return call.refuse(idp.CodeInvalidRequest, "A signed request has its parameters inside, and "+printable(name)+" stands beside it.")
 		}
 	}
 	claims, err := p.readSigned(ctx, call, text, "request")
@@ -46,22 +46,22 @@ func (p *Provider) openCIBARequest(ctx context.Context, call *clientCall) error 
 	}
 	// CIBA §7.1.1: aud, iss, exp, iat, nbf and jti, all of them.
 	if claims.NotBefore == nil || claims.IssuedAt == nil || claims.JTI == "" || len(claims.JTI) > nonceMost {
-		return call.refuse("invalid_request", "The signed request lacks iat, nbf or jti.")
+		return call.refuse(idp.CodeInvalidRequest, "The signed request lacks iat, nbf or jti.")
 	}
 	nbf, exp := untrusted.Instant(*claims.NotBefore), untrusted.Instant(*claims.Expires)
 	if exp.Sub(nbf) > cibaRequestLife || call.now.Sub(nbf) > cibaRequestLife {
-		return call.refuse("invalid_request", "The signed request is good for longer than an hour, or began more than an hour ago.")
+		return call.refuse(idp.CodeInvalidRequest, "The signed request is good for longer than an hour, or began more than an hour ago.")
 	}
 	first, err := p.Store.FirstUse(ctx, "ciba_request", call.client.ID+" "+claims.JTI, exp.Add(idp.ReplicaSkew), call.now)
 	if err != nil {
 		return err
 	}
 	if !first {
-		return call.refuse("invalid_request", "The signed request was used before: each has a jti of its own.")
+		return call.refuse(idp.CodeInvalidRequest, "The signed request was used before: each has a jti of its own.")
 	}
 	inside, fault := claims.params()
 	if fault != "" {
-		return call.refuse("invalid_request", fault)
+		return call.refuse(idp.CodeInvalidRequest, fault)
 	}
 	call.form = inside
 	call.trace.Pass("signed request")
@@ -83,7 +83,7 @@ type signedClaims struct {
 // server, within its time (CIBA §7.1.1, RFC 8725 §3.1, §3.9).
 func (p *Provider) readSigned(ctx context.Context, call *clientCall, text, parameter string) (*signedClaims, error) {
 	invalid := func(description string) error {
-		return call.refuse("invalid_request", "The "+parameter+" "+description)
+		return call.refuse(idp.CodeInvalidRequest, "The "+parameter+" "+description)
 	}
 	if len(text) > cibaRequestMost {
 		return nil, invalid("is longer than 16 KiB.")
@@ -117,7 +117,7 @@ func (p *Provider) readSigned(ctx context.Context, call *clientCall, text, param
 		return nil, invalid("has no exp.")
 	case !call.now.Before(untrusted.Instant(*c.Expires)):
 		if parameter == "login_hint_token" { // CIBA §13
-			return nil, call.refuse("expired_login_hint_token", "The login_hint_token has expired.")
+			return nil, call.refuse(idp.CodeExpiredLoginHintToken, "The login_hint_token has expired.")
 		}
 		return nil, invalid("has expired.")
 	case c.NotBefore != nil && call.now.Before(untrusted.Instant(*c.NotBefore).Add(-idp.ClockSkew)), c.IssuedAt != nil && call.now.Before(untrusted.Instant(*c.IssuedAt).Add(-idp.ClockSkew)):
@@ -207,7 +207,7 @@ func (p *Provider) personByToken(ctx context.Context, call *clientCall, text str
 		ID     string `json:"id"`
 	}
 	if raw, has := claims.rest["sub_id"]; !has || json.Unmarshal(raw, &id) != nil {
-		return nil, &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: "The login_hint_token has no sub_id."}
+		return nil, &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: "The login_hint_token has no sub_id."}
 	}
 	switch {
 	case id.Format == "email":

@@ -66,7 +66,7 @@ func (c *clientCall) mayUse(grantType string) error {
 		Name: "client may use the grant", Expected: list(c.client.GrantTypes), Received: grantType,
 		Mend: "`idp client update " + c.client.ID + " --add-grant " + grantType + "`, if it should.", Clause: "RFC 6749 §5.2",
 	})
-	return &Error{Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client is not registered for this grant type."}
+	return &Error{Status: http.StatusBadRequest, Code: idp.CodeUnauthorizedClient, Description: "The client is not registered for this grant type."}
 }
 
 // scopes returns what the client asks for: each scope one that it may have (RFC 6749 §3.3).
@@ -79,7 +79,7 @@ func (c *clientCall) scopes() ([]string, error) {
 				Mend: "`idp client update " + c.client.ID + " --add-scope " + printable(s) + "`, or take it out of the application's request.", Clause: "RFC 6749 §3.3",
 			})
 			// RFC 10027 §6.1.9: what a client may ask for elsewhere is the most.
-			return nil, &Error{Status: http.StatusBadRequest, Code: "invalid_scope", Description: "The client may not ask for the scope " + printable(s) + "."}
+			return nil, &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidScope, Description: "The client may not ask for the scope " + printable(s) + "."}
 		}
 	}
 	return scopes, nil
@@ -95,13 +95,13 @@ func (c *clientCall) askBeyondScopes(ctx context.Context, ask *crossdevice.Ask) 
 			Name: "acr_values can be read", Expected: "names of authentication contexts, few and short", Received: fault,
 			Mend: "Ask for some of acr_values_supported in the discovery document.", Clause: "OpenID Connect Core §3.1.2.1",
 		})
-		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: fault}
+		return &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: fault}
 	}
 	if ask.Audience, fault = c.p.audienceOf(c.client, c.form["resource"], c.trace); fault != "" {
-		return &Error{Status: http.StatusBadRequest, Code: "invalid_target", Description: fault}
+		return &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidTarget, Description: fault}
 	}
 	if ask.Details, fault, err = c.p.detailsOf(ctx, c.client, c.form.Get("authorization_details"), c.trace); fault != "" {
-		return &Error{Status: http.StatusBadRequest, Code: "invalid_authorization_details", Description: fault}
+		return &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidAuthorizationDetails, Description: fault}
 	}
 	return err
 }

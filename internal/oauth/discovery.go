@@ -132,7 +132,7 @@ func (p *Provider) discovery(n named) (document, error) {
 		IntrospectionAuthAlgs: algs,
 		RevocationMethods:     append(methods, idp.AuthNone),
 		RevocationAuthAlgs:    algs,
-		ChallengeMethods:      []string{"S256"},
+		ChallengeMethods:      []string{idp.ChallengeS256},
 		DPoPAlgs:              idp.DPoPAlgorithms(),
 		CertificateBound:      p.MTLS.Accepted,
 		Prompts:               interaction.Prompts(p.MayRegister), // Prompt Create §4.2
@@ -212,7 +212,7 @@ func servePrepared(w http.ResponseWriter, r *http.Request, body []byte, etag, ca
 }
 
 var (
-	jsonType = []string{"application/json"}
+	jsonType = []string{idp.MediaJSON}
 	nosniff  = []string{"nosniff"}
 	noStore  = []string{"no-store"}
 	noCache  = []string{"no-cache"}

@@ -132,7 +132,7 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 				Name: "client may use the grant", Expected: list(c.GrantTypes), Received: name,
 				Mend: "`idp client update " + c.ID + " --add-grant " + name + "`, if it should.", Clause: "RFC 6749 §5.2",
 			})
-			return &Error{Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client is not registered for this grant type."}
+			return &Error{Status: http.StatusBadRequest, Code: idp.CodeUnauthorizedClient, Description: "The client is not registered for this grant type."}
 		}
 		return p.proveSender(ctx, r, s)
 	}, s.Trace, s.Now)

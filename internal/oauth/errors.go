@@ -41,14 +41,14 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // engineCodes maps the engine's private or misplaced codes to those of the RFCs (D9). A code that is not here passes as it is.
 var engineCodes = map[string]string{
-	"invalid_state":        "invalid_request",
-	"insufficient_entropy": "invalid_request",
-	"request_unauthorized": "access_denied",
-	"scope_not_granted":    "access_denied",
-	"token_inactive":       "invalid_grant",
-	"jti_known":            "invalid_client",
-	"not_found":            "invalid_grant",
-	"error":                "server_error",
+	"invalid_state":        idp.CodeInvalidRequest,
+	"insufficient_entropy": idp.CodeInvalidRequest,
+	"request_unauthorized": idp.CodeAccessDenied,
+	"scope_not_granted":    idp.CodeAccessDenied,
+	"token_inactive":       idp.CodeInvalidGrant,
+	"jti_known":            idp.CodeInvalidClient,
+	"not_found":            idp.CodeInvalidGrant,
+	"error":                idp.CodeServerError,
 }
 
 // wireError is the one table from what went wrong to what the wire says. What it does not know is server_error: its text reaches
@@ -61,7 +61,7 @@ func wireError(err error) *Error {
 	var failed *clientauth.Failure
 	if errors.As(err, &failed) {
 		status := http.StatusUnauthorized
-		if failed.Code != "invalid_client" {
+		if failed.Code != idp.CodeInvalidClient {
 			status = http.StatusBadRequest
 		}
 		return &Error{Status: status, Code: failed.Code, Description: failed.Description}
@@ -71,13 +71,13 @@ func wireError(err error) *Error {
 		if e := new(idp.Error); errors.As(err, &e) && e.RetryAfter > 0 {
 			retry, description = e.RetryAfter, cmp.Or(e.Message, description)
 		}
-		return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: description, RetryAfter: retry, Err: err}
+		return &Error{Status: http.StatusServiceUnavailable, Code: idp.CodeTemporarilyUnavailable, Description: description, RetryAfter: retry, Err: err}
 	}
 	if known := new(idp.Error); errors.As(err, &known) && known.Kind == idp.Throttled {
-		return &Error{Status: http.StatusTooManyRequests, Code: "temporarily_unavailable", Description: known.Message, RetryAfter: known.RetryAfter, Err: err}
+		return &Error{Status: http.StatusTooManyRequests, Code: idp.CodeTemporarilyUnavailable, Description: known.Message, RetryAfter: known.RetryAfter, Err: err}
 	}
 	if known := new(idp.Error); errors.As(err, &known) && known.Kind == idp.Invalid {
-		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: known.Message, Err: err}
+		return &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: known.Message, Err: err}
 	}
 	var engine *fosite.RFC6749Error
 	if errors.As(err, &engine) && !errors.Is(err, fosite.ErrServerError) {
@@ -88,12 +88,12 @@ func wireError(err error) *Error {
 		if engine.HintField != "" {
 			e.Description = engine.HintField
 		}
-		if e.Code == "invalid_client" {
+		if e.Code == idp.CodeInvalidClient {
 			e.Status = http.StatusUnauthorized
 		}
 		return e
 	}
-	return &Error{Status: http.StatusInternalServerError, Code: "server_error", Description: "The server met an unexpected condition. Its log has the cause under the request's id.", Err: err}
+	return &Error{Status: http.StatusInternalServerError, Code: idp.CodeServerError, Description: "The server met an unexpected condition. Its log has the cause under the request's id.", Err: err}
 }
 
 // note puts the outcome into the access line, and an internal error into the log, once.
@@ -110,7 +110,7 @@ func (p *Provider) answerError(w http.ResponseWriter, r *http.Request, err error
 	e := wireError(err)
 	p.note(r.Context(), e)
 	h := w.Header()
-	if e.Code == "invalid_client" {
+	if e.Code == idp.CodeInvalidClient {
 		h.Set("WWW-Authenticate", "Basic "+p.realm+`, charset="UTF-8"`)
 	}
 	retryAfter(h, e.RetryAfter)
@@ -138,7 +138,7 @@ func retryAfter(h http.Header, d time.Duration) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
-		http.Error(w, `{"error":"server_error"}`, http.StatusInternalServerError)
+		http.Error(w, `{"error":"`+idp.CodeServerError+`"}`, http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
@@ -168,7 +168,7 @@ func ascii(s string) string {
 // methodNotAllowed answers a wrong method and names the right ones.
 func methodNotAllowed(w http.ResponseWriter, allow ...string) {
 	w.Header().Set("Allow", strings.Join(allow, ", "))
-	writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": "This endpoint takes " + list(allow) + " only."})
+	writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": idp.CodeInvalidRequest, "error_description": "This endpoint takes " + list(allow) + " only."})
 }
 
 func list(words []string) string { return strings.Join(words, " or ") }

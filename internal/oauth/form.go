@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"idp/internal/idp"
 )
 
 const (
@@ -41,28 +43,26 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 }
 
 func invalidForm(description string) error {
-	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
+	return &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: description}
 }
 
 // readBody reads the parameters of a form. Its errors are an *Error, or those of parseParams.
 func readBody(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	if kind := r.Header.Get("Content-Type"); kind != formType { // as nearly everybody writes it
+	if kind := r.Header.Get("Content-Type"); kind != idp.MediaForm { // as nearly everybody writes it
 		media, _, err := mime.ParseMediaType(kind)
-		if err != nil || media != formType {
+		if err != nil || media != idp.MediaForm {
 			return nil, invalidForm("The Content-Type must be application/x-www-form-urlencoded.")
 		}
 	}
 	body, err := readBounded(w, r)
 	if err != nil {
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The body is larger than 64 KiB."}
+			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: idp.CodeInvalidRequest, Description: "The body is larger than 64 KiB."}
 		}
 		return nil, invalidForm("The body could not be read.")
 	}
 	return parseParams(string(body))
 }
-
-const formType = "application/x-www-form-urlencoded"
 
 // readBounded reads a body of at most bodyMost bytes: at once where its length was said, as it mostly is.
 func readBounded(w http.ResponseWriter, r *http.Request) ([]byte, error) {

@@ -49,12 +49,12 @@ func (p *Provider) Introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	token := form.Get("token")
 	if token == "" {
-		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: "The parameter token is missing."}, "")
+		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: "The parameter token is missing."}, "")
 		return
 	}
 	// RFC 7662 §2.1, §2.3: whoever cannot prove who they are may not ask.
 	if caller.Public() {
-		p.answerError(w, r, &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: "Introspection needs a client that proves who it is."}, "")
+		p.answerError(w, r, &Error{Status: http.StatusUnauthorized, Code: idp.CodeInvalidClient, Description: "Introspection needs a client that proves who it is."}, "")
 		return
 	}
 	answer, err := p.introspect(r.Context(), caller, token, now)

@@ -12,9 +12,7 @@ import (
 )
 
 const (
-	typeJWT           = "application/jwt"                     // OpenID Connect Core §5.3.2
 	typeIntrospection = "application/token-introspection+jwt" // RFC 9701 §5
-	typeJSON          = "application/json"
 )
 
 // writeUserInfo answers as the client is registered for it: as JSON, or as a JWT whatever it accepts (OpenID Connect Core §5.3.2).
@@ -28,7 +26,7 @@ func (p *Provider) writeUserInfo(w http.ResponseWriter, r *http.Request, c *idp.
 		p.answerBearerError(w, r, err)
 		return
 	}
-	writeJWT(w, typeJWT, text)
+	writeJWT(w, idp.MediaJWT, text)
 }
 
 // writeIntrospection answers as JSON, or as a JWT where the resource server asks for one (RFC 9701 §4). One that is registered for
@@ -64,7 +62,7 @@ func accepts(headers []string, want string) bool {
 			switch name {
 			case want:
 				wanted = max(wanted, weight)
-			case typeJSON:
+			case idp.MediaJSON:
 				plain = max(plain, weight)
 			}
 		}

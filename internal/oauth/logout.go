@@ -177,7 +177,7 @@ func (p *Provider) readLogout(r *http.Request, params url.Values, t *trace.T) (*
 		l.locales = locales
 	}
 	fault := func(description string) error {
-		return &pageFault{PageError{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}}
+		return &pageFault{PageError{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: description}}
 	}
 	id := params.Get("client_id")
 	if hint := params.Get("id_token_hint"); hint != "" {
@@ -216,7 +216,7 @@ func (p *Provider) readLogout(r *http.Request, params url.Values, t *trace.T) (*
 			Mend: "Register the address exactly as the application sends it: `idp client update " + printable(id) + " --add-post-logout-redirect-uri …`.", Clause: "RP-Initiated Logout 1.0 §3",
 		})
 		return nil, &pageFault{PageError{
-			Status: http.StatusBadRequest, Code: "invalid_request", About: "post_logout_redirect_uri_invalid", RedirectURI: target,
+			Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, About: "post_logout_redirect_uri_invalid", RedirectURI: target,
 			Description: "The address that the application wants to continue at after signing out is not registered for it.",
 		}}
 	}

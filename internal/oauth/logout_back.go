@@ -114,7 +114,7 @@ func (p *Provider) tell(ctx context.Context, v *idp.Logout) attempt {
 	}
 	// Back-Channel Logout 1.0 §2.5: a form with the token and nothing else.
 	body := url.Values{"logout_token": {token}}.Encode()
-	answer, err := p.Outbound.Post(ctx, c.BackchannelLogoutURI, "application/x-www-form-urlencoded", []byte(body), nil)
+	answer, err := p.Outbound.Post(ctx, c.BackchannelLogoutURI, idp.MediaForm, []byte(body), nil)
 	if err != nil {
 		return attempt{fault: plainFault(err), busy: errors.Is(err, outbound.ErrBusy)}
 	}

@@ -96,14 +96,14 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request, t *trace.T, now 
 	}
 	if reason := a.facts().Malformed(); reason != "" {
 		t.Fail(a.refusedCheck(reason))
-		return nil, badRequest(a.refusedDescription(interaction.Next{Reason: reason, Error: interaction.ErrorInvalidRequest}))
+		return nil, badRequest(a.refusedDescription(interaction.Next{Reason: reason, Error: idp.CodeInvalidRequest}))
 	}
 	if err := p.bindPushed(ctx, a, proof); err != nil {
 		return nil, err
 	}
 	params := a.kept().Encode()
 	if len(params) > pushedMost {
-		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The parameters together are longer than 16 KiB."}
+		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: idp.CodeInvalidRequest, Description: "The parameters together are longer than 16 KiB."}
 	}
 	token := p.Keyring.NewToken(secret.TokenPushed, idp.NewID())
 	err = p.Store.PutPushedRequest(ctx, &idp.PushedRequest{
@@ -176,7 +176,7 @@ func pushError(err error) error {
 // documentError is what a client is told that is described by a document, and not taken.
 func documentError(err error) error {
 	if known := (*idp.Error)(nil); errors.As(err, &known) && (known.Kind == idp.Forbidden || known.Kind == idp.Invalid) {
-		return &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: known.Message, Err: err}
+		return &Error{Status: http.StatusUnauthorized, Code: idp.CodeInvalidClient, Description: known.Message, Err: err}
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func (p *Provider) Register(w http.ResponseWriter, r *http.Request) {
 	}
 	token, sent := bearerOnly(r)
 	if len(r.Header.Values("Authorization")) > 0 && !sent {
-		p.refuseRegistration(w, r, &idp.Error{Kind: idp.Unauthenticated, Code: registration.CodeToken, Message: "The Authorization header is not of the form \"Bearer …\"."})
+		p.refuseRegistration(w, r, &idp.Error{Kind: idp.Unauthenticated, Code: idp.CodeInvalidToken, Message: "The Authorization header is not of the form \"Bearer …\"."})
 		return
 	}
 	made, err := p.Registration.Register(r.Context(), body, token)
@@ -84,9 +84,9 @@ func (p *Provider) registrationURI(id string) string {
 // readRegistration reads a bounded JSON body (RFC 7591 §3.1).
 func readRegistration(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	fault := func(status int, description string) error {
-		return &Error{Status: status, Code: registration.CodeMetadata, Description: description}
+		return &Error{Status: status, Code: idp.CodeInvalidClientMetadata, Description: description}
 	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != idp.MediaJSON {
 		return nil, fault(http.StatusBadRequest, "The Content-Type must be application/json.")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMost))

@@ -49,7 +49,7 @@ type resourceDocument struct {
 func (p *Provider) writeResource(w http.ResponseWriter, one *idp.Resource) {
 	body, err := json.Marshal(resourceDocument{Resource: one, Servers: []string{p.Issuer}, BearerMethods: []string{"header"}})
 	if err != nil {
-		http.Error(w, `{"error":"server_error"}`, http.StatusInternalServerError)
+		http.Error(w, `{"error":"`+idp.CodeServerError+`"}`, http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()

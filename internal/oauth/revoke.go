@@ -20,7 +20,7 @@ func (p *Provider) Revoke(w http.ResponseWriter, r *http.Request) {
 	}
 	token := form.Get("token")
 	if token == "" {
-		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: "The parameter token is missing."}, "")
+		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: "The parameter token is missing."}, "")
 		return
 	}
 	if err := p.revoke(r.Context(), client, token, now); err != nil && !errors.Is(err, idp.ErrNotFound) {

@@ -61,7 +61,7 @@ func checkSenderKey(a *authorizeRequest) error {
 		return nil
 	}
 	if len(jkt) != base64.RawURLEncoding.EncodedLen(sha256.Size) || strings.ContainsFunc(jkt, notBase64URL) {
-		return a.fail("invalid_request", "The dpop_jkt is not the base64url of a SHA-256 thumbprint (RFC 7638).", "RFC 9449 §10", "43 letters, digits, - and _", "Send the thumbprint of the public key (RFC 7638) that will make the proofs.")
+		return a.fail(idp.CodeInvalidRequest, "The dpop_jkt is not the base64url of a SHA-256 thumbprint (RFC 7638).", "RFC 9449 §10", "43 letters, digits, - and _", "Send the thumbprint of the public key (RFC 7638) that will make the proofs.")
 	}
 	a.BoundKey = grant.KeyDPoP + jkt
 	return nil
@@ -91,7 +91,7 @@ func (p *Provider) bindPushed(ctx context.Context, a *authorizeRequest, proof *d
 	key := grant.KeyDPoP + proof.Thumbprint
 	// RFC 9449 §10.1: both may come, and then say the same.
 	if a.BoundKey != "" && a.BoundKey != key {
-		return p.proofFault(&dpop.Error{Code: dpop.CodeInvalid, Description: "The parameter dpop_jkt is not the thumbprint of the DPoP proof's key.", Check: idp.Check{
+		return p.proofFault(&dpop.Error{Code: idp.CodeInvalidDPoPProof, Description: "The parameter dpop_jkt is not the thumbprint of the DPoP proof's key.", Check: idp.Check{
 			Name: "dpop_jkt is the key of the DPoP proof", Expected: key, Received: a.BoundKey, Mend: "Leave dpop_jkt out where a proof is sent.", Clause: "RFC 9449 §10.1",
 		}}, a.Trace)
 	}
@@ -120,7 +120,7 @@ func (p *Provider) verifyProof(r *http.Request, c *idp.Client, urls []string, to
 		Method: r.Method, URLs: urls, AccessToken: token, Algorithms: c.DPoPAlgs, NonceRequired: required,
 	}, dpop.Nonces{Keyring: p.Keyring}, now)
 	var fault *dpop.Error
-	if required || errors.As(err, &fault) && fault.Code == dpop.CodeUseNonce || err == nil && proof.Nonced {
+	if required || errors.As(err, &fault) && fault.Code == idp.CodeUseDPoPNonce || err == nil && proof.Nonced {
 		next = dpop.Nonces{Keyring: p.Keyring}.Next(now)
 	}
 	return proof, next, err
@@ -163,23 +163,23 @@ func (p *Provider) checkHolder(answer http.Header, r *http.Request, presented pr
 	cnf := t.Confirmation
 	if cnf == nil {
 		if presented.dpop {
-			return &bearerError{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is bound to no key: send it with the scheme Bearer."}
+			return &bearerError{status: http.StatusUnauthorized, code: idp.CodeInvalidToken, description: "The access token is bound to no key: send it with the scheme Bearer."}
 		}
 		return nil
 	}
 	// RFC 8705 §3: the certificate is the one that the token was given to.
 	if cnf.X5TS != "" && subtle.ConstantTimeCompare([]byte(cnf.X5TS), []byte(certificateOf(r.Context()))) != 1 {
-		return &bearerError{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is bound to a TLS certificate with which the request did not come."}
+		return &bearerError{status: http.StatusUnauthorized, code: idp.CodeInvalidToken, description: "The access token is bound to a TLS certificate with which the request did not come."}
 	}
 	if cnf.JKT == "" {
 		if presented.dpop {
-			return &bearerError{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is bound to a certificate: send it with the scheme Bearer."}
+			return &bearerError{status: http.StatusUnauthorized, code: idp.CodeInvalidToken, description: "The access token is bound to a certificate: send it with the scheme Bearer."}
 		}
 		return nil
 	}
 	// RFC 9449 §7.2: who copied the token cannot use it as a bearer token.
 	if !presented.dpop {
-		return &bearerError{dpop: true, status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is bound to a key: send it with the scheme DPoP and a proof."}
+		return &bearerError{dpop: true, status: http.StatusUnauthorized, code: idp.CodeInvalidToken, description: "The access token is bound to a key: send it with the scheme DPoP and a proof."}
 	}
 	if r.Header[headerDPoP] == nil {
 		return resourceFault(dpop.Missing())
@@ -192,7 +192,7 @@ func (p *Provider) checkHolder(answer http.Header, r *http.Request, presented pr
 		return resourceFault(err)
 	}
 	if subtle.ConstantTimeCompare([]byte(proof.Thumbprint), []byte(cnf.JKT)) != 1 {
-		return &bearerError{dpop: true, status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is bound to another key than that of the DPoP proof."}
+		return &bearerError{dpop: true, status: http.StatusUnauthorized, code: idp.CodeInvalidToken, description: "The access token is bound to another key than that of the DPoP proof."}
 	}
 	err = p.firstUse(r.Context(), proof, now, nil)
 	if own := (*Error)(nil); errors.As(err, &own) {

@@ -34,7 +34,7 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 	ctx, now := r.Context(), time.Now()
 	t := p.Traces.Begin(logctx.From(ctx).Trace, "token", now)
 	fail := func(err error) {
-		if e := wireError(err); e.Code == grant.AuthorizationPending {
+		if e := wireError(err); e.Code == idp.CodeAuthorizationPending {
 			p.answerError(w, r, e, t.ID)
 			t.End(trace.Waiting)
 			return
@@ -87,7 +87,7 @@ func (p *Provider) Token(w http.ResponseWriter, r *http.Request) {
 
 func unsupportedGrant(name string) error {
 	if name == "" {
-		return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: "The parameter grant_type is missing."}
+		return &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: "The parameter grant_type is missing."}
 	}
-	return &Error{Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "This grant type is not supported."}
+	return &Error{Status: http.StatusBadRequest, Code: idp.CodeUnsupportedGrantType, Description: "This grant type is not supported."}
 }

@@ -55,12 +55,12 @@ func (p *Provider) userInfoToken(w http.ResponseWriter, r *http.Request) (*userT
 	}
 	// OpenID Connect Core §5.3.1: nor does one from plain OAuth.
 	if !slices.Contains(t.Scopes(), idp.ScopeOpenID) {
-		return nil, &bearerError{status: http.StatusForbidden, code: "insufficient_scope", description: "UserInfo needs the scope openid.", scope: idp.ScopeOpenID}
+		return nil, &bearerError{status: http.StatusForbidden, code: idp.CodeInsufficientScope, description: "UserInfo needs the scope openid.", scope: idp.ScopeOpenID}
 	}
 	// RFC 9470 §3: a sign-in that is too old is told how fresh it must be. The authorization endpoint then asks for it with max_age.
 	if most := int64(p.UserInfoMaxAge / time.Second); most > 0 && now.Unix()-t.AuthTime > most {
 		return nil, &bearerError{
-			status: http.StatusUnauthorized, code: "insufficient_user_authentication", description: "A more recent sign-in is required.", maxAge: most,
+			status: http.StatusUnauthorized, code: idp.CodeInsufficientUserAuthentication, description: "A more recent sign-in is required.", maxAge: most,
 		}
 	}
 	u.client = c

@@ -30,7 +30,7 @@ var ErrBusy = errors.New("no place in the line of a host")
 
 func busy(host string, cause error) error {
 	return &idp.Error{
-		Kind: idp.Unavailable, Code: "temporarily_unavailable", RetryAfter: linePatience, Err: cause,
+		Kind: idp.Unavailable, Code: idp.CodeTemporarilyUnavailable, RetryAfter: linePatience, Err: cause,
 		Message: "Too many requests to " + host + " are under way. Try again in a moment.",
 	}
 }

@@ -263,7 +263,7 @@ func (d *Documents) keep(ctx context.Context, row, next *idp.Client) (*idp.Clien
 	won, err := d.Store.Client(ctx, next.ID)
 	if errors.Is(err, idp.ErrNotFound) {
 		return nil, &idp.Error{
-			Kind: idp.Throttled, Code: "temporarily_unavailable", RetryAfter: time.Hour,
+			Kind: idp.Throttled, Code: idp.CodeTemporarilyUnavailable, RetryAfter: time.Hour,
 			Message: "As many applications as this server keeps without knowing them are there. An administrator can approve or delete some.",
 		}
 	}

@@ -49,7 +49,7 @@ func (d *Documents) fetch(ctx context.Context, id string, row *idp.Client) (c *i
 	case answer.Status != http.StatusOK:
 		return nil, 0, 0, documentFault(fmt.Sprintf("There is no document at the address: it answers %d.", answer.Status), nil)
 	}
-	if kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || kind != "application/json" && !(strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")) {
+	if kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || kind != idp.MediaJSON && !(strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")) {
 		return nil, 0, 0, documentFault("The document is no application/json.", nil)
 	}
 	if c, err = d.describe(ctx, id, answer.Body, row); err != nil {
@@ -84,7 +84,7 @@ func (d *Documents) describe(ctx context.Context, id string, body []byte, row *i
 	if err := read(members, c); err != nil {
 		return nil, documentFault(err.Error(), nil)
 	}
-	if method := c.AuthMethods[0]; method != idp.AuthNone && method != "private_key_jwt" {
+	if method := c.AuthMethods[0]; method != idp.AuthNone && method != idp.AuthPrivateKeyJWT {
 		// Client ID Metadata Document §4.1: nothing that rests on a shared secret.
 		return nil, documentFault("The token_endpoint_auth_method of the document is neither none nor private_key_jwt.", nil)
 	}

@@ -176,20 +176,11 @@ func show(c *idp.Client) map[string]any {
 	return out
 }
 
-// Codes of RFC 7591 §3.2.2, Client Registration §3.3.
-const (
-	CodeRedirectURI = "invalid_redirect_uri"
-	CodeMetadata    = "invalid_client_metadata"
-	CodeStatement   = "invalid_software_statement"
-	CodeUnapproved  = "unapproved_software_statement"
-	CodeToken       = "invalid_token" // RFC 6750 §3.1
-)
-
 func wrong(field, format string, args ...any) *idp.Error {
-	return &idp.Error{Kind: idp.Invalid, Code: CodeMetadata, Field: field, Message: fmt.Sprintf(format, args...)}
+	return &idp.Error{Kind: idp.Invalid, Code: idp.CodeInvalidClientMetadata, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// refusal turns the faults of a registration into the one error that the answer has room for (RFC 7591 §3.2.2).
+// refusal turns the faults of a registration into the one error that the answer has room for (RFC 7591 §3.2.2, Client Registration §3.3).
 func refusal(err error) error {
 	if err == nil {
 		return nil
@@ -203,13 +194,13 @@ func refusal(err error) error {
 		return err
 	}
 	switch {
-	case slices.Contains([]string{CodeStatement, CodeUnapproved}, first.Code):
+	case slices.Contains([]string{idp.CodeInvalidSoftwareStatement, idp.CodeUnapprovedSoftwareStatement}, first.Code):
 	case first.Code == "sector_identifier_invalid": // OpenID Connect Dynamic Client Registration 1.0 §5
-		first.Code = CodeMetadata
+		first.Code = idp.CodeInvalidClientMetadata
 	case first.Code == idp.CodeRedirectURI || strings.HasPrefix(first.Field, "redirect_uris"):
-		first.Code = CodeRedirectURI
+		first.Code = idp.CodeInvalidRedirectURI
 	default:
-		first.Code = CodeMetadata
+		first.Code = idp.CodeInvalidClientMetadata
 	}
 	if len(faults) > 1 {
 		first.Message += fmt.Sprintf(" (And %d more.)", len(faults)-1)

@@ -106,16 +106,16 @@ func TestStatement_OnlyOfWhomTheOperatorTrusts(t *testing.T) { // RFC 7591 §2.3
 	good := signed(t, key, jose.ES256, claims(nil))
 	parts := strings.Split(good, ".")
 	for name, c := range map[string]struct{ compact, code string }{
-		"another issuer":      {signed(t, key, jose.ES256, claims(map[string]any{"iss": "https://other.example"})), CodeUnapproved},
-		"no issuer":           {signed(t, key, jose.ES256, map[string]any{"client_name": "x"}), CodeUnapproved},
-		"another key":         {signed(t, other, jose.ES256, claims(nil)), CodeStatement},
-		"expired":             {signed(t, key, jose.ES256, claims(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})), CodeStatement},
-		"not yet":             {signed(t, key, jose.ES256, claims(map[string]any{"nbf": time.Now().Add(time.Hour).Unix()})), CodeStatement},
-		"an exp that is text": {signed(t, key, jose.ES256, claims(map[string]any{"exp": "never"})), CodeStatement},
-		"no signature":        {"eyJhbGciOiJub25lIn0." + parts[1] + ".", CodeStatement},
-		"changed":             {parts[0] + "." + parts[1][:len(parts[1])-2] + "AA." + parts[2], CodeStatement},
-		"no JWT":              {"hello", CodeStatement},
-		"too long":            {strings.Repeat("a", maxStatement+1), CodeStatement},
+		"another issuer":      {signed(t, key, jose.ES256, claims(map[string]any{"iss": "https://other.example"})), idp.CodeUnapprovedSoftwareStatement},
+		"no issuer":           {signed(t, key, jose.ES256, map[string]any{"client_name": "x"}), idp.CodeUnapprovedSoftwareStatement},
+		"another key":         {signed(t, other, jose.ES256, claims(nil)), idp.CodeInvalidSoftwareStatement},
+		"expired":             {signed(t, key, jose.ES256, claims(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})), idp.CodeInvalidSoftwareStatement},
+		"not yet":             {signed(t, key, jose.ES256, claims(map[string]any{"nbf": time.Now().Add(time.Hour).Unix()})), idp.CodeInvalidSoftwareStatement},
+		"an exp that is text": {signed(t, key, jose.ES256, claims(map[string]any{"exp": "never"})), idp.CodeInvalidSoftwareStatement},
+		"no signature":        {"eyJhbGciOiJub25lIn0." + parts[1] + ".", idp.CodeInvalidSoftwareStatement},
+		"changed":             {parts[0] + "." + parts[1][:len(parts[1])-2] + "AA." + parts[2], idp.CodeInvalidSoftwareStatement},
+		"no JWT":              {"hello", idp.CodeInvalidSoftwareStatement},
+		"too long":            {strings.Repeat("a", maxStatement+1), idp.CodeInvalidSoftwareStatement},
 	} {
 		raw, _ := json.Marshal(c.compact)
 		_, err := s.applyStatement(t.Context(), map[string]json.RawMessage{memberStatement: raw})

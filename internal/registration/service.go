@@ -194,7 +194,7 @@ func (s *Service) insert(ctx context.Context, c *idp.Client) error {
 	if c.ManagedBy == idp.ManagedByOpen {
 		if err = s.Store.CreateClientWithin(ctx, c, s.Most); errors.Is(err, idp.ErrConflict) {
 			return &idp.Error{
-				Kind: idp.Throttled, Code: "temporarily_unavailable", RetryAfter: time.Hour,
+				Kind: idp.Throttled, Code: idp.CodeTemporarilyUnavailable, RetryAfter: time.Hour,
 				Message: "As many applications as this server keeps have registered themselves. Try again later, or ask its operator for an initial access token.",
 			}
 		}
@@ -380,7 +380,7 @@ func (s *Service) write(ctx context.Context, t audit.Type, c *idp.Client, detail
 }
 
 func unauthenticated() *idp.Error {
-	return &idp.Error{Kind: idp.Unauthenticated, Code: CodeToken, Message: "The access token is missing, expired, used up, or not one for this registration."}
+	return &idp.Error{Kind: idp.Unauthenticated, Code: idp.CodeInvalidToken, Message: "The access token is missing, expired, used up, or not one for this registration."}
 }
 
 // now is the time at the precision that both databases keep.

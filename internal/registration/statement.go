@@ -64,7 +64,7 @@ func (s *Service) applyStatement(ctx context.Context, members map[string]json.Ra
 		return members, nil
 	}
 	if s.Statements == nil || len(s.Statements.Issuers) == 0 {
-		return nil, &idp.Error{Kind: idp.Invalid, Code: CodeUnapproved, Field: memberStatement, Message: "This server trusts no issuer of software statements. Register without one."}
+		return nil, &idp.Error{Kind: idp.Invalid, Code: idp.CodeUnapprovedSoftwareStatement, Field: memberStatement, Message: "This server trusts no issuer of software statements. Register without one."}
 	}
 	compact := text(raw)
 	if compact == "" || len(compact) > maxStatement {
@@ -103,7 +103,7 @@ func (v *Statements) read(ctx context.Context, compact string, at time.Time) (ma
 	issuer := text(unverified["iss"])
 	keys, trusted := v.Issuers[issuer]
 	if !trusted || issuer == "" {
-		return nil, &idp.Error{Kind: idp.Invalid, Code: CodeUnapproved, Field: memberStatement, Message: "The software statement is of an issuer that this server does not trust."}
+		return nil, &idp.Error{Kind: idp.Invalid, Code: idp.CodeUnapprovedSoftwareStatement, Field: memberStatement, Message: "The software statement is of an issuer that this server does not trust."}
 	}
 	signer := &idp.Client{ID: "software statements of " + issuer, ClientKeys: keys}
 	// RFC 8725 §3.1: signatures alone, no HMAC and no "none".
@@ -112,7 +112,7 @@ func (v *Statements) read(ctx context.Context, compact string, at time.Time) (ma
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, &idp.Error{Kind: idp.Invalid, Code: CodeStatement, Field: memberStatement, Message: "The signature of the software statement is not its issuer's.", Err: err}
+		return nil, &idp.Error{Kind: idp.Invalid, Code: idp.CodeInvalidSoftwareStatement, Field: memberStatement, Message: "The signature of the software statement is not its issuer's.", Err: err}
 	}
 	claims, err := readMembers(payload, maxStatement)
 	if err != nil {
@@ -144,5 +144,5 @@ func decodeSegment(segment string) (map[string]json.RawMessage, error) {
 }
 
 func statementFault(message string) *idp.Error {
-	return &idp.Error{Kind: idp.Invalid, Code: CodeStatement, Field: memberStatement, Message: message}
+	return &idp.Error{Kind: idp.Invalid, Code: idp.CodeInvalidSoftwareStatement, Field: memberStatement, Message: message}
 }

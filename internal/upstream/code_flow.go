@@ -101,7 +101,7 @@ func (f *codeFlow) exchange(ctx context.Context, e endpoints, pending Pending, c
 		}
 	}
 	switch {
-	case slices.Contains([]string{"invalid_client", "unauthorized_client", "incorrect_client_credentials", "redirect_uri_mismatch"}, told.code): // the last two are GitHub's
+	case slices.Contains([]string{idp.CodeInvalidClient, idp.CodeUnauthorizedClient, "incorrect_client_credentials", "redirect_uri_mismatch"}, told.code): // the last two are GitHub's
 		return nil, misconfigured(f.row.Name, told)
 	case told.status >= http.StatusInternalServerError || told.status == http.StatusTooManyRequests:
 		return nil, unavailable(f.row.Name, retryLater, told)

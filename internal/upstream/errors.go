@@ -61,17 +61,17 @@ func domainDenied(name string, err error) *idp.Error {
 func answeredError(name string, cb callback) *idp.Error {
 	err := fmt.Errorf("the upstream answered error=%s description=%s", loggable(cb.err), loggable(cb.errDescription))
 	switch cb.err {
-	case "access_denied":
+	case idp.CodeAccessDenied:
 		return &idp.Error{
 			Kind: idp.Forbidden, Code: CodeDenied, Err: err,
 			Message: fmt.Sprintf("You did not finish signing in with %s. Try again, or use another way to sign in.", name),
 		}
-	case "login_required", "interaction_required", "consent_required", "account_selection_required":
+	case idp.CodeLoginRequired, idp.CodeInteractionRequired, idp.CodeConsentRequired, idp.CodeAccountSelectionRequired:
 		return &idp.Error{
 			Kind: idp.Forbidden, Code: CodeInteractionRequired, Err: err,
 			Message: fmt.Sprintf("%s wants to ask you something before you can sign in. Try again.", name),
 		}
-	case "temporarily_unavailable", "server_error":
+	case idp.CodeTemporarilyUnavailable, idp.CodeServerError:
 		return unavailable(name, retryLater, err)
 	}
 	return failed(name, err)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"idp/internal/idp"
 )
 
 const (
@@ -70,7 +72,7 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("User-Agent", "idp")
 	if req.Header.Get("Accept") == "" { // else GitHub's token endpoint answers with a form
-		req.Header.Set("Accept", "application/json")
+		req.Header.Set("Accept", idp.MediaJSON)
 	}
 	resp, err := g.base.RoundTrip(req)
 	if err != nil {
@@ -157,7 +159,7 @@ func getParsed[T any](ctx context.Context, client *http.Client, address, bearer 
 	if err != nil {
 		return out, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", idp.MediaJSON)
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
@@ -170,7 +172,7 @@ func getParsed[T any](ctx context.Context, client *http.Client, address, bearer 
 		return out, &statusError{address: address, status: resp.StatusCode}
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if kind == "application/jwt" {
+	if kind == idp.MediaJWT {
 		return out, fmt.Errorf("%s answers with a JWT where JSON was asked for", address)
 	}
 	body, err := io.ReadAll(resp.Body)

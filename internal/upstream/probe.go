@@ -103,7 +103,7 @@ func announcedFindings(p *idp.Provider, m *metadata) []Finding {
 	var out []Finding
 	for _, c := range []struct{ check, member, want, mend string }{
 		{"client_auth_method", "token_endpoint_auth_methods_supported", p.ClientAuthMethod, "Set client_auth_method to one that the provider announces."},
-		{"pkce", "code_challenge_methods_supported", "S256", "Nothing, if signing in works: the provider may ignore PKCE."},
+		{"pkce", "code_challenge_methods_supported", idp.ChallengeS256, "Nothing, if signing in works: the provider may ignore PKCE."},
 		{"response_type", "response_types_supported", "code", "Allow the authorization code flow for this client at the provider."},
 	} {
 		if announced, err := m.document.texts(c.member); err == nil && len(announced) > 0 && !slices.Contains(announced, c.want) {

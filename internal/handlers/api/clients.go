@@ -17,9 +17,6 @@ import (
 
 const tagClients = "clients"
 
-// mergePatchType is the media type of RFC 7396; plain application/json is taken too.
-const mergePatchType = "application/merge-patch+json"
-
 type (
 	body[T any]      struct{ Body T }
 	nothing          struct{}
@@ -160,6 +157,6 @@ func etag(c *idp.Client) string {
 func describePatch[T any](s *server, path string) {
 	op := s.api.OpenAPI().Paths[path].Patch
 	op.RequestBody.Content = map[string]*huma.MediaType{
-		mergePatchType: {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")},
+		idp.MediaMergePatch: {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")},
 	}
 }

@@ -198,8 +198,8 @@ func (w *world) conform(t testing.TB, method, path string, a answer) {
 	var schema *huma.Schema
 	kind := a.header.Get("Content-Type")
 	if a.status >= 300 {
-		if kind != problemType {
-			t.Errorf("%s %s: %d is %q, want %s\n%s", method, path, a.status, kind, problemType, a.text)
+		if kind != idp.MediaProblem {
+			t.Errorf("%s %s: %d is %q, want %s\n%s", method, path, a.status, kind, idp.MediaProblem, a.text)
 			return
 		}
 		schema = w.spec.Components.Schemas.Map()["Problem"]

@@ -19,8 +19,6 @@ import (
 	"idp/internal/idp"
 )
 
-const problemType = "application/problem+json"
-
 // CodePrecondition is the code of a change whose If-Match names another version.
 const CodePrecondition = "precondition_failed"
 
@@ -52,7 +50,7 @@ func (p *Problem) Error() string { return p.Detail }
 func (p *Problem) GetStatus() int { return p.Status }
 
 // ContentType returns the media type of problems.
-func (p *Problem) ContentType(string) string { return problemType }
+func (p *Problem) ContentType(string) string { return idp.MediaProblem }
 
 // GetHeaders returns headers that belong to the problem.
 func (p *Problem) GetHeaders() http.Header { return p.headers }
@@ -66,7 +64,7 @@ func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
 	for name, values := range p.headers {
 		w.Header()[name] = values
 	}
-	w.Header().Set("Content-Type", problemType)
+	w.Header().Set("Content-Type", idp.MediaProblem)
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
 		_ = json.NewEncoder(w).Encode(p) // the client is gone: nobody is left to tell
@@ -81,11 +79,11 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusUnauthorized:
 		challenge = `Bearer realm="idp"`
 		if r.Header.Get("Authorization") != "" { // without credentials there is no error to name (RFC 6750 §3.1)
-			challenge += `, error="invalid_token"`
+			challenge += `, error="` + idp.CodeInvalidToken + `"`
 		}
 	case http.StatusForbidden:
-		p.Code = "insufficient_scope"
-		challenge = `Bearer realm="idp", error="insufficient_scope", scope="` + Scope + `"`
+		p.Code = idp.CodeInsufficientScope
+		challenge = `Bearer realm="idp", error="` + idp.CodeInsufficientScope + `", scope="` + Scope + `"`
 	}
 	if challenge != "" && w.Header().Get("WWW-Authenticate") == "" {
 		p.headers = http.Header{"Www-Authenticate": {challenge}}

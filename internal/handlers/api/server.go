@@ -77,7 +77,7 @@ func New(d Dependencies) (http.Handler, error) {
 			http.Error(w, "", http.StatusInternalServerError)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Type", idp.MediaJSON)
 		_, _ = w.Write(text)
 	})
 	return http.HandlerFunc(s.serve), nil
@@ -108,8 +108,8 @@ func newServer(d Dependencies, prefix string) *server {
 			},
 			Security: []map[string][]string{{"bearer": {}}},
 		},
-		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
-		DefaultFormat:                "application/json",
+		Formats:                      map[string]huma.Format{idp.MediaJSON: format, "json": format},
+		DefaultFormat:                idp.MediaJSON,
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{s.repair},
 	}
@@ -209,7 +209,7 @@ func add[I, O any](s *server, o operation, handle func(ctx context.Context, in *
 		MaxBodyBytes: maxBody, Responses: map[string]*huma.Response{
 			"default": {
 				Description: "A problem",
-				Content:     map[string]*huma.MediaType{problemType: {Schema: s.problemSchema()}},
+				Content:     map[string]*huma.MediaType{idp.MediaProblem: {Schema: s.problemSchema()}},
 			},
 		},
 	}

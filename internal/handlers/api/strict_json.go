@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"idp/internal/idp"
 )
 
 const (
@@ -59,7 +61,7 @@ func isJSON(r *http.Request) bool {
 	if charset, given := params["charset"]; given && !strings.EqualFold(charset, "utf-8") {
 		return false
 	}
-	return kind == "application/json" || kind == "application/merge-patch+json" && r.Method == http.MethodPatch
+	return kind == idp.MediaJSON || kind == idp.MediaMergePatch && r.Method == http.MethodPatch
 }
 
 // checkAddress refuses paths and queries with characters that PostgreSQL's text cannot hold, and parameters that are given twice.

@@ -55,9 +55,9 @@ func (p *Pages) page(h answer) http.HandlerFunc {
 func (p *Pages) form(h answer) http.HandlerFunc {
 	return p.page(func(w http.ResponseWriter, r *http.Request) error {
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if err != nil || kind != "application/x-www-form-urlencoded" {
+		if err != nil || kind != idp.MediaForm {
 			// Anything else is not from a page of ours; text/plain is what another site can send without asking.
-			return failure(http.StatusUnsupportedMediaType, "invalid_request", "Forms are sent as application/x-www-form-urlencoded.")
+			return failure(http.StatusUnsupportedMediaType, idp.CodeInvalidRequest, "Forms are sent as application/x-www-form-urlencoded.")
 		}
 		if err := p.Sessions.CheckCSRF(r); err != nil {
 			return p.refusedForm(w, r, err)

@@ -92,7 +92,7 @@ func (p *Pages) approvals(w http.ResponseWriter, r *http.Request) error {
 	form := r.PostForm
 	action := form.Get("action")
 	if action != actionAllow && action != actionDeny {
-		return failure(http.StatusBadRequest, "invalid_request", "The form says neither allow nor deny.")
+		return failure(http.StatusBadRequest, idp.CodeInvalidRequest, "The form says neither allow nor deny.")
 	}
 	q, err := p.CrossDevice.Pending(r.Context(), form.Get("request"))
 	if err == nil && (q.Kind != idp.PendingBackchannel || q.UserID != c.User.ID) {
@@ -156,7 +156,7 @@ func (p *Pages) DecideAutomatically(w http.ResponseWriter, r *http.Request) {
 	p.page(func(w http.ResponseWriter, r *http.Request) error {
 		action := map[string]string{"allow": actionAllow, "deny": actionDeny}[r.FormValue("action")]
 		if action == "" {
-			return failure(http.StatusBadRequest, "invalid_request", "The action is neither allow nor deny.")
+			return failure(http.StatusBadRequest, idp.CodeInvalidRequest, "The action is neither allow nor deny.")
 		}
 		q, err := p.CrossDevice.ByAuthReqID(r.Context(), r.FormValue("auth_req_id"))
 		if err != nil {

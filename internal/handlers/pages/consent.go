@@ -86,7 +86,7 @@ func (p *Pages) consent(w http.ResponseWriter, r *http.Request) error {
 	case actionDeny:
 		err = p.deny(r.Context(), v, c)
 	default:
-		return failure(http.StatusBadRequest, "invalid_request", "The form says neither allow nor deny.")
+		return failure(http.StatusBadRequest, idp.CodeInvalidRequest, "The form says neither allow nor deny.")
 	}
 	if err != nil {
 		return err

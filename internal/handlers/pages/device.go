@@ -248,7 +248,7 @@ func (p *Pages) deviceConfirm(w http.ResponseWriter, r *http.Request) error {
 		p.redirect(w, p.loginURL(d.visit)+"switch=1")
 		return nil
 	case action != actionAllow && action != actionDeny:
-		return failure(http.StatusBadRequest, "invalid_request", "The form says neither allow nor deny.")
+		return failure(http.StatusBadRequest, idp.CodeInvalidRequest, "The form says neither allow nor deny.")
 	case form.Get("account") != d.signedIn.User.ID || form.Get("scopes") != strings.Join(pendingScopes(d.client, d.request), " "), form.Get("details") != pendingDetails(d.request):
 		// Somebody else signed in meanwhile, or the application may ask for something else: nobody allows what they have not read.
 		p.redirect(w, p.deviceURL(d.visit))

@@ -1,6 +1,10 @@
 package ui
 
-import "net/http"
+import (
+	"net/http"
+
+	"idp/internal/idp"
+)
 
 // Failure is the error page. FailureOf fills what follows from code and status; handlers add what they know.
 type Failure struct {
@@ -52,16 +56,16 @@ func byStatus(status int) string {
 	case status >= 500:
 		return "internal"
 	}
-	return "invalid_request"
+	return idp.CodeInvalidRequest
 }
 
 // errorSentences is the table of codes that have their own sentences.
 func errorSentences() []errorSentence {
 	return []errorSentence{
-		{"invalid_request", "error.invalid_request", "error.invalid_request.mend"},
-		{"invalid_client", "error.invalid_client", "error.invalid_client.mend"},
+		{idp.CodeInvalidRequest, "error.invalid_request", "error.invalid_request.mend"},
+		{idp.CodeInvalidClient, "error.invalid_client", "error.invalid_client.mend"},
 		{"client_disabled", "error.client_disabled", "error.client_disabled.mend"},
-		{"redirect_uri_invalid", "error.redirect_uri_invalid", "error.redirect_uri_invalid.mend"},
+		{idp.CodeRedirectURI, "error.redirect_uri_invalid", "error.redirect_uri_invalid.mend"},
 		{"redirect_uri_missing", "error.redirect_uri_missing", "error.redirect_uri_missing.mend"},
 		{"post_logout_redirect_uri_invalid", "error.post_logout", "error.post_logout.mend"},
 		{"interaction_expired", "error.interaction_expired", "error.interaction_expired.mend"},

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/text/language"
+
+	"idp/internal/idp"
 )
 
 // Fixture is one page in one state, under a name that reads like a path: "login/wrong-password".
@@ -248,15 +250,15 @@ func leaveFixtures() []Fixture {
 }
 
 func failureFixtures() []Fixture {
-	uri := FailureOf(http.StatusBadRequest, "redirect_uri_invalid")
+	uri := FailureOf(http.StatusBadRequest, idp.CodeRedirectURI)
 	uri.RedirectURI, uri.Client, uri.TraceID = "http://notes.example.com/cb/?x=<script>alert(1)</script>", sampleClient(), sampleTrace
-	client := FailureOf(http.StatusBadRequest, "invalid_client")
+	client := FailureOf(http.StatusBadRequest, idp.CodeInvalidClient)
 	client.ClientID, client.TraceID = "notes-old", sampleTrace
 	internal := FailureOf(http.StatusInternalServerError, "internal")
 	internal.TraceID = sampleTrace
 	down := FailureOf(http.StatusServiceUnavailable, "unavailable")
 	down.RetryURL, down.TraceID = "/oauth2/resume?i="+sampleI, sampleTrace
-	request := FailureOf(http.StatusBadRequest, "invalid_request")
+	request := FailureOf(http.StatusBadRequest, idp.CodeInvalidRequest)
 	request.Detail, request.TraceID = "The parameter “response_type” is missing.", sampleTrace
 	return []Fixture{
 		show("error/redirect-uri", uri),

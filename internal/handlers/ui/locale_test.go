@@ -108,8 +108,8 @@ func sentencesOfHandlers(t *testing.T) map[string]bool {
 		used[m[2]] = true
 	}
 	failures := read("failure.go")
-	for _, m := range regexp.MustCompile(`\{"(\w+)", "(error[^"]+)", "(error[^"]+)"\}`).FindAllStringSubmatch(failures, -1) {
-		if byStatus := `return "` + m[1] + `"`; !strings.Contains(said.String(), `"`+m[1]+`"`) && !strings.Contains(failures, byStatus) {
+	for _, m := range regexp.MustCompile(`\{("\w+"|idp\.\w+), "(error[^"]+)", "(error[^"]+)"\}`).FindAllStringSubmatch(failures, -1) {
+		if byStatus := "return " + m[1]; !strings.Contains(said.String(), m[1]) && !strings.Contains(failures, byStatus) {
 			t.Errorf("nothing answers with the error %s", m[1])
 		}
 		used[m[2]], used[m[3]] = true, true

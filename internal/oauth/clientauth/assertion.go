@@ -49,7 +49,7 @@ func (a *Authenticator) checkAssertion(ctx context.Context, r *http.Request, c *
 			Name: "claims of the client assertion", Expected: "iss and sub the client_id, aud this server, exp within an hour, a jti", Received: fault,
 			Mend: "Let the application make a new assertion for each request, with " + a.Issuer + " as its aud.", Clause: "RFC 7523 §3",
 		})
-		return nil, &Failure{"invalid_client", "The client assertion is refused: " + fault + "."}
+		return nil, &Failure{idp.CodeInvalidClient, "The client assertion is refused: " + fault + "."}
 	}
 	return claims, nil
 }
@@ -66,7 +66,7 @@ func (a *Authenticator) spend(ctx context.Context, c *idp.Client, claims *Claims
 			Name: "client assertion is used once", Expected: "a jti that did not come before", Received: "a jti that did",
 			Mend: "Let the application make a new assertion for each request. If it does, somebody else has a copy of one.", Clause: "OpenID Connect Core §9",
 		})
-		return &Failure{"invalid_client", "The client assertion was used before. Make a new one for each request."}
+		return &Failure{idp.CodeInvalidClient, "The client assertion was used before. Make a new one for each request."}
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ type Authenticator struct {
 }
 
 func unknown() *Failure {
-	return &Failure{"invalid_client", "Client authentication failed. The client's id, its secret or its method of authentication is wrong."}
+	return &Failure{idp.CodeInvalidClient, "Client authentication failed. The client's id, its secret or its method of authentication is wrong."}
 }
 
 // Authenticate returns the client that the request proves to come from. The error is a *Failure, that of before, or that of the database, which is
@@ -68,7 +68,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 			Name: "client's document is good", Expected: "a document at " + cred.id + " that can be taken", Received: known.Message,
 			Mend: "Mend the document at that address. It is looked at again after a moment.", Clause: "Client ID Metadata Document §4",
 		})
-		return nil, &Failure{"invalid_client", known.Message}
+		return nil, &Failure{idp.CodeInvalidClient, known.Message}
 	}
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return nil, err

@@ -33,24 +33,24 @@ func read(r *http.Request, form url.Values) (credentials, *Failure) {
 	switch {
 	case authorization != "" && inBody, authorization != "" && asserts, inBody && asserts, len(r.Header.Values("Authorization")) > 1:
 		// RFC 6749 §2.3: one method in each request.
-		return c, &Failure{"invalid_request", "The request has client credentials in more than one place: the Authorization header, client_secret, client_assertion. Send them once."}
+		return c, &Failure{idp.CodeInvalidRequest, "The request has client credentials in more than one place: the Authorization header, client_secret, client_assertion. Send them once."}
 	case asserts:
 		return readAssertion(c, form)
 	case authorization != "":
 		id, password, ok := r.BasicAuth()
 		if !ok {
-			return c, &Failure{"invalid_client", "The Authorization header is not of the form \"Basic …\"."}
+			return c, &Failure{idp.CodeInvalidClient, "The Authorization header is not of the form \"Basic …\"."}
 		}
 		c.method, c.secret = idp.AuthClientSecretBasic, password
 		if c.id != "" && c.id != id && c.id != unescape(id) {
-			return c, &Failure{"invalid_request", "The client_id in the body is not the client in the Authorization header."}
+			return c, &Failure{idp.CodeInvalidRequest, "The client_id in the body is not the client in the Authorization header."}
 		}
 		c.id = id
 	case inBody:
 		c.method, c.secret = idp.AuthClientSecretPost, form.Get("client_secret")
 	}
 	if c.id == "" {
-		return c, &Failure{"invalid_client", "The request names no client: client_id or an Authorization header is missing."}
+		return c, &Failure{idp.CodeInvalidClient, "The request names no client: client_id or an Authorization header is missing."}
 	}
 	if c.method == idp.AuthClientSecretBasic {
 		c.id = unescape(c.id)
@@ -62,7 +62,7 @@ func read(r *http.Request, form url.Values) (credentials, *Failure) {
 func readAssertion(c credentials, form url.Values) (credentials, *Failure) {
 	// RFC 7521 §4.2: both parameters, and a type that is known; RFC 7521 §4.2.1: else invalid_client.
 	if form.Get("client_assertion_type") != assertionType {
-		return c, &Failure{"invalid_client", "The client_assertion_type is not " + assertionType + "."}
+		return c, &Failure{idp.CodeInvalidClient, "The client_assertion_type is not " + assertionType + "."}
 	}
 	c.assertion = form.Get("client_assertion")
 	var header struct {
@@ -73,14 +73,14 @@ func readAssertion(c credentials, form url.Values) (credentials, *Failure) {
 	}
 	parts := strings.Split(c.assertion, ".")
 	if len(c.assertion) > maxAssertion || len(parts) != 3 || !decode(parts[0], &header) || !decode(parts[1], &claims) {
-		return c, &Failure{"invalid_client", "The client_assertion is no signed JWT."}
+		return c, &Failure{idp.CodeInvalidClient, "The client_assertion is no signed JWT."}
 	}
 	// RFC 7521 §4.2: client_id is not needed, and if it is there it is the same client.
 	if c.id != "" && c.id != claims.Subject {
-		return c, &Failure{"invalid_client", "The client_id in the body is not the client in the assertion (sub)."}
+		return c, &Failure{idp.CodeInvalidClient, "The client_id in the body is not the client in the assertion (sub)."}
 	}
 	if c.id = claims.Subject; c.id == "" {
-		return c, &Failure{"invalid_client", "The client_assertion names no client: sub is missing."}
+		return c, &Failure{idp.CodeInvalidClient, "The client_assertion names no client: sub is missing."}
 	}
 	c.method = idp.AuthPrivateKeyJWT
 	if strings.HasPrefix(header.Algorithm, "HS") {

@@ -2,12 +2,6 @@ package dpop
 
 import "idp/internal/idp"
 
-// The errors of RFC 9449 §12.2.
-const (
-	CodeInvalid  = "invalid_dpop_proof"
-	CodeUseNonce = "use_dpop_nonce"
-)
-
 // Error says what is wrong with a proof.
 type Error struct {
 	Code        string
@@ -20,7 +14,7 @@ func (e *Error) Error() string { return e.Description }
 
 // faulty returns the error of a proof that fails a check.
 func faulty(description, name, expected, received, mend string) *Error {
-	return &Error{CodeInvalid, description, idp.Check{Name: name, Expected: expected, Received: received, Mend: mend, Clause: "RFC 9449 §4.3"}}
+	return &Error{idp.CodeInvalidDPoPProof, description, idp.Check{Name: name, Expected: expected, Received: received, Mend: mend, Clause: "RFC 9449 §4.3"}}
 }
 
 // Replayed is the error of a proof that came before.

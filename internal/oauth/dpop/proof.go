@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"idp/internal/idp"
 	"idp/internal/oauth/untrusted"
 )
 
@@ -205,7 +206,7 @@ func (c *claims) fresh(e Expected, nonces Nonces, now time.Time) (until time.Tim
 
 func useNonce(description, received string) *Error {
 	e := faulty(description, "nonce of the DPoP proof", "the value of the last DPoP-Nonce header of this server", received, "Repeat the request with a new proof that holds it as nonce.")
-	e.Code, e.Check.Clause = CodeUseNonce, "RFC 9449 §8"
+	e.Code, e.Check.Clause = idp.CodeUseDPoPNonce, "RFC 9449 §8"
 	return e
 }
 

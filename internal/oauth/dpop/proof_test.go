@@ -156,44 +156,44 @@ func TestVerify_EachCheckAloneRefuses(t *testing.T) {
 		"iat ten seconds ahead":    {claims: change("iat", ahead(10*time.Second))},
 		"iat ten seconds ago":      {claims: change("iat", ahead(-10*time.Second))},
 		"iat with a fraction":      {claims: change("iat", float64(at.Unix())+0.5)},
-		"iat an hour ahead":        {claims: change("iat", ahead(time.Hour)), want: CodeInvalid},
-		"iat an hour ago":          {claims: change("iat", ahead(-time.Hour)), want: CodeInvalid},
-		"iat 61 seconds ago":       {claims: change("iat", ahead(-61*time.Second)), want: CodeInvalid},
-		"no iat":                   {claims: change("iat", nil), want: CodeInvalid},
-		"iat a text":               {claims: change("iat", "now"), want: CodeInvalid},
-		"iat beyond all bounds":    {claims: change("iat", 1e300), want: CodeInvalid},
-		"iat negative":             {claims: change("iat", -1), want: CodeInvalid},
-		"iat null":                 {claims: json.RawMessage(`{"jti":"j","htm":"POST","htu":"` + endpoint + `","iat":null}`), want: CodeInvalid},
-		"iat twice":                {claims: json.RawMessage(`{"jti":"j","htm":"POST","htu":"` + endpoint + `","iat":1800000000,"iat":1}`), want: CodeInvalid},
-		"a list":                   {claims: json.RawMessage(`[1]`), want: CodeInvalid},
-		"no jti":                   {claims: change("jti", nil), want: CodeInvalid},
-		"empty jti":                {claims: change("jti", ""), want: CodeInvalid},
-		"long jti":                 {claims: change("jti", strings.Repeat("j", jtiMost+1)), want: CodeInvalid},
-		"jti a number":             {claims: change("jti", 1), want: CodeInvalid},
-		"no htm":                   {claims: change("htm", nil), want: CodeInvalid},
-		"another htm":              {claims: change("htm", "GET"), want: CodeInvalid},
-		"htm in small letters":     {claims: change("htm", "post"), want: CodeInvalid},
-		"no htu":                   {claims: change("htu", nil), want: CodeInvalid},
-		"another htu":              {claims: change("htu", "https://idp.example/sso/oauth2/userinfo"), want: CodeInvalid},
-		"typ JWT":                  {claims: good(), header: map[string]any{"typ": "JWT"}, want: CodeInvalid},
-		"typ of access tokens":     {claims: good(), header: map[string]any{"typ": "at+jwt"}, want: CodeInvalid},
-		"typ a list":               {claims: good(), header: map[string]any{"typ": []string{typeProof}}, want: CodeInvalid},
-		"no typ":                   {claims: good(), header: map[string]any{"typ": nil}, want: CodeInvalid},
-		"no jwk":                   {claims: good(), header: map[string]any{"jwk": nil}, want: CodeInvalid},
-		"something critical":       {claims: good(), header: map[string]any{"crit": []string{"x"}, "x": 1}, want: CodeInvalid},
-		"exp has passed":           {claims: change("exp", ahead(-2*time.Minute)), want: CodeInvalid},
+		"iat an hour ahead":        {claims: change("iat", ahead(time.Hour)), want: idp.CodeInvalidDPoPProof},
+		"iat an hour ago":          {claims: change("iat", ahead(-time.Hour)), want: idp.CodeInvalidDPoPProof},
+		"iat 61 seconds ago":       {claims: change("iat", ahead(-61*time.Second)), want: idp.CodeInvalidDPoPProof},
+		"no iat":                   {claims: change("iat", nil), want: idp.CodeInvalidDPoPProof},
+		"iat a text":               {claims: change("iat", "now"), want: idp.CodeInvalidDPoPProof},
+		"iat beyond all bounds":    {claims: change("iat", 1e300), want: idp.CodeInvalidDPoPProof},
+		"iat negative":             {claims: change("iat", -1), want: idp.CodeInvalidDPoPProof},
+		"iat null":                 {claims: json.RawMessage(`{"jti":"j","htm":"POST","htu":"` + endpoint + `","iat":null}`), want: idp.CodeInvalidDPoPProof},
+		"iat twice":                {claims: json.RawMessage(`{"jti":"j","htm":"POST","htu":"` + endpoint + `","iat":1800000000,"iat":1}`), want: idp.CodeInvalidDPoPProof},
+		"a list":                   {claims: json.RawMessage(`[1]`), want: idp.CodeInvalidDPoPProof},
+		"no jti":                   {claims: change("jti", nil), want: idp.CodeInvalidDPoPProof},
+		"empty jti":                {claims: change("jti", ""), want: idp.CodeInvalidDPoPProof},
+		"long jti":                 {claims: change("jti", strings.Repeat("j", jtiMost+1)), want: idp.CodeInvalidDPoPProof},
+		"jti a number":             {claims: change("jti", 1), want: idp.CodeInvalidDPoPProof},
+		"no htm":                   {claims: change("htm", nil), want: idp.CodeInvalidDPoPProof},
+		"another htm":              {claims: change("htm", "GET"), want: idp.CodeInvalidDPoPProof},
+		"htm in small letters":     {claims: change("htm", "post"), want: idp.CodeInvalidDPoPProof},
+		"no htu":                   {claims: change("htu", nil), want: idp.CodeInvalidDPoPProof},
+		"another htu":              {claims: change("htu", "https://idp.example/sso/oauth2/userinfo"), want: idp.CodeInvalidDPoPProof},
+		"typ JWT":                  {claims: good(), header: map[string]any{"typ": "JWT"}, want: idp.CodeInvalidDPoPProof},
+		"typ of access tokens":     {claims: good(), header: map[string]any{"typ": "at+jwt"}, want: idp.CodeInvalidDPoPProof},
+		"typ a list":               {claims: good(), header: map[string]any{"typ": []string{typeProof}}, want: idp.CodeInvalidDPoPProof},
+		"no typ":                   {claims: good(), header: map[string]any{"typ": nil}, want: idp.CodeInvalidDPoPProof},
+		"no jwk":                   {claims: good(), header: map[string]any{"jwk": nil}, want: idp.CodeInvalidDPoPProof},
+		"something critical":       {claims: good(), header: map[string]any{"crit": []string{"x"}, "x": 1}, want: idp.CodeInvalidDPoPProof},
+		"exp has passed":           {claims: change("exp", ahead(-2*time.Minute)), want: idp.CodeInvalidDPoPProof},
 		"exp to come":              {claims: change("exp", ahead(time.Minute))},
-		"nbf to come":              {claims: change("nbf", ahead(2*time.Minute)), want: CodeInvalid},
+		"nbf to come":              {claims: change("nbf", ahead(2*time.Minute)), want: idp.CodeInvalidDPoPProof},
 		"nbf has passed":           {claims: change("nbf", ahead(-time.Minute))},
-		"exp beyond all bounds":    {claims: change("exp", 1e300), want: CodeInvalid},
-		"a strange nonce":          {claims: change("nonce", "abc"), want: CodeUseNonce},
-		"an empty nonce":           {claims: change("nonce", ""), want: CodeUseNonce},
-		"a long nonce":             {claims: change("nonce", strings.Repeat("1.", 2000)), want: CodeUseNonce},
+		"exp beyond all bounds":    {claims: change("exp", 1e300), want: idp.CodeInvalidDPoPProof},
+		"a strange nonce":          {claims: change("nonce", "abc"), want: idp.CodeUseDPoPNonce},
+		"an empty nonce":           {claims: change("nonce", ""), want: idp.CodeUseDPoPNonce},
+		"a long nonce":             {claims: change("nonce", strings.Repeat("1.", 2000)), want: idp.CodeUseDPoPNonce},
 		"a nonce of ours":          {claims: change("nonce", nonces.Next(at))},
 		"a nonce and a wrong iat":  {claims: change("nonce", nonces.Next(at), "iat", ahead(-time.Hour))},
 		"ath at a resource":        {claims: change("ath", hash), token: token},
-		"no ath at a resource":     {claims: good(), token: token, want: CodeInvalid},
-		"another ath":              {claims: change("ath", hash[1:]+"A"), token: token, want: CodeInvalid},
+		"no ath at a resource":     {claims: good(), token: token, want: idp.CodeInvalidDPoPProof},
+		"another ath":              {claims: change("ath", hash[1:]+"A"), token: token, want: idp.CodeInvalidDPoPProof},
 		"ath where none is wanted": {claims: change("ath", "x")},
 	} {
 		e := expected()
@@ -202,7 +202,7 @@ func TestVerify_EachCheckAloneRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := Verify([]string{sign(t, "ES256", key, good(), nil), sign(t, "ES256", key, good(), nil)}, expected(), nonces, at); codeOf(err) != CodeInvalid {
+	if _, err := Verify([]string{sign(t, "ES256", key, good(), nil), sign(t, "ES256", key, good(), nil)}, expected(), nonces, at); codeOf(err) != idp.CodeInvalidDPoPProof {
 		t.Errorf("two headers: got %v", err)
 	}
 }
@@ -248,13 +248,13 @@ func TestVerify_HostileProofs(t *testing.T) {
 		"too long":             sign(t, "ES256", ec, map[string]any{"jti": strings.Repeat("x", proofMost)}, nil),
 		"nested deep":          header(strings.Repeat(`{"a":`, 1000)) + ".e30.AA",
 	} {
-		if _, err := Verify([]string{proof}, expected(), nonces, at); codeOf(err) != CodeInvalid {
+		if _, err := Verify([]string{proof}, expected(), nonces, at); codeOf(err) != idp.CodeInvalidDPoPProof {
 			t.Errorf("%s: got %v, want invalid_dpop_proof", name, err)
 		}
 	}
 	e := expected()
 	e.Algorithms = []string{"PS256", "ES256", "EdDSA"} // FAPI 2.0 §5.4.1
-	for alg, want := range map[string]string{"RS256": CodeInvalid, "ES384": CodeInvalid, "PS256": "", "ES256": "", "EdDSA": ""} {
+	for alg, want := range map[string]string{"RS256": idp.CodeInvalidDPoPProof, "ES384": idp.CodeInvalidDPoPProof, "PS256": "", "ES256": "", "EdDSA": ""} {
 		if _, err := Verify([]string{sign(t, alg, newKey(t, alg), good(), nil)}, e, nonces, at); codeOf(err) != want {
 			t.Errorf("%s where FAPI's algorithms are registered: got %v, want %q", alg, err, want)
 		}
@@ -338,7 +338,7 @@ func TestNonces_AreKnownToEveryReplica(t *testing.T) {
 	e := expected()
 	e.NonceRequired = true
 	key := newKey(t, "ES256")
-	if _, err := Verify([]string{sign(t, "ES256", key, good(), nil)}, e, a, at); codeOf(err) != CodeUseNonce {
+	if _, err := Verify([]string{sign(t, "ES256", key, good(), nil)}, e, a, at); codeOf(err) != idp.CodeUseDPoPNonce {
 		t.Errorf("no nonce where one is required: got %v, want use_dpop_nonce", err)
 	}
 	claims := good()
@@ -357,7 +357,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"typ":"dpop+jwt","alg":"none","jwk":{"kty":"RSA","n":"AQ","e":"AQ"}}`)) + ".e30.")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := Verify([]string{text}, expected(), nonces, at)
-		if err != nil && codeOf(err) != CodeInvalid && codeOf(err) != CodeUseNonce {
+		if err != nil && codeOf(err) != idp.CodeInvalidDPoPProof && codeOf(err) != idp.CodeUseDPoPNonce {
 			t.Fatalf("%q: got %v", text, err)
 		}
 		if err == nil && (len(p.Thumbprint) != 43 || p.Replay == "" || len(text) > proofMost) {

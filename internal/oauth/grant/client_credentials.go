@@ -27,7 +27,7 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fo
 	s := sessionOf(r)
 	// RFC 6749 §4.4: confidential clients only.
 	if s.Client.Public() {
-		return s.refuse("unauthorized_client", "A public client cannot use the grant client_credentials.", "RFC 6749 §4.4", "a client with a secret or a key", "Register a client of its own for this, which can keep a secret: `idp client create`.")
+		return s.refuse(idp.CodeUnauthorizedClient, "A public client cannot use the grant client_credentials.", "RFC 6749 §4.4", "a client with a secret or a key", "Register a client of its own for this, which can keep a secret: `idp client create`.")
 	}
 	asked := scopesOf(r.GetRequestForm())
 	for _, scope := range asked {
@@ -36,7 +36,7 @@ func (g *ClientCredentials) HandleTokenEndpointRequest(ctx context.Context, r fo
 				Name: "scope is allowed", Expected: "a scope of the client that is about no person", Received: scope,
 				Mend: "Add it to the client: `idp client update " + s.Client.ID + " --add-scope …`.", Clause: "RFC 6749 §3.3",
 			})
-			return refuse(invalidScope, "The client may not have one of the scopes that it asks for.")
+			return refuse(idp.CodeInvalidScope, "The client may not have one of the scopes that it asks for.")
 		}
 	}
 	resources, err := s.resourcesOfClient(r.GetRequestForm())

@@ -43,7 +43,7 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 			Name: "code is one of ours", Expected: "the value of the parameter code of the redirect, unchanged", Received: "another text",
 			Mend: "Pass the code on exactly as it came; decode it from the URL once.", Clause: "RFC 6749 §4.1.3",
 		})
-		return refuse(invalidGrant, "The code is not valid.")
+		return refuse(idp.CodeInvalidGrant, "The code is not valid.")
 	}
 	// What the client may never have must not cost it the code; what was not granted does, as any other misfit. What a client may have that
 	// registered itself stands in its grant alone.
@@ -93,7 +93,7 @@ func (g *Code) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRe
 
 // burn ends the life of a code that did not fit, and says in the trace why it did not. The client hears one sentence whatever the cause was.
 func (g *Code) burn(ctx context.Context, s *Session, code secret.Token, redirectURI, challenge string) error {
-	refused := refuse(invalidGrant, "The code is unknown, expired, was used before, or does not fit this client, redirect_uri, code_verifier or DPoP key.")
+	refused := refuse(idp.CodeInvalidGrant, "The code is unknown, expired, was used before, or does not fit this client, redirect_uri, code_verifier or DPoP key.")
 	was, err := g.Store.FailCode(ctx, code.ID, code.Digest, s.Now)
 	if errors.Is(err, idp.ErrNotFound) {
 		s.Trace.Fail(idp.Check{Name: "code is known", Expected: "a code of the last minutes", Received: "a code whose record is gone", Mend: "Start the sign-in again."})

@@ -28,5 +28,5 @@ func (s *Session) detailsFault(err error) error {
 		Name: "authorization_details", Expected: "details that were granted", Received: fault.Reason,
 		Mend: "Leave authorization_details out of the token request, or name what was granted to the letter.", Clause: "RFC 9396 §6",
 	})
-	return refuse(invalidDetails, fault.Reason)
+	return refuse(idp.CodeInvalidAuthorizationDetails, fault.Reason)
 }

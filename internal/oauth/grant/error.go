@@ -13,15 +13,6 @@ func refuse(code, description string) error {
 	return &fosite.RFC6749Error{ErrorField: code, DescriptionField: description, CodeField: http.StatusBadRequest}
 }
 
-const (
-	accessDenied   = "access_denied"
-	invalidDetails = "invalid_authorization_details" // RFC 9396 §5
-	invalidGrant   = "invalid_grant"
-	invalidRequest = "invalid_request"
-	invalidScope   = "invalid_scope"
-	invalidTarget  = "invalid_target" // RFC 8707 §2
-)
-
 // refuse is refuse with a line in the trace that says what was expected, and how to mend it.
 func (s *Session) refuse(code, description, clause, expected, mend string) error {
 	s.Trace.Fail(idp.Check{Name: code, Expected: expected, Received: description, Mend: mend, Clause: clause})
@@ -30,5 +21,5 @@ func (s *Session) refuse(code, description, clause, expected, mend string) error
 
 // missing refuses a request that lacks a parameter.
 func (s *Session) missing(parameter, clause string) error {
-	return s.refuse(invalidRequest, "The parameter "+parameter+" is missing.", clause, "the parameter "+parameter, "Send it in the body of the request, form-encoded; look at how the application puts the request together.")
+	return s.refuse(idp.CodeInvalidRequest, "The parameter "+parameter+" is missing.", clause, "the parameter "+parameter, "Send it in the body of the request, form-encoded; look at how the application puts the request together.")
 }

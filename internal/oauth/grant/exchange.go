@@ -49,14 +49,14 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	s, form := sessionOf(r), r.GetRequestForm()
 	// RFC 8693 §2.1: what is asked for must be what we give.
 	if asked := form.Get("requested_token_type"); asked != "" && asked != TypeAccessToken && (asked != TypeJWT || s.Client.Contract.AccessTokenFormat != idp.AccessTokenJWT) {
-		return s.refuse(invalidRequest, "The requested_token_type is not one that this client can get.", "RFC 8693 §2.1", TypeAccessToken, "Leave requested_token_type out, or ask for an access token.")
+		return s.refuse(idp.CodeInvalidRequest, "The requested_token_type is not one that this client can get.", "RFC 8693 §2.1", TypeAccessToken, "Leave requested_token_type out, or ask for an access token.")
 	}
 	subject, v, err := g.subject(ctx, s, form.Get("subject_token"), form.Get("subject_token_type"))
 	if err != nil {
 		return err
 	}
 	if v == nil {
-		return s.refuse(invalidRequest, "The subject_token stands for an application: there is no person to act for.", "RFC 8693 §2.1", "the access token of a person", "Send the token that came with the person's request; for its own access the client has client_credentials.")
+		return s.refuse(idp.CodeInvalidRequest, "The subject_token stands for an application: there is no person to act for.", "RFC 8693 §2.1", "the access token of a person", "Send the token that came with the person's request; for its own access the client has client_credentials.")
 	}
 	// What another client's key is bound to comes here as an API got it, which cannot prove that key (RFC 8693 §1.1). What was given to this very client
 	// it proves, here as everywhere.
@@ -69,7 +69,7 @@ func (g *Exchange) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acce
 	}
 	// RFC 9449 §5: who could not use a copy of the subject's token gets none that every copy opens.
 	if subject.Confirmation != nil && s.Proof.confirmation() == nil {
-		return s.refuse(invalidRequest, "The subject_token is bound to a key, so the new token must be: send a DPoP proof.", "RFC 9449 §5", "a DPoP proof, or a client certificate", "Switch DPoP on in the client that exchanges.")
+		return s.refuse(idp.CodeInvalidRequest, "The subject_token is bound to a key, so the new token must be: send a DPoP proof.", "RFC 9449 §5", "a DPoP proof, or a client certificate", "Switch DPoP on in the client that exchanges.")
 	}
 	if e.audience, err = audienceOf(s, append(slices.Clone(form["audience"]), form["resource"]...)); err != nil {
 		return err
@@ -96,13 +96,13 @@ func (g *Exchange) subject(ctx context.Context, s *Session, text, kind string) (
 func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string) (t *mint.AccessToken, v *store.AuthorizationUser, err error) {
 	fault := func(expected, mend string) error {
 		s.Trace.Fail(idp.Check{Name: name, Expected: expected, Received: "something else", Mend: mend, Clause: "RFC 8693 §2.1"})
-		return refuse(invalidRequest, "The "+name+" is not a living access token that was meant for this client.") // RFC 8693 §2.2.2
+		return refuse(idp.CodeInvalidRequest, "The "+name+" is not a living access token that was meant for this client.") // RFC 8693 §2.2.2
 	}
 	if text == "" || kind == "" {
-		return nil, nil, s.refuse(invalidRequest, "The parameters "+name+" and "+name+"_type are needed.", "RFC 8693 §2.1", name+" and "+name+"_type", "Send both in the body of the request.")
+		return nil, nil, s.refuse(idp.CodeInvalidRequest, "The parameters "+name+" and "+name+"_type are needed.", "RFC 8693 §2.1", name+" and "+name+"_type", "Send both in the body of the request.")
 	}
 	if kind != TypeAccessToken && (kind != TypeJWT || strings.Count(text, ".") != 2) {
-		return nil, nil, s.refuse(invalidRequest, "The "+name+"_type is not supported: send an access token of this server.", "RFC 8693 §3", TypeAccessToken, "Send an access token; ID tokens are taken from the client that got them, with `idp client update "+s.Client.ID+" --exchange-id-tokens`.")
+		return nil, nil, s.refuse(idp.CodeInvalidRequest, "The "+name+"_type is not supported: send an access token of this server.", "RFC 8693 §3", TypeAccessToken, "Send an access token; ID tokens are taken from the client that got them, with `idp client update "+s.Client.ID+" --exchange-id-tokens`.")
 	}
 	t, err = g.Minter.ReadAccess(ctx, text, s.Now)
 	if errors.Is(err, mint.ErrNotOurs) {
@@ -142,7 +142,7 @@ func (g *Exchange) read(ctx context.Context, s *Session, text, kind, name string
 func (g *Exchange) readID(ctx context.Context, s *Session, text string) (*mint.AccessToken, *store.AuthorizationUser, error) {
 	fault := func(expected, mend string) error {
 		s.Trace.Fail(idp.Check{Name: "subject_token", Expected: expected, Received: "something else", Mend: mend, Clause: "RFC 8693 §2.1"})
-		return refuse(invalidRequest, "The subject_token is not a living ID token of this client, of an authorization that stands.") // RFC 8693 §2.2.2
+		return refuse(idp.CodeInvalidRequest, "The subject_token is not a living ID token of this client, of an authorization that stands.") // RFC 8693 §2.2.2
 	}
 	t, err := g.Minter.ReadExchangeable(text, s.Now)
 	if errors.Is(err, mint.ErrNotOurs) || err == nil && t.ClientID != s.Client.ID {
@@ -177,18 +177,18 @@ func (g *Exchange) actor(ctx context.Context, s *Session, subject *mint.AccessTo
 		}
 		actor.Subject = t.Subject
 	case kind != "": // RFC 8693 §2.1: MUST NOT be there without the token
-		return nil, s.refuse(invalidRequest, "There is an actor_token_type but no actor_token.", "RFC 8693 §2.1", "both, or neither", "Send actor_token too, or leave actor_token_type out.")
+		return nil, s.refuse(idp.CodeInvalidRequest, "There is an actor_token_type but no actor_token.", "RFC 8693 §2.1", "both, or neither", "Send actor_token too, or leave actor_token_type out.")
 	}
 	// RFC 8693 §4.4: where the token says who may act, nobody else does.
 	if subject.MayAct != nil && subject.MayAct.Subject != actor.Subject {
-		return nil, s.refuse(invalidRequest, "The subject_token says that somebody else may act.", "RFC 8693 §4.4", "the actor that may_act names", "Exchange the token as the client that it names.")
+		return nil, s.refuse(idp.CodeInvalidRequest, "The subject_token says that somebody else may act.", "RFC 8693 §4.4", "the actor that may_act names", "Exchange the token as the client that it names.")
 	}
 	depth := 0
 	for a := actor; a != nil; a = a.Actor {
 		depth++
 	}
 	if depth > actorsMost {
-		return nil, s.refuse(invalidRequest, "The subject_token has been exchanged too many times.", "RFC 8693 §4.1", "a chain of 5 actors at most", "Exchange the token that the person's application sent, not one that was exchanged before.")
+		return nil, s.refuse(idp.CodeInvalidRequest, "The subject_token has been exchanged too many times.", "RFC 8693 §4.1", "a chain of 5 actors at most", "Exchange the token that the person's application sent, not one that was exchanged before.")
 	}
 	if text == "" && s.Client.ExchangeImpersonates {
 		return subject.Actor, nil
@@ -202,7 +202,7 @@ func unproven(s *Session, name string) error {
 		Name: name + " comes with its key", Expected: "a DPoP proof by the key, or the TLS certificate, that the token's cnf names", Received: "another one, or none",
 		Mend: "Send the request with the key that the token was fetched with.", Clause: "RFC 9449 §7.2",
 	})
-	return refuse(invalidRequest, "The "+name+" is bound to a key, and the request does not prove to hold it.") // RFC 8693 §2.2.2
+	return refuse(idp.CodeInvalidRequest, "The "+name+" is bound to a key, and the request does not prove to hold it.") // RFC 8693 §2.2.2
 }
 
 // audienceOf returns the audience of the new token: what was asked for, as far as the policy goes, or the one that the policy names.
@@ -224,7 +224,7 @@ func audienceOf(s *Session, asked []string) ([]string, error) {
 		Name: "audience is allowed", Expected: strings.Join(allowed, " or "), Received: received,
 		Mend: "Add it to token_exchange_audiences of the client, if it should be.", Clause: "RFC 8693 §2.2.2",
 	})
-	return nil, refuse(invalidTarget, "The client may not exchange tokens for this audience, or must say for which of several.")
+	return nil, refuse(idp.CodeInvalidTarget, "The client may not exchange tokens for this audience, or must say for which of several.")
 }
 
 // narrowed returns the scopes of the new token: never one that the subject's token or the client does not have.
@@ -236,7 +236,7 @@ func narrowed(s *Session, subject, asked []string) ([]string, error) {
 	for _, scope := range asked {
 		if !slices.Contains(have, scope) {
 			s.Trace.Fail(idp.Check{Name: "scope does not grow", Expected: strings.Join(have, " "), Received: scope, Mend: "Ask for what both the subject_token and the client have.", Clause: "RFC 8693 §2.1"})
-			return nil, refuse(invalidScope, "The scope asks for more than the subject_token and the client have.")
+			return nil, refuse(idp.CodeInvalidScope, "The scope asks for more than the subject_token and the client have.")
 		}
 	}
 	return asked, nil

@@ -59,7 +59,7 @@ func (g *JWTBearer) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acc
 	case assertion == "":
 		return s.missing("assertion", "RFC 7523 §2.1")
 	case form.Get("authorization_details") != "": // RFC 9396 §5: nobody is there to allow them
-		return s.refuse(invalidDetails, "This grant gives no authorization details.", "RFC 9396 §5", "no authorization_details", "Take them out of the request: a person allows them when signing in.")
+		return s.refuse(idp.CodeInvalidAuthorizationDetails, "This grant gives no authorization details.", "RFC 9396 §5", "no authorization_details", "Take them out of the request: a person allows them when signing in.")
 	}
 	scopes, err := g.scopes(s, scopesOf(form))
 	if err != nil {
@@ -127,7 +127,7 @@ func (g *JWTBearer) scopes(s *Session, asked []string) ([]string, error) {
 				Name: "scope is allowed", Expected: strings.Join(have, " "), Received: scope,
 				Mend: "Add it to the client: `idp client update " + s.Client.ID + " --add-scope …`. openid, offline_access and idp.admin need a sign-in.", Clause: "RFC 7521 §4.1",
 			})
-			return nil, refuse(invalidScope, "The client may not have one of the scopes that it asks for.")
+			return nil, refuse(idp.CodeInvalidScope, "The client may not have one of the scopes that it asks for.")
 		}
 	}
 	return asked, nil
@@ -199,7 +199,7 @@ func (g *JWTBearer) spend(ctx context.Context, s *Session, claims *clientauth.Cl
 // refused tells the trace which check an assertion failed, and the client why. RFC 7523 §3.1: invalid_grant, and the description may say why.
 func (*JWTBearer) refused(s *Session, failed idp.Check, why string) error {
 	s.Trace.Fail(failed)
-	return refuse(invalidGrant, "The assertion is refused: "+why+".")
+	return refuse(idp.CodeInvalidGrant, "The assertion is refused: "+why+".")
 }
 
 // AssertionIssuer returns who made an assertion, by its own words: they only say whose keys are to verify it. Empty for what is no signed JWT.

@@ -28,9 +28,6 @@ type Pending struct {
 
 var _ fosite.TokenEndpointHandler = (*Pending)(nil)
 
-// AuthorizationPending is the answer to a poll before the person has decided (RFC 8628 §3.5).
-const AuthorizationPending = "authorization_pending"
-
 // HandleTokenEndpointRequest answers a poll: one statement says how the request stands and whether the poll came too early. Only what was
 // approved is redeemed, in a transaction of its own.
 func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.AccessRequester) error {
@@ -45,7 +42,7 @@ func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 			Name: g.Parameter + " is one of ours", Expected: "the value that this server gave out, unchanged", Received: "another text",
 			Mend: "Pass it on exactly as it came.", Clause: "RFC 6749 §5.2",
 		})
-		return refuse(invalidGrant, "The "+g.Parameter+" is not valid.")
+		return refuse(idp.CodeInvalidGrant, "The "+g.Parameter+" is not valid.")
 	}
 	poll, err := g.Store.PollPending(ctx, g.Kind, token.ID, token.Digest, s.Client.ID, s.Now)
 	if errors.Is(err, idp.ErrNotFound) {
@@ -53,7 +50,7 @@ func (g *Pending) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 			Name: g.Parameter + " is known", Expected: "one of this client, of the last minutes", Received: "one of another client, or one whose record is gone",
 			Mend: "Poll with the client that began, and begin again when an answer says that it expired.", Clause: "RFC 6749 §5.2",
 		})
-		return refuse(invalidGrant, "The "+g.Parameter+" is unknown, or belongs to another client.")
+		return refuse(idp.CodeInvalidGrant, "The "+g.Parameter+" is unknown, or belongs to another client.")
 	}
 	if err != nil {
 		return err
@@ -77,13 +74,13 @@ func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
 	// RFC 8628 §3.5: expired before anything else, or an unanswered request would be pending for ever.
 	case !s.Now.Before(poll.Expires):
 		s.Trace.Fail(idp.Check{Name: "request is fresh", Expected: "redeemed before " + poll.Expires.UTC().Format(time.TimeOnly), Received: s.Now.UTC().Format(time.TimeOnly), Mend: "Begin again, and poll until an answer says that it is over.", Clause: "RFC 8628 §3.5"})
-		return refuse("expired_token", "Nobody answered in time, or the tokens were not fetched in time. Begin again.")
+		return refuse(idp.CodeExpiredToken, "Nobody answered in time, or the tokens were not fetched in time. Begin again.")
 	case poll.State == idp.PendingDenied:
 		s.Trace.Fail(idp.Check{
 			Name: "person said yes", Expected: "allowed", Received: "denied, or all sessions of the person were ended after they allowed it",
 			Mend: "Tell the person, and begin again when they ask for it.", Clause: "RFC 8628 §3.5",
 		})
-		return refuse(accessDenied, "The person denied the request.")
+		return refuse(idp.CodeAccessDenied, "The person denied the request.")
 	case poll.State == idp.PendingApproved:
 		return nil
 	case poll.State == idp.PendingRedeemed:
@@ -93,10 +90,10 @@ func (g *Pending) judge(s *Session, poll *store.PendingPoll) error {
 			Name: "poll comes in time", Expected: "a poll every " + poll.Interval.String() + " at most", Received: "one before that",
 			Mend: "Wait for the interval between two polls, and five seconds longer after each slow_down.", Clause: "RFC 8628 §3.5",
 		})
-		return refuse("slow_down", "The polls come too fast. Wait five seconds longer between them from now on.")
+		return refuse(idp.CodeSlowDown, "The polls come too fast. Wait five seconds longer between them from now on.")
 	}
 	s.Trace.Pass("polled in time; the person has not answered yet")
-	return refuse(AuthorizationPending, "The person has not answered yet.")
+	return refuse(idp.CodeAuthorizationPending, "The person has not answered yet.")
 }
 
 // redeem turns what was approved into an authorization, of which one poll alone wins.
@@ -144,13 +141,13 @@ func (g *Pending) explain(ctx context.Context, s *Session, token secret.Token) e
 			Name: "user may sign in", Expected: "an active account", Received: string(f.UserState),
 			Mend: "`idp user enable " + f.UserID + "`, if this person should have access.",
 		})
-		return refuse(accessDenied, "The person may not sign in any more.")
+		return refuse(idp.CodeAccessDenied, "The person may not sign in any more.")
 	}
 	s.Trace.Fail(idp.Check{
 		Name: "session lives in which the request was allowed", Expected: "a session that has not ended, or the scope offline_access", Received: "a session that has ended",
 		Mend: "Begin again. A device that is to outlive the person's session asks for offline_access, which the client must be allowed.", Clause: "Back-Channel Logout 1.0 §2.7",
 	})
-	return refuse(accessDenied, "The person signed out before the tokens were fetched.")
+	return refuse(idp.CodeAccessDenied, "The person signed out before the tokens were fetched.")
 }
 
 // usedBefore refuses a second redemption.
@@ -159,7 +156,7 @@ func (g *Pending) usedBefore(s *Session) error {
 		Name: g.Parameter + " is used for the first time", Expected: "one whose tokens were not fetched yet", Received: "one that was redeemed before, or at this moment",
 		Mend: "Poll one after the other, and stop at the first answer that is neither authorization_pending nor slow_down.", Clause: "RFC 6749 §5.2",
 	})
-	return refuse(invalidGrant, "The "+g.Parameter+" was used before.")
+	return refuse(idp.CodeInvalidGrant, "The "+g.Parameter+" was used before.")
 }
 
 // PopulateTokenEndpointResponse makes the tokens.

@@ -43,7 +43,7 @@ func (g *Refresh) HandleTokenEndpointRequest(ctx context.Context, r fosite.Acces
 			Name: "refresh token is one of ours", Expected: "a refresh token of this server, unchanged", Received: "another text",
 			Mend: "Store the refresh token whole; if it is from another server, sign in again.", Clause: "RFC 6749 §6",
 		})
-		return refuse(invalidGrant, "The refresh token is not valid.")
+		return refuse(idp.CodeInvalidGrant, "The refresh token is not valid.")
 	}
 	if err := s.spendProof(ctx); err != nil {
 		return err
@@ -120,7 +120,7 @@ func (g *Refresh) narrow(ctx context.Context, s *Session, form url.Values, id st
 			Name: "scope was granted", Expected: "scopes of the authorization, or fewer", Received: asked[bad],
 			Mend: "Leave scope out of the refresh request, or start a new authorization for more.", Clause: "RFC 6749 §6",
 		})
-		return refuse(invalidScope, "The scope asks for more than was granted.")
+		return refuse(idp.CodeInvalidScope, "The scope asks for more than was granted.")
 	}
 	if s.Resources, err = s.resourcesOfGrant(form, was.Audience); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (g *Refresh) narrow(ctx context.Context, s *Session, form url.Values, id st
 
 // explain finds out why nothing was rotated. A spent token revokes its family and is told in the audit log.
 func (g *Refresh) explain(ctx context.Context, s *Session, r store.Rotation) error {
-	refused := refuse(invalidGrant, "The refresh token is unknown, expired, revoked, was used before, or belongs to another client.")
+	refused := refuse(idp.CodeInvalidGrant, "The refresh token is unknown, expired, revoked, was used before, or belongs to another client.")
 	var f *store.RefreshFailure
 	err := g.Store.InTx(ctx, func(ctx context.Context) (err error) {
 		if f, err = g.Store.FailRefresh(ctx, r, s.Now); err != nil || !f.Reused {

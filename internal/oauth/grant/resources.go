@@ -15,7 +15,7 @@ const resourcesMost = 10
 func (s *Session) resources(form url.Values, mayBe func(resource string) bool, expected []string) ([]string, error) {
 	asked := slices.Compact(slices.Sorted(slices.Values(form["resource"])))
 	if len(asked) > resourcesMost {
-		return nil, s.refuse(invalidTarget, "The request names more than 10 resources.", "RFC 8707 §2", "10 resources at most", "Ask for several tokens, each for some of them.")
+		return nil, s.refuse(idp.CodeInvalidTarget, "The request names more than 10 resources.", "RFC 8707 §2", "10 resources at most", "Ask for several tokens, each for some of them.")
 	}
 	for _, resource := range asked {
 		if !idp.ValidResource(resource) || !mayBe(resource) {
@@ -23,7 +23,7 @@ func (s *Session) resources(form url.Values, mayBe func(resource string) bool, e
 				Name: "resource was granted", Expected: strings.Join(expected, " or "), Received: resource,
 				Mend: "Name the resources in the authorization request too, or register them: `idp client update " + s.Client.ID + " --resource …`.", Clause: "RFC 8707 §2.2",
 			})
-			return nil, refuse(invalidTarget, "The token cannot be for a resource that the request names.")
+			return nil, refuse(idp.CodeInvalidTarget, "The token cannot be for a resource that the request names.")
 		}
 	}
 	return asked, nil
@@ -58,7 +58,7 @@ func (s *Session) dropWithdrawn(a *idp.Authorization) error {
 			Name: "resource is still there", Expected: "a protected resource of this server", Received: strings.Join(a.Audience, " "),
 			Mend: "`idp resource list` shows which there are. Ask for one of them in a new authorization request.", Clause: "RFC 8707 §2.2",
 		})
-		return refuse(invalidTarget, "The resources that the tokens were for are not served any more.")
+		return refuse(idp.CodeInvalidTarget, "The resources that the tokens were for are not served any more.")
 	}
 	a.Audience = left
 	return nil

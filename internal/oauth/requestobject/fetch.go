@@ -31,7 +31,7 @@ func newMemory() *outbound.Memory[string] {
 func (r *Reader) Fetch(ctx context.Context, c *idp.Client, uri string) (string, error) {
 	if len(c.RequestURIs) == 0 {
 		return "", &Fault{
-			Code: CodeURIUnsupport, Name: "client may send request_uri", Expected: "registered request_uris", Received: "none",
+			Code: idp.CodeRequestURINotSupported, Name: "client may send request_uri", Expected: "registered request_uris", Received: "none",
 			Mend: "`idp client update " + c.ID + " --request-uri …`, or push the request.", Clause: "OpenID Connect Core §6.2",
 		}
 	}
@@ -63,7 +63,7 @@ func hash(text string) string {
 }
 
 func badURI(name, expected, received, mend string) *Fault {
-	return &Fault{Code: CodeURI, Name: name, Expected: expected, Received: received, Mend: mend, Clause: "RFC 9101 §5.2"}
+	return &Fault{Code: idp.CodeInvalidRequestURI, Name: name, Expected: expected, Received: received, Mend: mend, Clause: "RFC 9101 §5.2"}
 }
 
 // fetch reads an address. RFC 9101 §5.2.3: application/oauth-authz-req+jwt; older clients say application/jwt or less. All addresses of a client stand in

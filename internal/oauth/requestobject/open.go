@@ -63,16 +63,8 @@ func (f *Fault) Error() string {
 	return "The request object is refused: " + f.Name + ". Expected " + f.Expected + ", received " + f.Received + "."
 }
 
-// CodeObject and CodeURI are the errors for what is in the object, and for where it is.
-const (
-	CodeObject       = "invalid_request_object"
-	CodeURI          = "invalid_request_uri"
-	CodeUnsupported  = "request_not_supported"
-	CodeURIUnsupport = "request_uri_not_supported"
-)
-
 func bad(name, expected, received string) *Fault {
-	return &Fault{Code: CodeObject, Name: name, Expected: expected, Received: received, Clause: "RFC 9101 §6"}
+	return &Fault{Code: idp.CodeInvalidRequestObject, Name: name, Expected: expected, Received: received, Clause: "RFC 9101 §6"}
 }
 
 // Source says how a request object came.
@@ -89,7 +81,7 @@ func (r *Reader) Open(ctx context.Context, c *idp.Client, text string, from Sour
 	if !c.HasKeys() && c.RequestObjectSigningAlg == "" && from != AtAddress {
 		// OpenID Connect Core §6.1: off unless the client is registered for it.
 		return nil, &Fault{
-			Code: CodeUnsupported, Name: "client may send request objects", Expected: "registered keys, or request_object_signing_alg none", Received: "neither",
+			Code: idp.CodeRequestNotSupported, Name: "client may send request objects", Expected: "registered keys, or request_object_signing_alg none", Received: "neither",
 			Mend: "Register the client's public keys: `idp client update " + c.ID + " --jwks-uri …`.", Clause: "OpenID Connect Core §6.1",
 		}
 	}

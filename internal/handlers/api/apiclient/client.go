@@ -106,9 +106,9 @@ func (c *Client) do(ctx context.Context, in call, out any) (http.Header, error) 
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Accept", idp.MediaJSON)
 	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", idp.MediaJSON)
 		if in.kind != "" {
 			r.Header.Set("Content-Type", in.kind)
 		}
@@ -176,7 +176,7 @@ func kind(status int) idp.Kind {
 func (c *Client) failure(answer *http.Response, text []byte) error {
 	var p api.Problem
 	media, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
-	if media != "application/problem+json" || json.Unmarshal(text, &p) != nil || p.Code == "" {
+	if media != idp.MediaProblem || json.Unmarshal(text, &p) != nil || p.Code == "" {
 		strange := kind(answer.StatusCode)
 		if strange == idp.NotFound || strange == idp.Conflict {
 			strange = idp.Internal // it does not speak of what was asked for
@@ -232,6 +232,6 @@ func (o Change) query() url.Values {
 // patch sends a JSON Merge Patch: members of body that are null get their default.
 func patch[T any](ctx context.Context, c *Client, o Change, body any, path ...string) (T, error) {
 	var out T
-	_, err := c.do(ctx, call{method: http.MethodPatch, path: path, query: o.query(), body: body, kind: "application/merge-patch+json", ifMatch: o.IfMatch}, &out)
+	_, err := c.do(ctx, call{method: http.MethodPatch, path: path, query: o.query(), body: body, kind: idp.MediaMergePatch, ifMatch: o.IfMatch}, &out)
 	return out, err
 }
