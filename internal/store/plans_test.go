@@ -167,6 +167,7 @@ func changes(ctx context.Context, s *store.Store, now time.Time) {
 	_ = s.CreateProvider(ctx, p, "")
 	_, _ = s.Provider(ctx, "new")
 	_ = s.UpdateProvider(ctx, p, "", now)
+	_ = s.ResealProvider(ctx, "new", "", "a")
 	_ = s.DeleteProvider(ctx, "new")
 	k := &idp.SigningKey{ID: "new", CreatedAt: now, ActiveAt: later}
 	_ = s.CreateSigningKey(ctx, k, "a")

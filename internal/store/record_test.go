@@ -97,9 +97,17 @@ func (e *explainer) explainSQLite(ctx context.Context, c *course, sql string, ar
 			c.faults["sorts "+ofTable(sql)] = c.plan
 		}
 		if table := scanned.FindStringSubmatch(line); table != nil {
-			c.faults["scans "+table[1]] = c.plan
+			c.faults["scans "+unaliased(sql, table[1])] = c.plan
 		}
 	}
+}
+
+// unaliased returns the table that a statement calls so.
+func unaliased(sql, name string) string {
+	if found := regexp.MustCompile(`([a-z_]+) AS ` + name + `\b`).FindStringSubmatch(sql); found != nil {
+		return found[1]
+	}
+	return name
 }
 
 var errUndo = errors.New("undone on purpose")
