@@ -100,6 +100,25 @@ func TestIntrospect_WhoMayAsk(t *testing.T) { // RFC 7662 §2.1, §4; fosite D7
 	}
 }
 
+// The answer says no more than for garbage, so the log is where whoever runs a new API finds out why every token is inactive.
+func TestIntrospect_TheLogSaysThatAnAPIMayNotAsk(t *testing.T) { // RFC 7662 §2.2, §4
+	t.Parallel()
+	s := shared(t)
+	in := s.signIn(t, server.Web(), "scope", "openid offline_access")
+	for name, asked := range map[string]struct{ token, want string }{
+		"access token":  {in.access, `"inactive":"issued to web for other audiences"`},
+		"refresh token": {in.refresh, `"inactive":"a refresh token of web"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := s.introspect(t, server.Other(), asked.token).wantActive(false)
+			if len(a.json) != 1 || a.header.Get("X-Trace-Id") != "" {
+				t.Errorf("the answer says more than to garbage: %v, X-Trace-Id %q", a.json, a.header.Get("X-Trace-Id"))
+			}
+			eventually(t, 5*time.Second, "the log says "+asked.want, func() bool { return strings.Contains(s.Log(), asked.want) })
+		})
+	}
+}
+
 func TestIntrospect_AudienceMayAsk(t *testing.T) { // RFC 7662 §2.1: a protected resource asks about tokens meant for it
 	t.Parallel()
 	s := shared(t)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"idp/internal/idp"
+	"idp/internal/logctx"
 	"idp/internal/oauth/mint"
 	"idp/internal/secret"
 )
@@ -79,6 +81,7 @@ func (p *Provider) introspect(ctx context.Context, caller *idp.Client, text stri
 		return inactive, err
 	}
 	if !p.maySee(caller, t) {
+		logctx.Set(ctx, slog.String("inactive", "issued to "+t.ClientID+" for other audiences")) // whoever sets up an API has nowhere else to see it
 		return inactive, nil
 	}
 	answer := introspection{
@@ -135,6 +138,7 @@ func (p *Provider) introspectRefresh(ctx context.Context, caller *idp.Client, t 
 		return introspection{}, ignoreNotFound(err)
 	}
 	if v.ClientID != caller.ID {
+		logctx.Set(ctx, slog.String("inactive", "a refresh token of "+v.ClientID))
 		return introspection{}, nil
 	}
 	return introspection{
