@@ -147,6 +147,40 @@ func TestManage_TrustIsForWhatWasTrusted(t *testing.T) {
 	}
 }
 
+// What an operator lets an API trade is for the one who proved to be it. With other keys somebody else could trade people's tokens.
+func TestManage_LeaveToTradeEndsWithTheKeysThatHadIt(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	var initial struct{ Token string }
+	if err := json.Unmarshal([]byte(s.Run(t, "client", "registration-token", "create", "-o", "json")), &initial); err != nil {
+		t.Fatal(err)
+	}
+	app := webApp().and(doc{"scope": "openid email", "token_endpoint_auth_method": "private_key_jwt", "jwks": publicKeys(t, "first")})
+	made := s.registrationCall(t, http.MethodPost, s.endpoint(t, "registration_endpoint"), initial.Token, app).want(http.StatusCreated)
+	id, uri := made.str("client_id"), made.str("registration_client_uri")
+	s.Run(t, "client", "update", id, "--grant", "authorization_code,"+grantExchange, "--exchange-audience", innerAPI)
+	trades := func() bool {
+		text := s.Run(t, "client", "get", id, "-o", "json")
+		return strings.Contains(text, grantExchange) && strings.Contains(text, innerAPI)
+	}
+	grants := []string{"authorization_code", grantExchange} // as GET tells it
+	same := s.registrationCall(t, http.MethodPut, uri, made.str("registration_access_token"), app.and(doc{"client_id": id, "grant_types": grants, "contacts": []string{"new@notes.example"}})).want(http.StatusOK)
+	if !trades() {
+		t.Error("another contact ended what the operator allows")
+	}
+	moved := s.registrationCall(t, http.MethodPut, uri, same.str("registration_access_token"), app.and(doc{"client_id": id, "grant_types": grants, "jwks": publicKeys(t, "second")})).want(http.StatusOK)
+	if trades() || strings.Contains(string(moved.body), grantExchange) {
+		t.Errorf("other keys may trade still: %v", moved.json)
+	}
+	again := s.registrationCall(t, http.MethodPut, uri, moved.str("registration_access_token"), app.and(doc{"client_id": id, "grant_types": grants})).want(http.StatusOK)
+	if strings.Contains(string(again.body), grantExchange) {
+		t.Errorf("it gave itself the grant again: %v", again.json)
+	}
+	if told := s.Run(t, "audit", "export", "--type", "client.updated"); !strings.Contains(told, `"lost":"token_exchange"`) {
+		t.Errorf("nothing says what it lost:\n%s", told)
+	}
+}
+
 func TestManage_ReplaceOnceAtATime(t *testing.T) { // of many with one token, one wins
 	t.Parallel()
 	s := shared(t)

@@ -209,11 +209,12 @@ func (s *Service) insert(ctx context.Context, c *idp.Client) error {
 
 // fill writes what the members say onto the client, within what it may ask for.
 func (s *Service) fill(c *idp.Client, members map[string]json.RawMessage) error {
+	had := c.GrantTypes // some perhaps by an operator's hand
 	if err := read(members, c); err != nil {
 		return err
 	}
 	// RFC 7591 §3.2.1: values may be replaced; the answer says which there are.
-	c.GrantTypes = slices.DeleteFunc(c.GrantTypes, func(g string) bool { return !slices.Contains(c.AllowedGrants, g) })
+	c.GrantTypes = slices.DeleteFunc(c.GrantTypes, func(g string) bool { return !slices.Contains(c.AllowedGrants, g) && !slices.Contains(had, g) })
 	if c.Scopes == nil {
 		c.Scopes = slices.Clone(c.AllowedScopes)
 	} else if c.Scopes = slices.DeleteFunc(c.Scopes, func(scope string) bool { return !slices.Contains(c.AllowedScopes, scope) }); len(c.Scopes) == 0 {

@@ -50,29 +50,51 @@ func otherwise(old, next *idp.Client) ([]string, error) {
 	return slices.Compact(changed), nil
 }
 
-// RFC 7592 §5: doubt takes an operator's trust or approval back from a client that is not what they saw any more: people are asked and warned again. It says so in the
-// log and in the details of the change.
+// RFC 7592 §5: doubt takes back what an operator gave to a client that is not what they saw any more: trust, an approval, and leave to trade tokens or
+// assertions. It says so in the log and in the details of the change.
 func (s *Service) doubt(ctx context.Context, old, next *idp.Client, freshSecret bool) (details map[string]string, err error) {
-	vouched := old.Trusted || old.ManagedBy == idp.ManagedByOpenApproved
 	changed, err := otherwise(old, next)
+	if err != nil {
+		return nil, err
+	}
 	if freshSecret {
 		changed = append(changed, "client_secret")
 	}
-	if err == nil && vouched && len(changed) > 0 {
-		next.Trusted = false
-		if next.ManagedBy == idp.ManagedByOpenApproved {
-			next.ManagedBy = idp.ManagedByOpen
+	details = map[string]string{}
+	if len(changed) > 0 {
+		asked := len(next.GrantTypes)
+		if lost := strings.Join(takeBack(next), " "); lost != "" {
+			names := strings.Join(changed, " ")
+			s.Logger.WarnContext(ctx, "a client has changed, and lost what an operator gave to what it was before",
+				slog.String("client_id", next.ID), slog.String("lost", lost), slog.String("changed", names))
+			details["lost"], details["changed"] = lost, cut(names)
 		}
-		names := strings.Join(changed, " ")
-		s.Logger.WarnContext(ctx, "a client that an operator vouched for has changed, and is vouched for no more",
-			slog.String("client_id", next.ID), slog.String("changed", names))
-		details = map[string]string{"lost": "trust", "changed": cut(names)}
-	}
-	if details == nil {
-		details = map[string]string{}
+		if asked > 0 && len(next.GrantTypes) == 0 {
+			return nil, wrong("grant_types", "With this change the application loses what an operator lets it do, and nothing is left of it. Ask the operator of this server to make the change.")
+		}
 	}
 	details["source"] = next.ManagedBy
-	return details, err
+	return details, nil
+}
+
+// takeBack takes from a client what an operator gave to it alone, and returns the names of what it had: with other keys, or another way to prove who it is, somebody
+// else could trade people's tokens.
+func takeBack(c *idp.Client) (lost []string) {
+	if c.Trusted || c.ManagedBy == idp.ManagedByOpenApproved {
+		lost, c.Trusted = append(lost, "trust"), false
+		if c.ManagedBy == idp.ManagedByOpenApproved {
+			c.ManagedBy = idp.ManagedByOpen
+		}
+	}
+	if !reflect.DeepEqual(c.ClientExchange, idp.ClientExchange{}) {
+		lost, c.ClientExchange = append(lost, "token_exchange"), idp.ClientExchange{}
+	}
+	if !reflect.DeepEqual(c.ClientAssertion, idp.ClientAssertion{}) {
+		lost, c.ClientAssertion = append(lost, "assertions"), idp.ClientAssertion{}
+	}
+	// Without leave these grants are nothing, and a registration with them would be refused.
+	c.GrantTypes = slices.DeleteFunc(slices.Clone(c.GrantTypes), func(g string) bool { return g == idp.GrantTokenExchange || g == idp.GrantJWTBearer })
+	return lost
 }
 
 // said returns a client as it is written down, so that an empty list is none and a key set is compared by what it says.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,5 +90,69 @@ func TestReplace_AFreshSecretIsAnotherCredential(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "client_id=app") || !strings.Contains(log.String(), "changed=client_secret") {
 		t.Errorf("got the log %q", log.String())
+	}
+}
+
+// With other keys, whoever holds a registration access token could trade the tokens of people for their own.
+func TestReplace_LeaveToTradeEndsWithTheKeysThatHadIt(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := &Service{Config{Logger: slog.New(slog.NewTextHandler(&log, nil)), Scopes: []string{"openid"}}}
+	trader := func(grants ...string) *idp.Client {
+		return &idp.Client{
+			ID: "api", ManagedBy: idp.ManagedByToken, GrantTypes: append(grants, idp.GrantTokenExchange, idp.GrantJWTBearer), AuthMethods: []string{idp.AuthPrivateKeyJWT},
+			ClientExchange:  idp.ClientExchange{ExchangeAudiences: []string{"https://inner.example"}, ExchangeImpersonates: true, ExchangeIDTokens: true},
+			ClientAssertion: idp.ClientAssertion{AssertionIssuers: []string{"https://hr.example"}},
+		}
+	}
+	for what, c := range map[string]struct {
+		change func(*idp.Client)
+		ends   bool
+	}{
+		"nothing":                      {func(*idp.Client) {}, false},
+		"a contact":                    {func(c *idp.Client) { c.Contacts = []string{"new@api.example"} }, false},
+		"the keys":                     {func(c *idp.Client) { c.JWKSURI = "https://elsewhere.example/keys" }, true},
+		"the method of authentication": {func(c *idp.Client) { c.AuthMethods = []string{idp.AuthClientSecretBasic} }, true},
+		"the certificate":              {func(c *idp.Client) { c.TLSSANDNS = "elsewhere.example" }, true},
+		"a grant left out":             {func(c *idp.Client) { c.GrantTypes = []string{idp.GrantClientCredentials} }, true},
+	} {
+		old := trader(idp.GrantClientCredentials)
+		next := *old
+		c.change(&next)
+		details, err := s.doubt(t.Context(), old, &next, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := next.ExchangeAudiences != nil || next.ExchangeImpersonates || next.ExchangeIDTokens || next.AssertionIssuers != nil ||
+			slices.Contains(next.GrantTypes, idp.GrantTokenExchange) || slices.Contains(next.GrantTypes, idp.GrantJWTBearer)
+		if has == c.ends || c.ends != (details["lost"] == "token_exchange assertions") || !slices.Contains(next.GrantTypes, idp.GrantClientCredentials) {
+			t.Errorf("%s: got %+v, %+v, grants %v and %v; want leave to end: %t", what, next.ClientExchange, next.ClientAssertion, next.GrantTypes, details, c.ends)
+		}
+		if !slices.Contains(old.GrantTypes, idp.GrantTokenExchange) || old.ExchangeAudiences == nil {
+			t.Errorf("%s: what is in memory was changed: %+v", what, old)
+		}
+	}
+	if !strings.Contains(log.String(), `lost="token_exchange assertions"`) {
+		t.Errorf("got the log %q", log.String())
+	}
+	old := trader()
+	next := *old
+	next.JWKSURI = "https://elsewhere.example/keys"
+	if _, err := s.doubt(t.Context(), old, &next, false); idp.KindOf(err) != idp.Invalid {
+		t.Errorf("nothing but trading: got %v, want the change refused", err)
+	}
+}
+
+// What an operator gave by hand stays where the application says again what it is told of itself.
+func TestFill_AGrantOfTheOperatorsHandStays(t *testing.T) {
+	t.Parallel()
+	s := &Service{Config{Logger: slog.New(slog.DiscardHandler), Scopes: []string{"openid"}}}
+	c := &idp.Client{GrantTypes: []string{idp.GrantAuthorizationCode, idp.GrantTokenExchange}}
+	c.AllowedScopes, c.AllowedGrants = s.Scopes, []string{idp.GrantAuthorizationCode}
+	members := map[string]json.RawMessage{
+		"grant_types": json.RawMessage(`["authorization_code","` + idp.GrantTokenExchange + `","` + idp.GrantJWTBearer + `"]`), "redirect_uris": json.RawMessage(`["https://notes.example/cb"]`),
+	}
+	if err := s.fill(c, members); err != nil || !slices.Equal(c.GrantTypes, []string{idp.GrantAuthorizationCode, idp.GrantTokenExchange}) {
+		t.Errorf("got %v, %v, want what it had, and nothing more", c.GrantTypes, err)
 	}
 }
