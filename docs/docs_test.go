@@ -102,19 +102,19 @@ func TestLinks_LeadSomewhere(t *testing.T) {
 // command is a command of the program, with the flags that it takes.
 type command struct {
 	verbs bool // others stand below it
-	flags map[string]bool
+	flags map[string]bool // and their single letters
 }
 
 var (
 	commandHeading = regexp.MustCompile(`^#{2,6} (idp [a-z -]+)$`)
-	flagLine       = regexp.MustCompile("^(?:- `|    +)(?:-[a-zA-Z], )?--([a-z][a-z0-9-]*)")
-	flagAnywhere   = regexp.MustCompile(`(?:^|[\s\[(])--([a-z][a-z0-9-]*)`)
+	flagLine       = regexp.MustCompile("^(?:- `|    +)(?:-([a-zA-Z]), )?--([a-z][a-z0-9-]*)")
+	flagAnywhere   = regexp.MustCompile(`(?:^|[\s\[(])(?:--([a-z][a-z0-9-]*)|-([a-zA-Z])(?:[\s\])]|$))`)
 )
 
 // commands reads docs/cli.md, which a test of cmd/idp keeps equal to the command tree.
 func commands(t testing.TB) map[string]*command {
 	t.Helper()
-	everywhere := map[string]bool{"help": true}
+	everywhere := map[string]bool{"help": true, "h": true}
 	all := map[string]*command{}
 	var here *command
 	for line := range strings.Lines(read(t, "docs/cli.md")) {
@@ -125,11 +125,11 @@ func commands(t testing.TB) map[string]*command {
 			continue
 		}
 		if m := flagLine.FindStringSubmatch(line); m != nil && strings.HasPrefix(line, "- ") {
-			if here == nil {
-				everywhere[m[1]] = true
-			} else {
-				here.flags[m[1]] = true
+			takes := everywhere
+			if here != nil {
+				takes = here.flags
 			}
+			takes[m[1]], takes[m[2]] = true, true
 		}
 	}
 	for name, c := range all {
@@ -154,6 +154,7 @@ func commands(t testing.TB) map[string]*command {
 
 // fault says what is wrong with a command line as a page shows it, "" if nothing is.
 func fault(all map[string]*command, line string) string {
+	line, _, _ = strings.Cut(line, "|") // what follows is another program's
 	words := strings.Fields(strings.NewReplacer("\\\n", " ", "\n", " ").Replace(line))
 	name, c := "idp", (*command)(nil)
 	rest := words[1:]
@@ -174,8 +175,11 @@ func fault(all map[string]*command, line string) string {
 		return "there is no command " + name + " " + rest[0]
 	}
 	for _, flag := range flagAnywhere.FindAllStringSubmatch(strings.Join(rest, " "), -1) {
-		if !c.flags[flag[1]] {
-			return name + " takes no --" + flag[1]
+		switch word, letter := flag[1], flag[2]; {
+		case word != "" && !c.flags[word]:
+			return name + " takes no --" + word
+		case letter != "" && !c.flags[letter]:
+			return name + " takes no -" + letter
 		}
 	}
 	return ""
@@ -186,7 +190,7 @@ func TestFault_FindsWhatIsWrong(t *testing.T) {
 	all := commands(t)
 	for line, want := range map[string]string{
 		"idp client create my-app --name x": "", "idp client create --nmae x": "idp client create takes no --nmae", "idp client crate x": "there is no command idp client crate",
-		"idp clinet list": "there is no command idp clinet", "idp serve --dev": "", "idp trace ID": "", "idp": "", "idp key ring rotate": "", "idp user list -o json --quiet": "",
+		"idp clinet list": "there is no command idp clinet", "idp serve --dev": "", "idp serve -c idp.yaml": "idp serve takes no -c", "idp trace ID": "", "idp": "", "idp key ring rotate": "", "idp user list -o json --quiet": "",
 	} {
 		if got := fault(all, line); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)

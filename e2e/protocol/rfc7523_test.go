@@ -296,7 +296,7 @@ func TestClientAssertion_KeysArePublishedAndChange(t *testing.T) { // protocol.m
 	mu.Lock()
 	published = jwks(t, first, second)
 	mu.Unlock()
-	eventually(t, 30*time.Second, "a key with an unknown kid is read", func() bool {
-		return s.mine(t, asserted(second.sign(t, s.claims("published")))).status == http.StatusOK
-	})
+	// A client may change its key right after it was used: the conformance suite of 2019 refreshes with the new one in the same second.
+	s.mine(t, asserted(second.sign(t, s.claims("published")))).want(http.StatusOK)
+	s.mine(t, asserted(first.sign(t, s.claims("published")))).want(http.StatusOK)
 }

@@ -187,6 +187,17 @@ func TestRegister_BadMetadata(t *testing.T) { // RFC 7591 §3.2.2
 	}
 }
 
+func TestRegister_RequestURIsMayHaveAMarkOfTheClient(t *testing.T) { // OpenID Connect Dynamic Client Registration §2: the digest behind # is a SHOULD
+	t.Parallel()
+	s := shared(t)
+	uris := []string{"https://notes.example/request#c67DmgDZ7Vk77emM", "https://notes.example/request"}
+	a := s.registrationCall(t, http.MethodPost, s.endpoint(t, "registration_endpoint"), "", webApp().and(doc{"request_uris": uris}))
+	if got := list(a.want(http.StatusCreated), "request_uris"); !slices.Equal(got, uris) {
+		t.Errorf("got request_uris %q, want %q", got, uris)
+	}
+	s.refused(t, "invalid_client_metadata", webApp().and(doc{"request_uris": []string{"http://notes.example/request"}}))
+}
+
 func TestRegister_HostileBodies(t *testing.T) { // bounded before anything is parsed
 	t.Parallel()
 	s := shared(t)

@@ -36,9 +36,9 @@ func (k *Keys) fetch(ctx context.Context, uri string) ([]jose.JSONWebKey, error)
 	return k.published.Get(ctx, uri, k.look(uri))
 }
 
-// fetchNewer reads them again, if that was not done just now.
-func (k *Keys) fetchNewer(ctx context.Context, uri string) ([]jose.JSONWebKey, error) {
-	return k.published.Newer(ctx, uri, k.look(uri))
+// fetchNewer reads them again, if that was not done since the first looks or all the time.
+func (k *Keys) fetchNewer(ctx context.Context, uri string, first int) ([]jose.JSONWebKey, error) {
+	return k.published.Newer(ctx, uri, first, k.look(uri))
 }
 
 func (k *Keys) look(uri string) outbound.Look[[]jose.JSONWebKey] {

@@ -84,6 +84,10 @@ func (k *Keys) all(ctx context.Context, c *idp.Client) ([]jose.JSONWebKey, error
 
 // find returns the keys of a client that fit, and asks its jwks_uri again before it says that there are none (OpenID Connect Core §10.1.1).
 func (k *Keys) find(ctx context.Context, c *idp.Client, fits func(*jose.JSONWebKey) bool) ([]jose.JSONWebKey, error) {
+	first := 0
+	if c.JWKSURI != "" {
+		first = k.published.Looks(c.JWKSURI)
+	}
 	keys, err := k.all(ctx, c)
 	if err != nil {
 		return nil, err
@@ -91,7 +95,7 @@ func (k *Keys) find(ctx context.Context, c *idp.Client, fits func(*jose.JSONWebK
 	if out := those(keys, fits); len(out) > 0 || c.JWKSURI == "" {
 		return out, nil
 	}
-	if keys, err = k.fetchNewer(ctx, c.JWKSURI); err != nil {
+	if keys, err = k.fetchNewer(ctx, c.JWKSURI, first); err != nil {
 		return nil, err
 	}
 	return those(keys, fits), nil

@@ -242,11 +242,16 @@ func TestVerify_JWKSURIIsReadAgainForAnUnknownKid(t *testing.T) {
 		t.Errorf("got %d reads for 100 signatures, want 1", n)
 	}
 	s.publish(t, jwk(first, "1", "", ""), jwk(second, "2", "", ""))
-	if err := verify(second, "2"); err == nil {
+	if err := verify(second, "2"); err != nil {
+		t.Errorf("changed right after the keys were read: %v", err)
+	}
+	third := ecKey(t, elliptic.P256())
+	s.publish(t, jwk(second, "2", "", ""), jwk(third, "3", "", ""))
+	if err := verify(third, "3"); err == nil {
 		t.Error("within the floor: got a key that was never read")
 	}
 	k.age(floor)
-	if err := verify(second, "2"); err != nil {
+	if err := verify(third, "3"); err != nil {
 		t.Errorf("after the floor: %v", err)
 	}
 	for range 100 {
@@ -254,8 +259,8 @@ func TestVerify_JWKSURIIsReadAgainForAnUnknownKid(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := s.reads.Load(); n != 2 {
-		t.Errorf("got %d reads for 100 invented kids, want 2 in all", n)
+	if n := s.reads.Load(); n != 3 {
+		t.Errorf("got %d reads for 100 invented kids, want 3 in all", n)
 	}
 	s.publish(t, jwk(second, "2", "", ""))
 	k.age(freshFor)

@@ -61,6 +61,8 @@ type kept[T any] struct {
 	until   time.Time     // value or err count without another look
 	ahead   time.Time     // from here on a look is made before that
 	triedAt time.Time
+	newerAt time.Time // when Newer looked last
+	looks   int
 	away    bool // the host did not answer the last time
 	err     error
 	looking *looking[T]
@@ -109,15 +111,31 @@ func (m *Memory[T]) Glance(ctx context.Context, address string, look Look[T]) er
 	return k.err
 }
 
-// Newer looks at an address again, unless that was done just now, and returns what counts then.
-func (m *Memory[T]) Newer(ctx context.Context, address string, look Look[T]) (T, error) {
+// Looks returns how often an address was looked at, as long as it is kept. Who means to call Newer asks before Get.
+func (m *Memory[T]) Looks(address string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at := m.kept[address]; at != nil {
+		return at.Value.(*kept[T]).looks
+	}
+	return 0
+}
+
+// Newer returns what counts after a look that is not among the first ones, of which Looks told. It makes that look itself, but not all the time: what is
+// there may change right after it was read, once, but a host that fails, or a stranger who asks for what never was there, is answered from memory.
+func (m *Memory[T]) Newer(ctx context.Context, address string, first int, look Look[T]) (T, error) {
 	m.mu.Lock()
 	k, now := m.entry(address), m.bounds.now()
 	if k.looking == nil {
-		if now.Sub(k.triedAt) < m.bounds.Floor && (k.err != nil || m.usable(k, now)) {
+		last := k.newerAt
+		if k.err != nil || k.away {
+			last = k.triedAt
+		}
+		if (k.looks > first || now.Sub(last) < m.bounds.Floor) && (k.err != nil || m.usable(k, now)) {
 			defer m.mu.Unlock()
 			return k.value, k.err
 		}
+		k.newerAt = now
 		m.start(ctx, k, now, look)
 	}
 	return m.wait(ctx, k.looking)
@@ -169,6 +187,7 @@ func guarded[T any](ctx context.Context, look Look[T]) (found Found[T], err erro
 // settle writes down what came of a look.
 func (m *Memory[T]) settle(k *kept[T], found Found[T], err error, now time.Time) {
 	k.away = errors.Is(err, ErrAway)
+	k.looks++
 	switch {
 	case err == nil:
 		k.value, k.readAt, k.err, k.size = found.Value, now, nil, found.Size

@@ -138,7 +138,7 @@ func TestMemory_FailuresAreRememberedForAMoment(t *testing.T) { // a hostile cli
 			if _, err := m.Get(t.Context(), at, h.look); err == nil {
 				t.Error("got no fault")
 			}
-			if _, err := m.Newer(t.Context(), at, h.look); err == nil {
+			if _, err := m.Newer(t.Context(), at, m.Looks(at), h.look); err == nil {
 				t.Error("got no fault")
 			}
 		}
@@ -191,15 +191,20 @@ func TestMemory_NewerLooksAgainButNotAllTheTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m, h := remember()
+		newer := func(first int, want string, looks int) {
+			t.Helper()
+			if got, _ := m.Newer(t.Context(), at, first, h.look); got != want || h.looks != looks {
+				t.Errorf("got %q and %d looks, want %q and %d", got, h.looks, want, looks)
+			}
+		}
 		_, _ = m.Get(t.Context(), at, h.look)
 		h.value = "second"
-		if got, _ := m.Newer(t.Context(), at, h.look); got != "first" {
-			t.Errorf("just read: got %q", got)
-		}
+		newer(0, "first", 1)  // read for the one who asks
+		newer(1, "second", 2) // changed right after it was read
+		h.value = "third"
+		newer(2, "second", 2) // asked for all the time
 		time.Sleep(10 * time.Second)
-		if got, _ := m.Newer(t.Context(), at, h.look); got != "second" || h.looks != 2 {
-			t.Errorf("later: got %q and %d looks", got, h.looks)
-		}
+		newer(2, "third", 3)
 	})
 }
 

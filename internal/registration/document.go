@@ -120,7 +120,7 @@ func (d *Documents) Client(ctx context.Context, id string) (*idp.Client, error) 
 	// It is new, waits for approval, or is gone.
 	row, err := d.Store.Client(ctx, id)
 	if errors.Is(err, idp.ErrNotFound) {
-		row, err = d.read.Newer(ctx, id, look)
+		row, err = d.read.Newer(ctx, id, d.read.Looks(id), look)
 	}
 	switch {
 	case err != nil:

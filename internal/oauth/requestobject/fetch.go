@@ -35,7 +35,8 @@ func (r *Reader) Fetch(ctx context.Context, c *idp.Client, uri string) (string, 
 			Mend: "`idp client update " + c.ID + " --request-uri …`, or push the request.", Clause: "OpenID Connect Core §6.2",
 		}
 	}
-	address, digest, hashed := strings.Cut(uri, "#")
+	address, digest, _ := strings.Cut(uri, "#")
+	hashed := idp.IsDigest(digest) // anything else tells us nothing of what is there
 	digest = strings.TrimRight(digest, "=")
 	if !slices.Contains(c.RequestURIs, uri) && !slices.Contains(c.RequestURIs, address) {
 		return "", badURI("request_uri is registered, to the letter", strings.Join(c.RequestURIs, " or "), uri, "`idp client update "+c.ID+" --request-uri …`.")
@@ -43,9 +44,10 @@ func (r *Reader) Fetch(ctx context.Context, c *idp.Client, uri string) (string, 
 	look := func(ctx context.Context) (outbound.Found[string], error) { return r.fetch(ctx, c, address) }
 	// Each client has a memory of its own: that it had to wait in its line is nothing for another one to hear.
 	own := c.ID + " " + address
+	first := r.fetched.Looks(own)
 	text, err := r.fetched.Get(ctx, own, look)
 	if err == nil && hashed && digest != hash(text) {
-		text, err = r.fetched.Newer(ctx, own, look) // OpenID Connect Core §6.2: another digest says that something else is there now
+		text, err = r.fetched.Newer(ctx, own, first, look) // OpenID Connect Core §6.2: another digest says that something else is there now
 	}
 	if err != nil {
 		return "", err
