@@ -294,7 +294,7 @@ func TestLogout_UnknownParametersAreIgnored(t *testing.T) { // RP-Initiated Logo
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
-	p := in.b.logout("id_token_hint", in.id, "post_logout_redirect_uri", server.Trusted().Logout, "ui_locales", "nl xx", "foo", "bar")
+	p := in.b.logout("id_token_hint", in.id, "post_logout_redirect_uri", server.Trusted().Logout, "ui_locales", "fi xx", "foo", "bar")
 	if p.leave != server.Trusted().Logout {
 		t.Fatalf("got %s, want the redirect", p.describe())
 	}

@@ -105,7 +105,7 @@ func TestAuthorize_NonceOfAnyLength(t *testing.T) { // OIDC Core §3.1.2.1, fosi
 func TestAuthorize_UnknownParametersAreIgnored(t *testing.T) { // RFC 6749 §3.1, RP-2, protocol.md §3.2
 	t.Parallel()
 	s := shared(t)
-	s.browser(t).az(server.Trusted(), "display", "page", "ui_locales", "nl xx-YY en", "claims_locales", "de", "login_hint", "somebody@example.test",
+	s.browser(t).az(server.Trusted(), "display", "page", "ui_locales", "fi xx-YY en", "claims_locales", "de", "login_hint", "somebody@example.test",
 		"acr_values", "urn:example:gold", "access_type", "offline", "foo", "bar", "response_mode", "query").login(s.user(t)).wantCode()
 }
 
@@ -121,7 +121,7 @@ func TestAuthorize_LoginHintFillsTheForm(t *testing.T) { // OIDC Core §3.1.2.1
 func TestAuthorize_UILocales(t *testing.T) { // FL-17, OIDC Core §3.1.2.1
 	t.Parallel()
 	s := shared(t)
-	for want, hint := range map[string]string{"de": "nl de en", "en": "xx", "fr": "fr-CA"} {
+	for want, hint := range map[string]string{"de": "fi de en", "en": "xx", "fr": "fr-CA"} {
 		p := s.browser(t).az(server.Web(), "ui_locales", hint).wantLogin()
 		if got := walk.Attribute(p.all("html")[0], "lang"); got != want {
 			t.Errorf("ui_locales=%q: lang = %q, want %q", hint, got, want)

@@ -82,6 +82,7 @@ func deviceFixtures() []Fixture {
 		in(language.German, show("device-confirm", plain)),
 		in(language.French, show("device-confirm", plain)),
 		in(language.Spanish, show("device-confirm", plain)),
+		in(language.Arabic, show("device-confirm", plain)),
 		show("device-confirm/hostile", bad),
 		show("device-confirm/silent", silent),
 		show("device-confirm/details", paying),

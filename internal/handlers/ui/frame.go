@@ -108,7 +108,7 @@ func (f *frame) ScopeTitle(s Scope) (string, error) {
 		return f.T(title)
 	}
 	if s.Description != "" {
-		return isolate(s.Description), nil
+		return isolate(s.Description, f.words.rtl), nil
 	}
 	return f.T("scope.other", "Scope", s.Name)
 }

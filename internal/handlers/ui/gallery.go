@@ -41,7 +41,7 @@ func Gallery(u *UI) http.Handler {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			a := u.sure().assets.plain
 			data := map[string]any{
-				"Names": names, "Base": base, "Style": u.prefix + a["style.css"].hashed, "Brand": u.prefix + a["brand.css"].hashed,
+				"Names": names, "Base": base, "Style": u.prefix + a["style.css"].hashed,
 			}
 			if err := index.Execute(w, data); err != nil {
 				u.config.Log.Error("gallery index not written", "error", err)

@@ -47,11 +47,12 @@ type catalogue struct {
 	languages map[string]*words
 }
 
-// words is one language's sentences. Those without data are looked up once, at the start: go-i18n matches languages anew for each
+// words is one language's sentences. Those without data are kept as they are: go-i18n matches languages anew for each
 // sentence, which took most of the time of a page.
 type words struct {
 	localizer *i18n.Localizer
 	fixed     map[string]string
+	rtl       bool
 }
 
 // strictParser makes a sentence that lacks its data an error and not "<no value>".
@@ -61,7 +62,7 @@ func strictParser() template.Parser { return &template.TextParser{Option: "missi
 func newCatalogue(sources ...fs.FS) (*catalogue, error) {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
-	var messages []*i18n.Message
+	fixed := map[language.Tag]map[string]string{language.English: {}}
 	for _, source := range sources {
 		files, err := fs.Glob(source, "locales/*.json")
 		if err != nil {
@@ -80,20 +81,21 @@ func newCatalogue(sources ...fs.FS) (*catalogue, error) {
 			if err != nil {
 				return nil, fmt.Errorf("catalogue %s: %w", file, err)
 			}
-			messages = append(messages, parsed.Messages...)
+			if fixed[tag] == nil {
+				fixed[tag] = map[string]string{}
+			}
+			for _, m := range parsed.Messages {
+				if delete(fixed[tag], m.ID); m.One == "" && !strings.Contains(m.Other, "{{") {
+					fixed[tag][m.ID] = m.Other
+				}
+			}
 		}
 	}
 	c := &catalogue{tags: slices.Clone(bundle.LanguageTags()), languages: map[string]*words{}}
 	slices.SortStableFunc(c.tags[1:], func(a, b language.Tag) int { return strings.Compare(a.String(), b.String()) })
 	c.matcher = language.NewMatcher(c.tags)
 	for _, t := range c.tags {
-		w := &words{localizer: i18n.NewLocalizer(bundle, t.String()), fixed: map[string]string{}}
-		for _, m := range messages {
-			if text, err := sentence(w, Message{ID: m.ID}); err == nil && m.One == "" && !strings.Contains(m.Other, "{{") {
-				w.fixed[m.ID] = text
-			}
-		}
-		c.languages[t.String()] = w
+		c.languages[t.String()] = &words{localizer: i18n.NewLocalizer(bundle, t.String()), rtl: Locale{tag: t}.Dir() == "rtl", fixed: fixed[t]}
 	}
 	return c, nil
 }
@@ -152,7 +154,7 @@ func sentence(w *words, m Message) (string, error) {
 	data := make(map[string]any, len(m.Data)+1)
 	for k, v := range m.Data {
 		if s, ok := v.(string); ok {
-			v = isolate(s)
+			v = isolate(s, w.rtl)
 		}
 		data[k] = v
 	}
@@ -166,8 +168,8 @@ func sentence(w *words, m Message) (string, error) {
 }
 
 // isolate keeps a name from outside from turning the sentence around it: an application called with a right-to-left override would
-// otherwise reorder the words that follow it. Names in plain scripts stay as they are.
-func isolate(s string) string {
+// otherwise reorder the words that follow it. Names that read in the direction of the sentence stay as they are.
+func isolate(s string, rtl bool) string {
 	clean := strings.Map(func(r rune) rune {
 		if (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) || r == 0x200e || r == 0x200f || r == 0x061c {
 			return -1
@@ -175,7 +177,7 @@ func isolate(s string) string {
 		return r
 	}, s)
 	for _, r := range clean {
-		if r >= 0x0590 && r <= 0x08ff || r >= 0xfb1d && r <= 0xfefc || r >= 0x10800 && r <= 0x1efff {
+		if rtl || r >= 0x0590 && r <= 0x08ff || r >= 0xfb1d && r <= 0xfefc || r >= 0x10800 && r <= 0x1efff {
 			return "\u2068" + clean + "\u2069"
 		}
 	}

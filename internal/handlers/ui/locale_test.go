@@ -2,12 +2,14 @@ package ui_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/text/language"
 
@@ -166,11 +168,17 @@ func TestLocalizer_WishesInTheirOrder(t *testing.T) { // FL-17
 		"nothing":                    {"", "", "en"},
 		"the application first":      {"fr", "es", "fr"},
 		"then the browser":           {"", "es-MX,es;q=0.9,en;q=0.5", "es"},
-		"nl is passed over":          {"nl en", "de", "en"},
-		"unknown falls to the next":  {"nl", "de", "de"},
+		"fi is passed over":          {"fi en", "de", "en"},
+		"unknown falls to the next":  {"fi", "de", "de"},
 		"regions match":              {"de-AT", "", "de"},
 		"case and underscore":        {"FR_ca", "", "fr"},
 		"no tag at all":              {"!!! \x00 a--b §", ";;q=x", "en"},
+		"Chinese of the mainland":    {"", "zh-CN,zh;q=0.9,en;q=0.8", "zh-Hans"},
+		"Chinese of Taiwan":          {"", "zh-TW,zh;q=0.9,en;q=0.8", "zh-Hans"},
+		"Chinese of Taiwan, English": {"", "zh-TW,en;q=0.8", "en"},
+		"Portuguese of Portugal":     {"", "pt-PT,pt;q=0.9,en;q=0.8", "pt-BR"},
+		"Arabic of Egypt":            {"", "ar-EG", "ar"},
+		"Flemish":                    {"", "nl-BE", "nl"},
 		"quality counts":             {"", "de;q=0.1, fr;q=0.9", "fr"},
 		"longer than anybody speaks": {strings.Repeat("xx-yy ", 5000), strings.Repeat("a", 90000), "en"},
 		"tag nobody registered":      {"x-klingon qaa", "*", "en"},
@@ -191,6 +199,70 @@ func TestLocales_AreThoseOfTheCatalogues(t *testing.T) {
 	for _, tag := range got {
 		if want := language.MustParse(tag).String(); tag != want {
 			t.Errorf("got %q, want the canonical %q", tag, want)
+		}
+	}
+}
+
+func TestFixtures_SayEverythingInEveryLanguage(t *testing.T) { // FS-54
+	t.Parallel()
+	u := newUI(t, nil)
+	for _, tag := range ui.Locales() {
+		locale := u.Localizer(tag, "")
+		if got := locale.Tag(); got != tag {
+			t.Errorf("%s: got the language %s", tag, got)
+		}
+		for _, f := range ui.Fixtures() {
+			f.Page.Locale = locale
+			w := render(u, f.Page)
+			if body := w.Body.String(); w.Code != http.StatusOK || strings.Contains(body, "{{") || !strings.Contains(body, `<html lang="`+tag+`" dir="`+locale.Dir()+`">`) {
+				t.Errorf("%s in %s: got %d: %s", f.Name, tag, w.Code, body)
+			}
+		}
+		// Counts that the languages' plural rules tell apart.
+		for _, n := range []int{1, 2, 3, 5, 11, 12, 21, 22, 25, 90, 100, 102} {
+			w := render(u, ui.Page{Locale: locale, View: ui.Loop{Count: n, Window: time.Duration(n) * time.Second}})
+			if body := w.Body.String(); w.Code != http.StatusOK || strings.Contains(body, "{{") {
+				t.Errorf("%d in %s: got %d: %s", n, tag, w.Code, body)
+			}
+		}
+	}
+}
+
+func TestWait_HasTheFormOfTheCount(t *testing.T) {
+	t.Parallel()
+	u := newUI(t, nil)
+	for _, c := range []struct {
+		tag  string
+		wait time.Duration
+		want string
+	}{
+		{"pl", time.Minute, "1 minutę"},
+		{"pl", 3 * time.Minute, "3 minuty"},
+		{"pl", 5 * time.Minute, "5 minut"},
+		{"pl", 22 * time.Minute, "22 minuty"},
+		{"ar", time.Minute, "دقيقة واحدة"},
+		{"ar", 2 * time.Minute, "دقيقتين"},
+		{"ar", 3 * time.Minute, "3 دقائق"},
+		{"ar", 11 * time.Minute, "11 دقيقة"},
+		{"ja", time.Minute, "1 分"},
+		{"zh-Hans", 2 * time.Hour, "2 小时"},
+		{"pt-BR", 2 * time.Hour, "2 horas"},
+	} {
+		view := ui.Login{Form: ui.Form{CSRF: "x"}, RetryAfter: c.wait}
+		if body := render(u, ui.Page{Locale: u.Localizer(c.tag, ""), View: view}).Body.String(); !strings.Contains(body, c.want) {
+			t.Errorf("%s, %s: got no %q in %s", c.tag, c.wait, c.want, body)
+		}
+	}
+}
+
+func TestNames_StandApartInASentenceFromRightToLeft(t *testing.T) {
+	t.Parallel()
+	u := newUI(t, nil)
+	view := ui.Consent{Form: ui.Form{CSRF: "x"}, Client: &ui.Client{Name: "Notes (beta)"}, Account: ui.Account{Name: "a", Identifier: "a"}}
+	body := render(u, ui.Page{Locale: u.Localizer("ar", ""), View: view}).Body.String()
+	for _, want := range []string{"\u2068Notes (beta)\u2069", "<bdi>Notes (beta)</bdi>", `dir="rtl"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("got no %q in %s", want, body)
 		}
 	}
 }

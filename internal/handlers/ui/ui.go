@@ -105,7 +105,7 @@ func (u *UI) load() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := map[string][]byte{"brand.css": sheet, "mark.svg": mark}
+	made := map[string][]byte{"mark.svg": mark}
 	logo := ""
 	if u.config.LogoFile != "" {
 		logo = "brand-logo" + strings.ToLower(filepath.Ext(u.config.LogoFile))
@@ -114,7 +114,7 @@ func (u *UI) load() (*state, error) {
 		}
 	}
 	s := &state{brand: u.config.Brand}
-	if s.assets, err = newAssets(made, sources...); err != nil {
+	if s.assets, err = newAssets(made, sheet, sources...); err != nil {
 		return nil, err
 	}
 	if logo != "" {
@@ -267,4 +267,6 @@ func (u *UI) Locales() []string {
 }
 
 // Locales returns the languages that the program brings, in canonical BCP 47 spelling, English first.
-func Locales() []string { return []string{"en", "de", "es", "fr"} }
+func Locales() []string {
+	return []string{"en", "ar", "de", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "zh-Hans"}
+}

@@ -2,13 +2,16 @@ package ui_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"flag"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -235,6 +238,56 @@ func TestStyle_IsSmallAndScriptsAreFew(t *testing.T) {
 	}
 	if info.Size() >= 15_000 {
 		t.Errorf("style.css: got %d bytes, want less than 15000", info.Size())
+	}
+}
+
+func TestStatic_IsPackedForThoseWhoTakeIt(t *testing.T) { // RFC 9110 §12.5.3, §8.8.3.3
+	t.Parallel()
+	u := newUI(t, nil)
+	ask := func(path string, pairs ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		for i := 0; i < len(pairs); i += 2 {
+			r.Header.Add(pairs[i], pairs[i+1])
+		}
+		w := httptest.NewRecorder()
+		u.Static().ServeHTTP(w, r)
+		return w
+	}
+	plain := ask("/static/style.css")
+	if got := plain.Body.String(); !strings.Contains(got, "@layer brand {") || plain.Header().Get("Content-Encoding") != "" || plain.Header().Get("Vary") != "Accept-Encoding" {
+		t.Errorf("plain: got %v and %d bytes, want the brand's rules in them, no encoding, and Vary", plain.Header(), len(got))
+	}
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "br, GZIP;q=0.5": "gzip", "identity, gzip ; Q=1": "gzip", "br": "", "gzip;q=0": "", "gzip;q=0.000, br": "", "gzip;q=x": "", "x-gzipped": "", ";;,": "",
+	} {
+		w := ask("/static/style.css", "Accept-Encoding", accept)
+		if got := w.Header().Get("Content-Encoding"); got != want {
+			t.Errorf("%s: got encoding %q, want %q", accept, got, want)
+		}
+		if want == "" {
+			continue
+		}
+		if w.Body.Len() > 5000 || w.Header().Get("Content-Length") != strconv.Itoa(w.Body.Len()) {
+			t.Errorf("%s: got %d bytes, Content-Length %s, want less than 5000", accept, w.Body.Len(), w.Header().Get("Content-Length"))
+		}
+		unpacked, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(unpacked); err != nil || !bytes.Equal(body, plain.Body.Bytes()) {
+			t.Errorf("%s: got %d bytes and %v, want those that a plain answer has", accept, len(body), err)
+		}
+		tag := w.Header().Get("ETag")
+		if tag == plain.Header().Get("ETag") {
+			t.Errorf("got %s for both encodings", tag)
+		}
+		again := ask("/static/style.css", "Accept-Encoding", accept, "If-None-Match", tag)
+		if again.Code != http.StatusNotModified || again.Header().Get("ETag") != tag || again.Body.Len() > 0 {
+			t.Errorf("again: got %d, %s and %d bytes, want 304, %s and none", again.Code, again.Header().Get("ETag"), again.Body.Len(), tag)
+		}
+	}
+	if w := ask("/static/form_post.js", "Accept-Encoding", "gzip"); w.Header().Get("Content-Encoding") != "" {
+		t.Errorf("a file of a few bytes: got %q, want it as it is", w.Header().Get("Content-Encoding"))
 	}
 }
 
