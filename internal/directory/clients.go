@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"idp/internal/idp"
 	"idp/internal/store"
 )
 
-// most bounds the clients in memory; when it is reached the memory is emptied, which costs one read for each client in use.
+// most bounds the clients in memory, and the origins; when it is reached the memory is emptied, which costs one read for each one in use.
 const most = 20_000
 
 // Clients answers look-ups of clients from memory. Safe for concurrent use.
@@ -18,21 +19,45 @@ type Clients struct {
 	// Refused reports whether the settings have no room for a client that the database holds; nil for none. Set before the first use.
 	Refused func(*idp.Client) bool
 
-	store *store.Store
+	store   *store.Store
+	watcher *Watcher
+	version int64 // of the last change that was heard of; used by changed alone
 
 	mu      sync.RWMutex
 	entries map[string]*idp.Client // nil = known not to exist
+	origins map[string]bool        // whether some client has it
 	epoch   int64                  // counts invalidations, so that a read that began before one is not kept
-	origins map[string]struct{}    // of all clients; nil = not read yet
-
-	reading sync.Mutex // held while origins are read
 }
 
 // NewClients returns an empty memory that forgets when w says so.
 func NewClients(s *store.Store, w *Watcher) *Clients {
-	c := &Clients{store: s, entries: map[string]*idp.Client{}}
-	w.Subscribe(store.TopicClients, func(context.Context) error { c.Forget(); return nil })
+	c := &Clients{store: s, watcher: w, entries: map[string]*idp.Client{}, origins: map[string]bool{}}
+	w.Subscribe(store.TopicClients, c.changed)
 	return c
+}
+
+// changed forgets the clients that changed, and all of them if it cannot be told which: where applications register themselves all day, the others
+// stay in memory.
+func (c *Clients) changed(ctx context.Context) error {
+	if !c.watcher.Anew(store.TopicClients) {
+		ids, version, known, err := c.store.ClientChanges(ctx, c.version)
+		if err != nil {
+			return fmt.Errorf("read which clients changed: %w", err)
+		}
+		if known {
+			c.Forget(ids...)
+			c.version = version
+			return nil
+		}
+	}
+	// The version first: what changes afterwards is told the next time.
+	version, err := c.store.ClientVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read how often clients changed: %w", err)
+	}
+	c.Forget()
+	c.version = version
+	return nil
 }
 
 // usable reports whether anybody may use a client.
@@ -78,62 +103,59 @@ func (c *Clients) keep(id string, client *idp.Client, epoch int64) {
 	c.entries[id] = client
 }
 
-// Forget drops everything: this replica, or another one, changed a client.
-func (c *Clients) Forget() {
+// Forget drops the named clients, or all if none is named, and what is known of origins: this replica or another one changed them.
+func (c *Clients) Forget(ids ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch++
-	clear(c.entries)
-	c.origins = nil
+	clear(c.origins)
+	if len(ids) == 0 {
+		clear(c.entries)
+	}
+	for _, id := range ids {
+		delete(c.entries, id)
+	}
 }
 
-// AllowsOrigin reports whether some enabled client may call us from a browser at origin (CORS). The origins of all clients are
-// read once after each change, so that whoever makes up origins reaches no database.
+// AllowsOrigin reports whether some enabled client may call us from a browser at origin (CORS).
 func (c *Clients) AllowsOrigin(ctx context.Context, origin string) (bool, error) {
-	c.mu.RLock()
-	origins, epoch := c.origins, c.epoch
-	c.mu.RUnlock()
-	if origins == nil {
-		c.reading.Lock() // one reads, the others wait for it
-		defer c.reading.Unlock()
-		c.mu.RLock()
-		origins, epoch = c.origins, c.epoch
-		c.mu.RUnlock()
+	if origin == "" || len(origin) > idp.MaxOrigin {
+		return false, nil
 	}
-	if origins == nil {
-		var err error
-		if origins, err = c.readOrigins(ctx); err != nil {
+	c.mu.RLock()
+	allowed, known := c.origins[origin]
+	epoch := c.epoch
+	c.mu.RUnlock()
+	if known {
+		return allowed, nil
+	}
+	allowed, err := c.hasOrigin(ctx, origin)
+	if err != nil {
+		return false, fmt.Errorf("look for a client at an origin: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.epoch == epoch {
+		if len(c.origins) >= most {
+			clear(c.origins)
+		}
+		c.origins[origin] = allowed
+	}
+	return allowed, nil
+}
+
+func (c *Clients) hasOrigin(ctx context.Context, origin string) (bool, error) {
+	const batch = 50
+	for after := ""; ; {
+		list, err := c.store.ClientsAtOrigin(ctx, origin, store.Page{After: after, Limit: batch})
+		if err != nil || len(list) == 0 {
 			return false, err
 		}
-		c.mu.Lock()
-		if c.epoch == epoch {
-			c.origins = origins
-		}
-		c.mu.Unlock()
-	}
-	_, ok := origins[origin]
-	return ok, nil
-}
-
-func (c *Clients) readOrigins(ctx context.Context) (map[string]struct{}, error) {
-	origins := map[string]struct{}{}
-	const batch = 500
-	after := ""
-	for {
-		list, err := c.store.Clients(ctx, store.Page{After: after, Limit: batch})
-		if err != nil {
-			return nil, fmt.Errorf("read the origins of clients: %w", err)
-		}
-		for _, client := range list {
-			if !c.usable(client) {
-				continue
-			}
-			for _, origin := range client.Origins() {
-				origins[origin] = struct{}{}
-			}
+		if slices.ContainsFunc(list, c.usable) {
+			return true, nil
 		}
 		if len(list) < batch {
-			return origins, nil
+			return false, nil
 		}
 		after = list[len(list)-1].ID
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -123,9 +124,83 @@ func TestClients_OriginsAreOfEnabledClients(t *testing.T) { // FL-20
 			t.Errorf("%q: got %v %v, want %v", origin, got, err, want)
 		}
 	}
-	ctx, n := sqldb.WithCounter(t.Context())
-	if _, err := clients.AllowsOrigin(ctx, "https://made-up.example"); err != nil || n.Trips() != 0 {
-		t.Errorf("a made-up origin: %v in %d trips, want none", err, n.Trips())
+	for _, want := range []int64{1, 0} {
+		ctx, n := sqldb.WithCounter(t.Context())
+		if _, err := clients.AllowsOrigin(ctx, "https://made-up.example"); err != nil || n.Trips() != want {
+			t.Errorf("a made-up origin: %v in %d trips, want %d", err, n.Trips(), want)
+		}
+	}
+	must(t, s.DeleteClient(t.Context(), "on", time.Now()))
+	clients.Forget("on")
+	if got, err := clients.AllowsOrigin(t.Context(), "https://on.example"); err != nil || got {
+		t.Errorf("of a client that is gone: got %v %v", got, err)
+	}
+}
+
+// Where applications register themselves all day, the others' clients stay in memory, here and on other replicas.
+func TestClients_AChangeTakesOneOutOfMemory(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	a, b := newClient("a"), newClient("b")
+	must(t, s.CreateClient(t.Context(), a))
+	must(t, s.CreateClient(t.Context(), b))
+	w := directory.NewWatcher(s, quiet)
+	clients := directory.NewClients(s, w)
+	told := make(chan struct{}, 16)
+	w.Subscribe(store.TopicClients, func(context.Context) error { told <- struct{}{}; return nil })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	<-told
+	read := func(id string) (trips int64, name string) {
+		ctx, n := sqldb.WithCounter(t.Context())
+		c, err := clients.Get(ctx, id)
+		if err != nil {
+			return n.Trips(), err.Error()
+		}
+		return n.Trips(), c.Name
+	}
+	read("a")
+	read("b")
+	read("c")
+	for i, change := range []func() error{
+		func() error {
+			next := *a
+			next.Name, next.UpdatedAt = "after", a.UpdatedAt.Add(time.Second)
+			return s.UpdateClient(t.Context(), &next, a.UpdatedAt)
+		},
+		func() error { return s.CreateClient(t.Context(), newClient("c")) },
+		func() error { return s.DeleteClient(t.Context(), "a", time.Now()) },
+	} {
+		must(t, change())
+		<-told
+		if trips, name := read("b"); trips != 0 || name != "before" {
+			t.Errorf("change %d: another client was read again, %d trips (%s)", i, trips, name)
+		}
+		want := []string{"after", "before", idp.ErrNotFound.Error()}[i]
+		if _, name := read([]string{"a", "c", "a"}[i]); name != want {
+			t.Errorf("change %d: got %q, want %q", i, name, want)
+		}
+	}
+}
+
+// Who missed too many changes, or none that this database has had, forgets everything.
+func TestClientChanges_AreToldAsFarAsTheyAreKnown(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	for _, id := range []string{"a", "b", "c"} {
+		must(t, s.CreateClient(t.Context(), newClient(id)))
+	}
+	for after, want := range map[int64]string{0: "unknown", 1: "b c", 2: "c", 3: "", 4: "unknown"} {
+		ids, version, known, err := s.ClientChanges(t.Context(), after)
+		got := strings.Join(ids, " ")
+		if !known {
+			got = "unknown"
+		}
+		if err != nil || got != want || known && version != 3 {
+			t.Errorf("after %d: got %q and version %d, %v, want %q", after, got, version, err, want)
+		}
 	}
 }
 

@@ -33,6 +33,13 @@ func (w *Watcher) Subscribe(topic string, changed func(context.Context) error) {
 	w.subs[topic] = append(w.subs[topic], changed)
 }
 
+// Anew reports to whom is told of a topic, while they are told, that nothing counts which was known of it: this is the first time, or the database was
+// away, and what was thought to be committed then may not be.
+func (w *Watcher) Anew(topic string) bool {
+	_, seen := w.seen[topic]
+	return !seen
+}
+
 // Run watches until ctx ends, and returns when nothing of it runs any more.
 func (w *Watcher) Run(ctx context.Context) {
 	var listener sync.WaitGroup

@@ -3,10 +3,11 @@ package handlers
 import (
 	"log/slog"
 	"net/http"
+
+	"idp/internal/idp"
 )
 
 const (
-	maxOrigin      = 255
 	corsMethods    = "GET, POST"
 	corsHeaders    = "Authorization, Content-Type, DPoP"
 	corsExposed    = "WWW-Authenticate, Retry-After, DPoP-Nonce"
@@ -65,7 +66,7 @@ func (f *frame) preflight(w http.ResponseWriter, r *http.Request) (answered bool
 // allows reports whether some registered client has the origin. A database that does not answer is no reason to fail the request:
 // without the header the browser fails it for the application.
 func (f *frame) allows(r *http.Request, origin string) bool {
-	if origin == "" || origin == "null" || len(origin) > maxOrigin {
+	if origin == "" || origin == "null" || len(origin) > idp.MaxOrigin {
 		return false
 	}
 	allowed, err := f.Clients.AllowsOrigin(r.Context(), origin)

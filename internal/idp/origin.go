@@ -12,6 +12,9 @@ func (c *Client) Assured(redirectURI string) bool {
 	return !c.Public() || strings.HasPrefix(redirectURI, "https://")
 }
 
+// MaxOrigin is how long an origin may be that is looked up, in bytes.
+const MaxOrigin = 255
+
 // Origins returns where browser applications of this client may call the token and UserInfo endpoints from: its AllowedOrigins, or,
 // where it has none, the origins of its redirect URIs.
 func (c *Client) Origins() []string {

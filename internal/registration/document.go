@@ -58,8 +58,8 @@ type DocumentsConfig struct {
 	Logger   *slog.Logger
 	// Known returns a client from memory (directory.Clients.Get).
 	Known func(ctx context.Context, id string) (*idp.Client, error)
-	// Forget empties that memory (directory.Clients.Forget): a client that was just written must be found by the page that the browser goes to next.
-	Forget func()
+	// Forget takes clients out of that memory (directory.Clients.Forget): a client that was just written must be found by the page that the browser goes to next.
+	Forget func(ids ...string)
 
 	Trust   Trust
 	Profile string   // that such a client is held to; empty for none
@@ -256,7 +256,7 @@ func (d *Documents) keep(ctx context.Context, row, next *idp.Client) (*idp.Clien
 		return d.Audit.Write(ctx, audit.Event{Type: event, ActorKind: audit.ActorClient, ActorID: next.ID, ClientID: next.ID, Details: details})
 	})
 	if !errors.Is(err, idp.ErrConflict) {
-		d.Forget()
+		d.Forget(next.ID)
 		return next, err
 	}
 	// Another replica was first, or there are too many.

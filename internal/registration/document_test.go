@@ -74,7 +74,7 @@ func newLibrary(t *testing.T, trust Trust) *library {
 	}
 	config := DocumentsConfig{
 		Store: s, Audit: audit.New(audit.Config{Store: s, Logger: quiet}), Throttle: throttle.New(throttle.Config{Store: s, Keyring: ring, Logger: quiet}),
-		Outbound: out, Logger: quiet, Known: known, Forget: func() {}, Trust: trust, Scopes: []string{"openid"}, Most: 10, PerHour: 10,
+		Outbound: out, Logger: quiet, Known: known, Forget: func(...string) {}, Trust: trust, Scopes: []string{"openid"}, Most: 10, PerHour: 10,
 		Outside: func(context.Context, *idp.Client, *idp.Client) error { return nil },
 		Now:     func() time.Time { return time.Now().Add(time.Duration(l.ahead.Load())) },
 	}

@@ -36,8 +36,21 @@ func (s *Store) CreateClient(ctx context.Context, c *idp.Client) error {
 		if err := changedOne(n, err, idp.ErrConflict); err != nil {
 			return err
 		}
-		return s.changed(ctx, TopicClients)
+		return s.clientMade(ctx, c)
 	})
+}
+
+// clientMade writes down beside a new client, or a changed one whose origins are gone, where its pages come from, and that it changed.
+func (s *Store) clientMade(ctx context.Context, c *idp.Client) error {
+	for _, origin := range c.Origins() {
+		if len(origin) > idp.MaxOrigin {
+			continue // no browser is asked about it
+		}
+		if _, err := s.db.Exec(ctx, `INSERT INTO client_origins (origin, client_id) VALUES ($1, $2) ON CONFLICT (origin, client_id) DO NOTHING`, origin, c.ID); err != nil {
+			return err
+		}
+	}
+	return s.clientChanged(ctx, c.ID)
 }
 
 // UpdateClient writes c if the stored one was last changed at unless; idp.ErrConflict if somebody changed it since.
@@ -53,7 +66,10 @@ func (s *Store) UpdateClient(ctx context.Context, c *idp.Client, unless time.Tim
 		if err := changedOne(n, err, idp.ErrConflict); err != nil {
 			return err
 		}
-		return s.changed(ctx, TopicClients)
+		if _, err := s.db.Exec(ctx, `DELETE FROM client_origins WHERE client_id = $1`, c.ID); err != nil {
+			return err
+		}
+		return s.clientMade(ctx, c)
 	})
 }
 
@@ -67,7 +83,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string, now time.Time) erro
 		if err := s.RevokeClient(ctx, id, now); err != nil {
 			return err
 		}
-		return s.changed(ctx, TopicClients)
+		return s.clientChanged(ctx, id)
 	})
 }
 
@@ -85,5 +101,12 @@ func (s *Store) Clients(ctx context.Context, p Page) ([]*idp.Client, error) {
 // ClientsManagedBy lists the clients that are kept in files of a given name.
 func (s *Store) ClientsManagedBy(ctx context.Context, source string) ([]*idp.Client, error) {
 	rows, err := s.db.Query(ctx, `SELECT id, document, created_at, updated_at FROM clients WHERE managed_by = $1 ORDER BY id`, source)
+	return collect(rows, err, scanClient)
+}
+
+// ClientsAtOrigin lists, by id, clients whose pages come from an origin and that are not disabled.
+func (s *Store) ClientsAtOrigin(ctx context.Context, origin string, p Page) ([]*idp.Client, error) {
+	rows, err := s.db.Query(ctx, `SELECT c.id, c.document, c.created_at, c.updated_at FROM client_origins o JOIN clients c ON c.id = o.client_id
+		WHERE o.origin = $1 AND o.client_id > $2 AND NOT c.disabled ORDER BY o.client_id LIMIT $3`, origin, p.After, p.limit())
 	return collect(rows, err, scanClient)
 }

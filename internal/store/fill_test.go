@@ -39,6 +39,8 @@ func fill(t testing.TB, db sqldb.Engine, rows int, now time.Time) {
 		{"registration_tokens", `'r' || i, ` + bytes + `, '', '{}', 9, 0, $1, $2`},
 		{"upstream_logins", bytes + `, ` + bytes + `, '', '', '', $1, $2`},
 		{"clients", `'c' || i, '{}', FALSE, CASE WHEN i % 2 = 0 THEN 'open' ELSE '' END, $1, $1, 1, i % 100 = 0, i % 100 = 1`},
+		{"client_origins", `'https://' || i || '.example', 'c' || i`},
+		{"client_changes", `-i, 'c' || i`},
 		{"audit_events", `'e' || i, $2, '', '', '', 'u' || i, '', '', '', '', '', '{}'`},
 		{"traces", `'t' || i, $1, '', '', '', '[]', $2`},
 		{"throttles", `'k' || i, 1, $1, NULL, $2`},

@@ -52,6 +52,7 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 	_ = s.PutOpaqueToken(ctx, []byte("new"), "", "{}", later)
 	_, _ = s.OpaqueToken(ctx, d, now)
 	_, _ = s.Client(ctx, "c77")
+	_, _ = s.ClientsAtOrigin(ctx, "https://77.example", store.Page{Limit: 50})
 	pending := &idp.PendingAuthorization{ID: "new", Kind: idp.PendingDevice, ClientID: "app77", Address: "l77", UserID: "u77", CreatedAt: now, ExpiresAt: later}
 	_ = s.CreatePending(ctx, pending, store.PendingKeys{Digest: d, UserCode: "ucnew"}, store.PendingBounds{PerAddress: 10, PerUser: 10})
 	_, _ = s.Pending(ctx, "p77", now.Add(-time.Second))
@@ -148,7 +149,7 @@ func changes(ctx context.Context, s *store.Store, now time.Time) {
 	_ = s.DeleteIdentity(ctx, "u80", "i80")
 	_ = s.DeleteIdentities(ctx, "u81")
 	_ = s.DeleteUser(ctx, "new")
-	c := &idp.Client{ID: "made", CreatedAt: now, UpdatedAt: now}
+	c := &idp.Client{ID: "made", RedirectURIs: []string{"https://made.example/cb"}, CreatedAt: now, UpdatedAt: now}
 	_ = s.CreateClient(ctx, c)
 	_ = s.UpdateClient(ctx, c, now)
 	_ = s.DeleteClient(ctx, "made", now)
@@ -187,6 +188,8 @@ func works(ctx context.Context, s *store.Store, now time.Time) {
 	_, _ = s.ClaimPings(ctx, store.Claim{Limit: 10, Lease: now, Now: now})
 	_, _ = s.ClaimLogouts(ctx, store.Claim{Limit: 16, Lease: now, Now: now})
 	_, _ = s.Versions(ctx)
+	_, _ = s.ClientVersion(ctx)
+	_, _, _, _ = s.ClientChanges(ctx, 0)
 	_, _ = s.Providers(ctx)
 	_, _ = s.AuthorizationTypes(ctx)
 	_, _ = s.SigningKeys(ctx, now)

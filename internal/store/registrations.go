@@ -24,7 +24,7 @@ func (s *Store) CreateClientWithin(ctx context.Context, c *idp.Client, most int)
 		if err := changedOne(n, err, idp.ErrConflict); err != nil {
 			return err
 		}
-		return s.changed(ctx, TopicClients)
+		return s.clientMade(ctx, c)
 	})
 }
 
@@ -35,10 +35,15 @@ func (s *Store) SweepClients(ctx context.Context, source string, before time.Tim
 		rows, err := s.db.Query(ctx, `DELETE FROM clients WHERE id IN (SELECT id FROM clients WHERE managed_by = $1 AND updated_at < $2
 			AND NOT EXISTS (SELECT 1 FROM grants WHERE client_id = clients.id) ORDER BY updated_at LIMIT `+strconv.Itoa(batch)+`) RETURNING id`, source, before)
 		ids, err = collect(rows, err, func(r sqldb.Row) (id string, err error) { return id, r.Scan(&id) })
-		if err != nil || len(ids) == 0 {
+		if err != nil {
 			return err
 		}
-		return s.changed(ctx, TopicClients)
+		for _, id := range ids {
+			if err := s.clientChanged(ctx, id); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return ids, err
 }

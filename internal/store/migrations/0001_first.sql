@@ -267,6 +267,20 @@ CREATE TABLE clients (
 );
 CREATE INDEX clients_managed_by ON clients (managed_by, updated_at);
 
+-- Where a client's pages come from: who may call from a browser is looked up by that.
+CREATE TABLE client_origins (
+  origin TEXT NOT NULL,
+  client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+  PRIMARY KEY (origin, client_id)
+);
+CREATE INDEX client_origins_client ON client_origins (client_id);
+
+-- Which client each of the latest changes was about, by the version that changes counts: replicas keep the other clients in memory.
+CREATE TABLE client_changes (
+  version BIGINT PRIMARY KEY,
+  client_id TEXT NOT NULL
+);
+
 -- Tokens with which an application may register itself (RFC 7591 §3): how often, until when, and what it may ask for.
 CREATE TABLE registration_tokens (
   id TEXT PRIMARY KEY,
