@@ -18,7 +18,7 @@ type floor struct {
 }
 
 var floors = []floor{
-	{0, []string{"internal/idp", "internal/secret", "internal/config", "internal/logctx", "internal/panics"}, "F0 is vocabulary: it knows nobody"},
+	{0, []string{"internal/idp", "internal/secret", "internal/config", "internal/logctx", "internal/panics", "internal/untrusted"}, "F0 is vocabulary: it knows nobody"},
 	{1, []string{"internal/store", "internal/store/sqldb", "internal/store/migrations", "internal/outbound", "internal/outbox"}, "F1 is the database, and the network outside"},
 	{2, []string{
 		"internal/keys", "internal/audit", "internal/throttle", "internal/session", "internal/auth",
@@ -35,6 +35,7 @@ var floors = []floor{
 var sideways = []struct{ from, to, because string }{
 	{"internal/...", "internal/idp", "the nouns are for everyone"},
 	{"internal/...", "internal/panics", "a goroutine anywhere may panic"},
+	{"internal/idp", "internal/untrusted", "a client's key set is an outsider's text"},
 	{"internal/logctx", "internal/secret", "what looks like a secret is known in one place"},
 	{"internal/store", "internal/store/sqldb", "the store's statements run on an engine"},
 	{"internal/store", "internal/store/migrations", "the store brings its schema up to date"},

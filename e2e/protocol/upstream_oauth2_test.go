@@ -248,7 +248,7 @@ func TestOAuth2Upstream_BrokenAnswersAreASentenceAndATrace(t *testing.T) {
 		"no subject":                 {"/me", answers(200, "application/json", `{"login":"ann"}`), 400, "id is missing"},
 		"a subject of another type":  {"/me", answers(200, "application/json", `{"id":{"n":1}}`), 400, "neither text nor a whole number"},
 		"a giant":                    {"/me", answers(200, "application/json", `{"id":"`+strings.Repeat("x", 2<<20)+`"}`), 503, "larger than the limit"},
-		"a deep one":                 {"/me", answers(200, "application/json", strings.Repeat(`{"id":`, 5000)+"1"+strings.Repeat("}", 5000)), 400, "nested too deep"},
+		"a deep one":                 {"/me", answers(200, "application/json", strings.Repeat(`{"id":`, 5000)+"1"+strings.Repeat("}", 5000)), 400, "nested too deeply"},
 		"a redirect to another host": {"/me", http.RedirectHandler("https://evil.example/me", http.StatusFound).ServeHTTP, 503, "redirects to another host"},
 		"its error":                  {"/me", answers(500, "text/html", page), 503, "answers 500"},
 		"no list of addresses":       {"/me/emails", answers(404, "application/json", "{}"), 400, "do the scopes allow it?"},

@@ -8,15 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 
-	jose "github.com/go-jose/go-jose/v4/json" // refuses a member that stands there twice
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"idp/internal/idp"
+	"idp/internal/untrusted"
 )
 
 const (
@@ -108,15 +107,12 @@ func plain(value any) any {
 
 // read reads details within bounds.
 func read(text string) ([]map[string]any, error) {
-	if len(text) > Most {
-		return nil, refuse("The authorization details are longer than %d bytes.", Most)
-	}
-	if idp.Nested(text, depthMost) {
-		return nil, refuse("The authorization details are nested too deeply.")
+	if err := untrusted.Check([]byte(text), untrusted.Bounds{Bytes: Most, Depth: depthMost}); err != nil {
+		return nil, refuse("The authorization details cannot be read: %s.", err)
 	}
 	doc, err := decode(text)
-	if err != nil || hasTwice(text) {
-		return nil, refuse("The authorization details are no JSON, or have a member twice.")
+	if err != nil {
+		return nil, refuse("The authorization details are no JSON.")
 	}
 	if oddNumber(doc) {
 		return nil, refuse("The authorization details have a number of more than %d characters, or beyond 1e±%d.", numberMost, exponentMost)
@@ -134,17 +130,12 @@ func read(text string) ([]map[string]any, error) {
 	return list, nil
 }
 
-// decode reads one JSON text and nothing behind it, with numbers as they are written.
+// decode reads a JSON text with numbers as they are written.
 func decode(text string) (doc any, err error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
-	if err := d.Decode(&doc); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something stands behind the text")
-	}
-	return doc, nil
+	err = d.Decode(&doc)
+	return doc, err
 }
 
 // spell writes details in one spelling: members sorted, no space, numbers as they came.
@@ -208,10 +199,4 @@ func oddNumber(value any) bool {
 		return len(text) > numberMost || found && (err != nil || n > exponentMost || n < -exponentMost)
 	}
 	return false
-}
-
-// hasTwice reports whether an object has a member twice: two readers of one text would read two things.
-func hasTwice(text string) bool {
-	var v any
-	return jose.Unmarshal([]byte(text), &v) != nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	strictjson "github.com/go-jose/go-jose/v4/json"
+
+	"idp/internal/untrusted"
 )
 
 // ClientKeys are a client's public keys (RFC 7591 §2): what it signs is verified with them, and what is meant for it alone encrypted.
@@ -54,17 +56,13 @@ func (c *Client) checkKeys(f *faults) {
 // ParseKeySet reads a JWK Set that somebody else wrote, and returns the public keys in it that can be used. Others are passed over (RFC 7517 §5);
 // private reports whether a private or symmetric key was among them.
 func ParseKeySet(text []byte) (keys []jose.JSONWebKey, private bool, err error) {
-	if len(text) > MaxKeySet {
-		return nil, false, fmt.Errorf("a JWK Set has at most %d bytes", MaxKeySet)
-	}
-	if Nested(text, maxKeyDeep) {
-		return nil, false, errors.New("the JWK Set is nested too deep")
-	}
-	// Members that stand there twice are refused by this reader, and names compared in their case: no two readers see two sets.
 	var set struct {
 		Keys []strictjson.RawMessage `json:"keys"`
 	}
-	if err := strictjson.Unmarshal(text, &set); err != nil || set.Keys == nil {
+	if err := untrusted.Decode(text, untrusted.Bounds{Bytes: MaxKeySet, Depth: maxKeyDeep}, &set); err != nil {
+		return nil, false, fmt.Errorf("the JWK Set cannot be read: %w", err)
+	}
+	if set.Keys == nil {
 		return nil, false, errors.New("it is no JWK Set, a JSON object with the member \"keys\"")
 	}
 	if len(set.Keys) > maxKeys {

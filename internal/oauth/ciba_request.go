@@ -14,7 +14,7 @@ import (
 
 	"idp/internal/clientkeys"
 	"idp/internal/idp"
-	"idp/internal/oauth/untrusted"
+	"idp/internal/untrusted"
 )
 
 const (

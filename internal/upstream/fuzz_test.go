@@ -81,22 +81,6 @@ func FuzzCallback(f *testing.F) {
 	})
 }
 
-func FuzzParseObject(f *testing.F) {
-	for _, s := range []string{`{"a":1}`, `{"a":{"b":[1,{"c":2,"c":3}]}}`, `{"a":1}{}`, `nul`, "{\"\xff\":1}"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		o, err := parseObject(data)
-		if err != nil {
-			return
-		}
-		var plain map[string]json.RawMessage
-		if err := json.Unmarshal(data, &plain); err != nil || len(plain) != len(o) {
-			t.Errorf("got %d members of %q, %v, want %d", len(o), data, err, len(plain))
-		}
-	})
-}
-
 func TestSignatureAlgorithms_AreAsymmetric(t *testing.T) { // SEC-17
 	t.Parallel()
 	for _, alg := range signatureAlgorithms() {

@@ -71,13 +71,13 @@ func TestIDToken_OneBrokenThingAtATime(t *testing.T) { // FD-11, SEC-17
 		{"typ of a logout token", header("typ", "logout+jwt"), "typ"},
 		{"duplicate alg", func(s *script) {
 			s.RawHeader = func(h string) string { return strings.Replace(h, "{", `{"alg":"none",`, 1) }
-		}, "duplicate member"},
+		}, "stands there twice"},
 		{"duplicate sub", func(s *script) {
 			s.RawClaims = func(c string) string { return strings.Replace(c, "{", `{"sub":"admin",`, 1) }
-		}, "duplicate member"},
+		}, "stands there twice"},
 		{"duplicate sub, escaped", func(s *script) {
 			s.RawClaims = func(c string) string { return strings.Replace(c, "{", `{"\u0073ub":"admin",`, 1) }
-		}, "duplicate member"},
+		}, "stands there twice"},
 		{"sub in capitals only", func(s *script) {
 			s.RawClaims = func(c string) string { return strings.Replace(c, `"sub"`, `"SUB"`, 1) }
 		}, "sub is missing"},
@@ -88,10 +88,10 @@ func TestIDToken_OneBrokenThingAtATime(t *testing.T) { // FD-11, SEC-17
 			s.RawClaims = func(c string) string { return strings.Replace(c, "Upstream-Subject-1", `\ud800`, 1) }
 		}, "not text"},
 		{"NUL in sub", claim("sub", "a\x00b"), "not text"},
-		{"claims an array", func(s *script) { s.RawClaims = func(string) string { return "[]" } }, "not a JSON object"},
-		{"claims null", func(s *script) { s.RawClaims = func(string) string { return "null" } }, "not a JSON object"},
-		{"two JSON values", func(s *script) { s.RawClaims = func(c string) string { return c + "{}" } }, "after the JSON value"},
-		{"deep nesting", claim("x", json.RawMessage(strings.Repeat("[", 40)+strings.Repeat("]", 40))), "nested too deep"},
+		{"claims an array", func(s *script) { s.RawClaims = func(string) string { return "[]" } }, "no JSON object"},
+		{"claims null", func(s *script) { s.RawClaims = func(string) string { return "null" } }, "no JSON object"},
+		{"two JSON values", func(s *script) { s.RawClaims = func(c string) string { return c + "{}" } }, "follows the JSON text"},
+		{"deep nesting", claim("x", json.RawMessage(strings.Repeat("[", 40)+strings.Repeat("]", 40))), "nested too deeply"},
 		{"signature cut off", raw(func(s string) string { return s[:strings.LastIndexByte(s, '.')+1] }), "signature"},
 		{"two segments", raw(func(s string) string { return s[:strings.LastIndexByte(s, '.')] }), "compact form"},
 		{"many dots", raw(func(string) string { return strings.Repeat(".", 60000) }), "compact form"},

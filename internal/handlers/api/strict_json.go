@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"idp/internal/idp"
+	"idp/internal/untrusted"
 )
 
 const (
@@ -87,64 +87,45 @@ func checkAddress(u *url.URL) *Problem {
 
 func cleanText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
-// checkJSON refuses what Go's decoder lets through and two readers may understand differently: members that stand there twice, or in another
-// case; broken UTF-8; NUL, which PostgreSQL does not store; a second document. The names inside "custom" are the operator's own, those inside
-// "jwks" RFC 7517's, and those inside "schema" a JSON Schema's.
+// checkJSON refuses what two readers may understand differently, and beside what every reader refuses: members in another case, which encoding/json takes for
+// ours, and NUL, which PostgreSQL does not store. The names inside "custom" are the operator's own, those inside "jwks" RFC 7517's, and those inside
+// "schema" a JSON Schema's.
 func checkJSON(body []byte) error {
-	if !utf8.Valid(body) {
-		return errors.New("it is not UTF-8")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	if err := checkValue(decoder, 0, false); err != nil {
+	if err := untrusted.Check(body, untrusted.Bounds{Bytes: maxBody, Depth: maxDepth}); err != nil {
 		return err
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the JSON text")
-	}
-	return nil
-}
-
-func checkValue(decoder *json.Decoder, depth int, free bool) error {
-	token, err := decoder.Token()
-	if err != nil {
+	var document any
+	if err := decodeNumbers(body, &document); err != nil {
 		return errors.New("it is no JSON")
 	}
-	if depth > maxDepth {
-		return fmt.Errorf("it is nested more than %d deep", maxDepth)
-	}
-	switch t := token.(type) {
+	return checkTexts(document, false)
+}
+
+// checkTexts looks at every text and every name. Names are free where the operator gives them.
+func checkTexts(value any, free bool) error {
+	switch v := value.(type) {
 	case string:
-		if strings.ContainsRune(t, 0) {
+		if strings.ContainsRune(v, 0) {
 			return errors.New("a text has the character NUL in it")
 		}
-	case json.Delim:
-		seen := map[string]bool{}
-		for decoder.More() {
-			inner := free
-			if t == '{' {
-				name, err := decoder.Token()
-				if err != nil {
-					return errors.New("it is no JSON")
-				}
-				key := name.(string)
-				switch {
-				case seen[key]:
-					return fmt.Errorf("the member %.64q stands there twice", key)
-				case strings.ContainsRune(key, 0):
-					return errors.New("a member's name has the character NUL in it")
-				case !free && key != strings.ToLower(key):
-					return fmt.Errorf("there is no member %.64q: every member is in lower case", key)
-				}
-				seen[key] = true
-				inner = free || key == "custom" || key == "localized" || key == "jwks" || key == "schema" // names of the operator's own; client_name#de-CH; x5t#S256
-			}
-			if err := checkValue(decoder, depth+1, inner); err != nil {
+	case []any:
+		for _, element := range v {
+			if err := checkTexts(element, free); err != nil {
 				return err
 			}
 		}
-		if _, err := decoder.Token(); err != nil {
-			return errors.New("it is no JSON")
+	case map[string]any:
+		for name, member := range v {
+			switch {
+			case strings.ContainsRune(name, 0):
+				return errors.New("a member's name has the character NUL in it")
+			case !free && name != strings.ToLower(name):
+				return fmt.Errorf("there is no member %.64q: every member is in lower case", name)
+			}
+			inner := free || name == "custom" || name == "localized" || name == "jwks" || name == "schema" // names of the operator's own; client_name#de-CH; x5t#S256
+			if err := checkTexts(member, inner); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"idp/internal/idp"
-	"idp/internal/oauth/untrusted"
+	"idp/internal/untrusted"
 )
 
 const (

@@ -14,8 +14,8 @@ import (
 	"idp/internal/client"
 	"idp/internal/clientkeys"
 	"idp/internal/idp"
-	"idp/internal/oauth/untrusted"
 	"idp/internal/trace"
+	"idp/internal/untrusted"
 )
 
 const replayKind = "client_assertion"

@@ -9,7 +9,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
-	"idp/internal/oauth/untrusted"
+	"idp/internal/untrusted"
 )
 
 // lifeMost is how long an assertion may be good: so long its jti is remembered.

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"idp/internal/idp"
-	"idp/internal/oauth/untrusted"
+	"idp/internal/untrusted"
 )
 
 // credentials is what the request presents.

@@ -15,7 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
-	"idp/internal/oauth/untrusted"
+	"idp/internal/untrusted"
 )
 
 const (

@@ -14,9 +14,9 @@ import (
 	"idp/internal/idp"
 	"idp/internal/oauth/clientauth"
 	"idp/internal/oauth/mint"
-	"idp/internal/oauth/untrusted"
 	"idp/internal/secret"
 	"idp/internal/store"
+	"idp/internal/untrusted"
 )
 
 const (

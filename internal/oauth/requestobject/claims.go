@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"idp/internal/idp"
-	"idp/internal/oauth/untrusted"
+	"idp/internal/untrusted"
 )
 
 // object is the content of a request object: the claims about itself, and the parameters.

@@ -13,8 +13,8 @@ import (
 	"idp/internal/clientkeys"
 	"idp/internal/idp"
 	"idp/internal/keys"
-	"idp/internal/oauth/untrusted"
 	"idp/internal/outbound"
+	"idp/internal/untrusted"
 )
 
 // Most is how long a request object may be.

@@ -1,4 +1,4 @@
-package idp
+package untrusted
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ func TestNested_CountsBracketsOutsideTexts(t *testing.T) {
 		``: 0, `1`: 0, `{}`: 1, `[[]]`: 2, `[{"a":[]},[]]`: 3, `["[[[["]`: 1, `["\"[[["]`: 1, `{"a\\":[[]]}`: 3, `]]][[`: 0,
 		strings.Repeat("[", 100000): 100000,
 	} {
-		if depth > 0 && !Nested(text, depth-1) || Nested([]byte(text), depth) {
+		if depth > 0 && !nested([]byte(text), depth-1) || nested([]byte(text), depth) {
 			t.Errorf("%.20q: want it nested %d deep", text, depth)
 		}
 	}

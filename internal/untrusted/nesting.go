@@ -1,8 +1,8 @@
-package idp
+package untrusted
 
-// Nested reports whether brackets in a JSON text stand in one another more than so many levels deep, without decoding it: an outsider's text is
+// nested reports whether brackets in a JSON text stand in one another more than so many levels deep, without decoding it: an outsider's text is
 // bounded before anything is read. Of a text that is no JSON the answer may be anything.
-func Nested[T string | []byte](text T, most int) bool {
+func nested(text []byte, most int) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
