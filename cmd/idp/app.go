@@ -119,7 +119,7 @@ func (a *app) loadConfig(cmd *cobra.Command) (*config.Config, error) {
 // say prints a line for people to stderr, unless --quiet.
 func (a *app) say(format string, args ...any) {
 	if !a.flags.quiet {
-		fmt.Fprintf(a.err, format+"\n", args...)
+		fmt.Fprintln(a.err, sayable(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -131,7 +131,7 @@ func (a *app) confirm(question string) error {
 	if !isTerminal(a.in) {
 		return usagef("%s Add --yes to go ahead; nobody can be asked here", question)
 	}
-	fmt.Fprint(a.err, question+" [y/N] ")
+	fmt.Fprint(a.err, sayable(question)+" [y/N] ")
 	answer, err := bufio.NewReader(io.LimitReader(a.in, 64)).ReadString('\n')
 	if err != nil && answer == "" {
 		return fmt.Errorf("read the answer: %w", err)
@@ -174,7 +174,7 @@ func (a *app) report(err error) int {
 	if a.colour(a.err) {
 		prefix = "\x1b[31mError:\x1b[0m "
 	}
-	fmt.Fprintln(a.err, prefix+tell(err))
+	fmt.Fprintln(a.err, prefix+sayable(tell(err)))
 	var usage *usageError
 	switch kind := idp.KindOf(err); {
 	case !a.started, errors.As(err, &usage):

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -150,9 +149,7 @@ func newAuditExportCmd(a *app) *cobra.Command {
 }
 
 func (a *app) exportEvent(e api.AuditEvent) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(e)
+	return writeJSON(a.out, e, "")
 }
 
 // showEvent prints one event as a line for people.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -47,10 +48,7 @@ func (o *output) wide() bool { return o.format == formatWide }
 func (o *output) object(v any, table func()) error {
 	switch o.format {
 	case formatJSON:
-		enc := json.NewEncoder(o.w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(v)
+		return writeJSON(o.w, v, "  ")
 	case formatYAML:
 		return o.yaml(v)
 	case formatName:
@@ -149,9 +147,45 @@ func printable(s string) string {
 		switch {
 		case r == '\n' || r == '\t' || r == '\r':
 			return ' '
-		case r < 0x20, r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069: // controls, and marks that turn the direction
+		case obeyed(r):
 			return '\uFFFD'
 		}
 		return r
 	}, s)
+}
+
+// sayable is printable for a text of several lines.
+func sayable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && obeyed(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// obeyed reports whether a character tells a terminal what to do instead of being shown: controls, line ends, and marks that turn the direction.
+func obeyed(r rune) bool {
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
+}
+
+// writeJSON writes v as JSON. JSON lets through some of what a terminal obeys, and says the same with an escape.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	for _, r := range text.String() {
+		if r != '\n' && obeyed(r) { // each is of the basic plane
+			fmt.Fprintf(&out, "\\u%04x", r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	_, err := w.Write(out.Bytes())
+	return err
 }

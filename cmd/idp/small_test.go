@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"idp/internal/client"
 	"idp/internal/idp"
@@ -34,6 +38,42 @@ func TestTell_SentencesOfAllFaults(t *testing.T) {
 			t.Errorf("tell(%v): got %q, want %q", tc.err, got, tc.want)
 		}
 	}
+}
+
+// Texts of strangers do nothing to a terminal, whichever way they are shown; as JSON they still say the same.
+func TestOutput_ATerminalHasNothingToObey(t *testing.T) {
+	t.Parallel()
+	hostile := "a\x1b[2Jb\u009b31mc\u202egnp.exe\u2066d\u200ee\u061cf\u2028g\x7fh\r\n"
+	shows := func(how, text string) {
+		for _, r := range strings.TrimSuffix(text, "\n") {
+			if unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' {
+				t.Errorf("%s: got %q, want nothing that a terminal obeys", how, text)
+			}
+		}
+	}
+	var out, said bytes.Buffer
+	a := &app{out: &out, err: &said}
+	v := []struct {
+		Name string `json:"name"`
+	}{{hostile}}
+	for _, format := range []string{formatTable, formatJSON, formatName} {
+		out.Reset()
+		o := &output{w: &out, format: format}
+		if err := o.object(v, func() { o.table([]string{"NAME"}, [][]string{{hostile}}) }); err != nil {
+			t.Fatal(err)
+		}
+		shows(format, out.String())
+		if format != formatJSON {
+			continue
+		}
+		read := v[:0:0]
+		if err := json.Unmarshal(out.Bytes(), &read); err != nil || len(read) != 1 || read[0].Name != hostile {
+			t.Errorf("read back: got %+v, %v, want the same text", read, err)
+		}
+	}
+	a.say("The application %s is gone.", hostile)
+	a.report(errors.New("no answer from " + hostile))
+	shows("on the error stream", said.String())
 }
 
 func TestPrivateFile_IsWholeAndPrivateAndReplacesNothing(t *testing.T) {

@@ -377,6 +377,8 @@ func TestSignInUpstream_UsernamesAreFreeAndNotReserved(t *testing.T) { // PS-7, 
 		{"admin", "admin2"},
 		{"Root", "Root2"},
 		{"Moved", "Moved2"},
+		{"\u0430dmin", ""}, // a Cyrillic letter among Latin ones (FS-12)
+		{"Жанна", "Жанна"},
 		{"Zoë Müller", "Zoë.Müller"},
 		{"jo@corp.example", "jo"},
 		{"--- !", ""},

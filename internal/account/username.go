@@ -64,7 +64,7 @@ func (s *Service) freeUsername(ctx context.Context, preferred string) (string, e
 			name = fmt.Sprintf("%s%d", base, i+1)
 		}
 		canonical, ok := idp.CanonicalUsername(name)
-		if !ok || reservedName(canonical) {
+		if !ok || reservedName(canonical) || !oneScript(canonical) { // the person chose it there: FS-12 holds as for one that is chosen here
 			continue
 		}
 		free, err := s.nobodys(ctx, name, canonical)

@@ -166,7 +166,7 @@ type Throttle struct {
 	// Window is how long a failure counts.
 	Window time.Duration `key:"window" default:"15m" min:"1m" max:"24h"`
 	// Starts is how many sign-ins one address (IPv6: its /64) may begin in a minute, finished or not, a fifth of them at once; the next is
-	// answered 429. Raise it where very many people come from one address, as behind a carrier's NAT.
+	// answered 429. All of an IPv6 /48 together may begin sixteen times as many. Raise it where very many people come from one address, as behind a carrier's NAT.
 	Starts int `key:"starts" derived:"300 with a public issuer, else 100000" min:"1" max:"1000000"`
 	// Pushed is how many requests one application may push in a minute (RFC 9126), a fifth of them at once; the next is answered 429. Each replica counts for itself.
 	// What is pushed for an application that has no secret, and what fails to authenticate, counts for its address instead, as Starts do.

@@ -49,7 +49,7 @@ func (c *Client) checkKeys(f *faults) {
 	case private:
 		f.add("jwks", "Among the keys is a private or symmetric one. Make new keys, for this one has been shown, and register the public halves alone.")
 	case len(keys) == 0:
-		f.add("jwks", "There is no usable key: RSA of %d bits and more, P-256, P-384, P-521 or Ed25519.", minRSABits)
+		f.add("jwks", "There is no usable key: RSA of %d to %d bits, P-256, P-384, P-521 or Ed25519.", minRSABits, jose.MaxRSAModulusBits)
 	}
 }
 

@@ -25,6 +25,7 @@ func TestValidate_Keys(t *testing.T) {
 		"a private key":       {ClientKeys{JWKS: []byte(`{"keys":[{` + ecPoint + `,"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}]}`)}, "jwks"},
 		"a symmetric key":     {ClientKeys{JWKS: []byte(`{"keys":[{` + ecPoint + `},{"kty":"oct","k":"AAAA"}]}`)}, "jwks"},
 		"a weak key":          {ClientKeys{JWKS: []byte(`{"keys":[{"kty":"RSA","e":"AQAB","n":"` + strings.Repeat("q", 171) + `"}]}`)}, "jwks"},
+		"a giant key":         {ClientKeys{JWKS: []byte(`{"keys":[{"kty":"RSA","e":"AQAB","n":"` + strings.Repeat("q", 2000) + `"}]}`)}, "jwks"}, // one that fills a set makes a single signature cost seconds
 		"members twice":       {ClientKeys{JWKS: []byte(`{"keys":[{` + ecPoint + `}],"keys":[{` + ecPoint + `}]}`)}, "jwks"},
 		"a point off a curve": {ClientKeys{JWKS: []byte(`{"keys":[{` + strings.Replace(ecPoint, "MKB", "MKA", 1) + `}]}`)}, "jwks"},
 		"nested too deep":     {ClientKeys{JWKS: []byte(`{"keys":[{` + ecPoint + `}],"x":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `}`)}, "jwks"},

@@ -26,6 +26,40 @@ func TestRate_RemembersABoundedNumberOfAddresses(t *testing.T) {
 	}
 }
 
+// Who has a /48 of IPv6 has 65,536 lines: together they have sixteen lines' worth, and other networks theirs. What is refused counts for neither.
+func TestRate_LinesOfOneNetworkDoNotAddUpWithoutEnd(t *testing.T) {
+	t.Parallel()
+	s, now := NewRate(10), time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) // two at once of a line
+	allowed := 0
+	for n := range 200 {
+		if s.WaitAt(fmt.Sprintf("2001:db8:5:%x::1", n), now) == 0 {
+			allowed++
+		}
+	}
+	if want := 2 * linesNear; allowed != want {
+		t.Errorf("of 200 lines of one network %d are let through at once, want %d", allowed, want)
+	}
+	if got := s.WaitAt("2001:db8:6::1", now); got != 0 {
+		t.Errorf("another network: got %s to wait, want none", got)
+	}
+	if got := s.WaitAt("192.0.2.1", now); got != 0 {
+		t.Errorf("an address of IPv4: got %s to wait, want none", got)
+	}
+	later := now.Add(time.Minute)
+	for range 3 {
+		s.WaitAt("2001:db8:5:1::1", later)
+	}
+	allowed = 0
+	for n := range 200 {
+		if s.WaitAt(fmt.Sprintf("2001:db8:5:%x::1", n+2), later) == 0 {
+			allowed++
+		}
+	}
+	if want := 2*linesNear - 2; allowed != want {
+		t.Errorf("a minute later, beside a line that asked three times: got %d, want %d", allowed, want)
+	}
+}
+
 // An IPv6 line has 2^64 addresses: they count as one.
 func TestRate_CountsALineAndNotItsAddresses(t *testing.T) {
 	t.Parallel()
