@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"idp/internal/audit"
 	"idp/internal/handlers/api"
 	"idp/internal/handlers/api/apiclient"
 )
@@ -38,13 +39,50 @@ func (f *auditFilter) flags(a *app, cmd *cobra.Command, since string) {
 	cmd.Flags().StringVar(&f.since, "since", since, "events from this time on: a duration before now, or a time such as 2026-11-23T12:00:00Z")
 	cmd.Flags().StringVar(&f.kind, "type", "", "only events of this type, or of a pattern such as 'login.*'")
 	userFlag(a, cmd, &f.user, "only events about this user")
+	must(cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(eventPatterns(), cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// eventPatterns lists the types of event, and for each noun the pattern of all of its types.
+func eventPatterns() []string {
+	var list []string
+	for _, t := range audit.Types() {
+		noun, _, _ := strings.Cut(string(t), ".")
+		list = append(list, string(t), noun+".*")
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// checkEventType refuses a type that no event can have: what is looked for in vain looks as if it had never happened.
+func checkEventType(pattern string) error {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return usagef("--type %q is no pattern: write a type such as login.failed, or login.*", pattern)
+	}
+	var near, nouns []string
+	wantNoun, wantVerb, _ := strings.Cut(pattern, ".")
+	for _, t := range audit.Types() {
+		if ok, _ := path.Match(pattern, string(t)); ok {
+			return nil
+		}
+		noun, verb, _ := strings.Cut(string(t), ".")
+		if nouns = append(nouns, noun); noun == wantNoun || verb == wantNoun || verb == wantVerb {
+			near = append(near, string(t))
+		}
+	}
+	if len(near) == 0 {
+		slices.Sort(nouns)
+		return usagef("--type: no event has the type %s: write a type such as login.failed, or a noun and all that happens to it, such as login.*; the nouns are %s", pattern, strings.Join(slices.Compact(nouns), ", "))
+	}
+	return usagef("--type: no event has the type %s: did you mean %s?", pattern, strings.Join(near, " or "))
 }
 
 // query turns the filter into the API's question.
 func (f *auditFilter) query(ctx context.Context, b *backend, now time.Time) (apiclient.AuditQuery, error) {
 	q := apiclient.AuditQuery{Page: apiclient.Page{Limit: pageMost}}
-	if _, err := path.Match(f.kind, ""); err != nil {
-		return q, usagef("--type %q is no pattern: write a type such as login.failed, or login.*", f.kind)
+	if f.kind != "" {
+		if err := checkEventType(f.kind); err != nil {
+			return q, err
+		}
 	}
 	if f.since != "" {
 		at, err := time.Parse(time.RFC3339, f.since)

@@ -185,7 +185,7 @@ func planCount(plan client.Plan) string {
 	for _, item := range plan.Items {
 		n[item.Action]++
 	}
-	text := fmt.Sprintf("%d created, %d changed, %d deleted, %d as they were.", n[client.ActionCreate], n[client.ActionUpdate], n[client.ActionDelete], n[client.ActionUnchanged])
+	text := fmt.Sprintf("%d created, %d changed, %d deleted, %d unchanged.", n[client.ActionCreate], n[client.ActionUpdate], n[client.ActionDelete], n[client.ActionUnchanged])
 	if plan.DryRun {
 		text += " This was a dry run: nothing was changed."
 	}

@@ -154,11 +154,8 @@ func countedFindings(errs, warnings int) string {
 		n    int
 		word string
 	}{{errs, "error"}, {warnings, "warning"}} {
-		switch {
-		case c.n == 1:
-			words = append(words, "1 "+c.word)
-		case c.n > 1:
-			words = append(words, fmt.Sprintf("%d %ss", c.n, c.word))
+		if c.n > 0 {
+			words = append(words, idp.Counted(c.n, c.word))
 		}
 	}
 	return strings.Join(words, " and ")

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"idp/internal/idp"
 )
 
 // newManCmd writes the manual pages, for packagers. cobra's own generator would bring a Markdown parser into the binary.
@@ -28,7 +30,7 @@ func newManCmd(a *app) *cobra.Command {
 				return os.WriteFile(filepath.Join(args[0], name), []byte(manPage(c)), 0o644)
 			})
 			if err == nil {
-				a.say("Wrote %d manual pages to %s.", n, args[0])
+				a.say("Wrote %s to %s.", idp.Counted(n, "manual page"), args[0])
 			}
 			return err
 		},

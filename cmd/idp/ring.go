@@ -12,6 +12,7 @@ import (
 	"idp/internal/audit"
 	"idp/internal/client"
 	"idp/internal/directory"
+	"idp/internal/idp"
 	"idp/internal/keys"
 	"idp/internal/secret"
 	"idp/internal/store"
@@ -56,7 +57,7 @@ Keep the old keys: digests of client secrets and cookies that were made with the
 			RunE: a.offline(func(ctx context.Context, s *services, _ []string) error {
 				n, err := reseal(ctx, s)
 				if err == nil {
-					a.say("%d values were encrypted anew with the key %s.", n, s.keyring.Active())
+					a.say("%s encrypted anew with the key %s.", idp.Counted(n, "value"), s.keyring.Active())
 				}
 				return err
 			}),

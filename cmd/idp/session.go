@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"idp/internal/handlers/api"
+	"idp/internal/idp"
 )
 
 func newSessionCmd(a *app) *cobra.Command {
@@ -105,7 +106,7 @@ func newSessionEndCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("Ended %d sessions of %s.", n, who)
+			a.say("Ended %s of %s.", idp.Counted(n, "session"), who)
 			return nil
 		}),
 		ValidArgsFunction: a.complete(completeSessions),

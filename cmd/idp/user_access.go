@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"idp/internal/account"
+	"idp/internal/idp"
 )
 
 func newUserLinkCmd(a *app) *cobra.Command {
@@ -172,10 +173,10 @@ func (a *app) progress() func(account.Report) {
 		switch terminal := isTerminal(a.err); {
 		case a.flags.quiet:
 		case terminal && r.Rows%100 == 0:
-			fmt.Fprintf(a.err, "\r%d rows, %d failed", r.Rows, r.Failed)
+			fmt.Fprintf(a.err, "\r%s, %d failed", idp.Counted(r.Rows, "row"), r.Failed)
 		case !terminal && a.now().After(next):
 			next = a.now().Add(progressEvery)
-			a.say("%d rows, %d failed.", r.Rows, r.Failed)
+			a.say("%s, %d failed.", idp.Counted(r.Rows, "row"), r.Failed)
 		}
 	}
 }
@@ -213,10 +214,10 @@ func (a *app) showImport(r account.Report, errorsFile string) error {
 		if r.DryRun {
 			would = " This was a dry run: nothing was written."
 		}
-		a.say("%d rows: %d created, %d there already, %d failed.%s", r.Rows, r.Created, r.Skipped, r.Failed, would)
+		a.say("%s: %d created, %d there already, %d failed.%s", idp.Counted(r.Rows, "row"), r.Created, r.Skipped, r.Failed, would)
 	}
 	if r.Failed > 0 {
-		return fmt.Errorf("%d of %d rows failed; mend them and run the import again, what is there is skipped", r.Failed, r.Rows)
+		return fmt.Errorf("%d of %s failed; mend what is wrong and run the import again, what is there is skipped", r.Failed, idp.Counted(r.Rows, "row"))
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (s *Service) Import(ctx context.Context, r io.Reader, o ImportOptions) (Rep
 		return i.row(ctx, r)
 	})
 	if err != nil {
-		return i.report, fmt.Errorf("import users, after %d rows: %w", i.report.Rows, err)
+		return i.report, fmt.Errorf("import users, after %s: %w", idp.Counted(i.report.Rows, "row"), err)
 	}
 	return i.report, nil
 }

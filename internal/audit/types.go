@@ -77,6 +77,29 @@ const (
 	AdminRecovered    Type = "admin.recovered"
 )
 
+// Types lists the types of event.
+func Types() []Type {
+	return []Type{
+		LoginOK, LoginFailed, LoginThrottled, StepUpOK,
+		SessionRestored, SessionEnded, SessionKilled,
+		LogoutDelivered, LogoutFailed,
+		ConsentAllowed, ConsentDenied, GrantRevoked, CodeReuse, RefreshReuse,
+		DeviceApproved, DeviceDenied,
+		BackchannelApproved, BackchannelDenied,
+		AssertionAccepted, AssertionReuse,
+		UserCreated, UserNotCreated, UserUpdated, UserEnabled, UserDisabled, UserDeleted, UserImported,
+		PasswordChanged, PasswordRehashed,
+		IdentityLinked, IdentityUnlinked, IdentityRefused,
+		ClientCreated, ClientUpdated, ClientDeleted, ClientSecretRotated,
+		ClientRegistered, ClientApproved, ClientDenied, ClientSwept, RegistrationTokenCreated, RegistrationTokenRevoked,
+		AuthorizationTypeApplied, AuthorizationTypeDeleted,
+		ResourceCreated, ResourceUpdated, ResourceDeleted,
+		ProviderCreated, ProviderUpdated, ProviderDeleted,
+		KeyRotated, KeyRetired,
+		AdminBootstrapped, AdminRecovered,
+	}
+}
+
 // The kinds of actor.
 const (
 	ActorUser     = "user"

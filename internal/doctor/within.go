@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"idp/internal/idp"
 	"idp/internal/keys"
 	"idp/internal/store/sqldb"
 	"idp/internal/upstream"
@@ -102,16 +103,8 @@ func (f Facts) migrations(ctx context.Context, r *report) bool {
 		r.fail("migrations", "The database lacks "+strings.Join(missing, ", ")+".", "Run `idp migrate up`, or start the server, which does it.")
 		return false
 	}
-	r.ok("migrations", fmt.Sprintf("The schema is up to date, with %s applied.", counted(len(states), "migration")))
+	r.ok("migrations", fmt.Sprintf("The schema is up to date, with %s applied.", idp.Counted(len(states), "migration")))
 	return true
-}
-
-// counted writes a number of things.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // clock compares another clock, which tells whole seconds, with this machine's.
@@ -150,10 +143,10 @@ func (f Facts) secrets(r *report) {
 		}
 	}
 	if waiting > 0 {
-		r.warn("key_ring", fmt.Sprintf("An older key of the ring still encrypts %s.", counted(waiting, "value")), "Run `idp key ring reseal`.")
+		r.warn("key_ring", fmt.Sprintf("An older key of the ring still encrypts %s.", idp.Counted(waiting, "value")), "Run `idp key ring reseal`.")
 	}
 	if broken == 0 {
-		r.ok("key_ring", fmt.Sprintf("The key ring opens all that is encrypted, %s.", counted(len(f.Sealed), "value")))
+		r.ok("key_ring", fmt.Sprintf("The key ring opens all that is encrypted, %s.", idp.Counted(len(f.Sealed), "value")))
 	}
 }
 

@@ -29,7 +29,7 @@ func NewClientSecret() string {
 func HighEntropy(s string) error {
 	const mend = "Let this server make one, or use the output of `openssl rand -base64 32`."
 	if len(s) < minBroughtSecret {
-		return idp.Invalidf("client_secret", "The secret has %d characters, but a client secret needs at least %d random ones. %s", len(s), minBroughtSecret, mend)
+		return idp.Invalidf("client_secret", "The secret has %s, but a client secret needs at least %d random ones. %s", idp.Counted(len(s), "character"), minBroughtSecret, mend)
 	}
 	if len(s) > maxBroughtSecret {
 		return idp.Invalidf("client_secret", "The secret is longer than %d characters. %s", maxBroughtSecret, mend)

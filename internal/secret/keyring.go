@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+
+	"idp/internal/idp"
 )
 
 const (
@@ -51,7 +53,7 @@ func (k Key) validate() error {
 		return errors.New("the key ID must be 1 to 16 lower-case letters and digits")
 	}
 	if len(k.Secret) != keySize {
-		return fmt.Errorf("the secret of key %q has %d bytes, but must have %d: make one with `idp key ring new`, or `openssl rand -base64 32`", k.ID, len(k.Secret), keySize)
+		return fmt.Errorf("the secret of key %q has %s, but must have %d: make one with `idp key ring new`, or `openssl rand -base64 32`", k.ID, idp.Counted(len(k.Secret), "byte"), keySize)
 	}
 	// A placeholder such as 32 zero bytes would make every sealed value readable by anyone who guesses it.
 	if bytes.Count(k.Secret, k.Secret[:1]) == keySize {

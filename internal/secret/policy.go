@@ -48,7 +48,7 @@ func (p Policy) Check(password string, own ...string) error {
 	least, most, score := p.limits()
 	switch length := utf8.RuneCountInString(normalized); {
 	case length < least:
-		return idp.Invalidf("password", "The password has %d characters, but needs at least %d: a few words in a row are easy to remember.", length, least)
+		return idp.Invalidf("password", "The password has %s, but needs at least %d: a few words in a row are easy to remember.", idp.Counted(length, "character"), least)
 	case length > most:
 		return idp.Invalidf("password", "The password has %d characters, but may have at most %d: use a shorter one.", length, most)
 	}

@@ -89,7 +89,7 @@ func keyFindings(ctx context.Context, d deps, m *metadata) []Finding {
 	}
 	for _, alg := range m.algorithms {
 		if len(choose(keys, "", alg)) > 0 {
-			return []Finding{{Check: "keys", Level: LevelOK, Cause: fmt.Sprintf("%d usable keys at %s", len(keys), m.jwksURI)}}
+			return []Finding{{Check: "keys", Level: LevelOK, Cause: fmt.Sprintf("%s at %s", idp.Counted(len(keys), "usable key"), m.jwksURI)}}
 		}
 	}
 	return []Finding{{
