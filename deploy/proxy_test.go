@@ -29,7 +29,7 @@ import (
 // stage is a proxy under test: the example's text is changed only where it names this world's addresses and files.
 type stage struct {
 	folder, cert, key   string
-	backend, tls, plain string // addresses
+	backend, tls, plain string // addresses; of several replicas, parted by spaces
 }
 
 // TestProxies_ForgedHeadersEndAtTheProxy // SEC: throttling and audit see the peer's address, not what a client wrote
@@ -47,6 +47,9 @@ func TestProxies_ForgedHeadersEndAtTheProxy(t *testing.T) {
 			var got http.Header
 			var host string
 			backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/readyz" {
+					return // the proxy itself asks
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				got, host = r.Header.Clone(), r.Host
@@ -103,8 +106,13 @@ func startNginx(t *testing.T, s stage) *exec.Cmd {
 func nginxWith(t *testing.T, s stage, site string) *exec.Cmd {
 	t.Helper()
 	site = regexp.MustCompile(`(?m)^\s*listen \[::\].*\n`).ReplaceAllString(site, "")
+	const line = "    server 127.0.0.1:8080 max_fails=0;\n"
+	var lines strings.Builder
+	for _, address := range strings.Fields(s.backend) {
+		lines.WriteString(strings.Replace(line, "127.0.0.1:8080", address, 1))
+	}
 	site = strings.NewReplacer(
-		"listen 80;", "listen "+s.plain+";", "listen 443 ", "listen "+s.tls+" ", "server 127.0.0.1:8080;", "server "+s.backend+";",
+		"listen 80;", "listen "+s.plain+";", "listen 443 ", "listen "+s.tls+" ", line, lines.String(),
 		"/etc/letsencrypt/live/id.example.com/fullchain.pem", s.cert, "/etc/letsencrypt/live/id.example.com/privkey.pem", s.key,
 	).Replace(site)
 	var paths strings.Builder

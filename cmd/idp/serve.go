@@ -66,6 +66,7 @@ type server struct {
 	public   http.Handler
 	ops      http.Handler
 	health   *handlers.Health
+	late     newcomers
 }
 
 // serve runs until ctx ends, and then stops in order: not ready, no new requests, what is written behind the requests, the database.
@@ -194,7 +195,7 @@ const (
 func (s *server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+		ConnState: s.late.follow, MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -222,7 +223,8 @@ func (s *server) listenAll(c *config.Config, public net.Listener) ([]listening, 
 	return front, nil
 }
 
-// runFront serves until ctx ends, then drains: readiness says no at once, load balancers get time to notice, requests get time to end.
+// runFront serves until ctx ends, then drains: readiness says no at once, load balancers get time to notice, whoever came last is heard, requests get
+// time to end.
 func (s *server) runFront(ctx context.Context, front []listening) error {
 	failed := make(chan error, len(front))
 	for _, l := range front {
@@ -243,13 +245,18 @@ func (s *server) runFront(ctx context.Context, front []listening) error {
 	case <-ctx.Done():
 	}
 	s.health.Drain()
+	s.late.watched.Store(true)
 	if nerr := s.app.notify(notifyStopping); nerr != nil {
 		s.logger.WarnContext(ctx, "cannot tell the service manager", slog.Any("error", nerr))
 	}
-	s.logger.Info("stopping", slog.Duration("delay", s.config.ShutdownDelay), slog.Duration("grace", s.config.ShutdownGrace))
+	s.logger.Info("stopping", slog.String("delay", s.config.ShutdownDelay.String()), slog.String("grace", s.config.ShutdownGrace.String()))
 	if err == nil && s.config.ShutdownDelay > 0 {
 		time.Sleep(s.config.ShutdownDelay)
 	}
+	for _, l := range front {
+		_ = l.listener.Close() // Serve tells nobody any more
+	}
+	s.late.wait()
 	end, cancel := context.WithTimeout(context.Background(), s.config.ShutdownGrace)
 	defer cancel()
 	for _, l := range front {

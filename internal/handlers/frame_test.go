@@ -297,6 +297,20 @@ func TestHealth_ReadinessFollowsTheDatabaseAndTheShutdown(t *testing.T) {
 	}
 }
 
+func TestDraining_EveryAnswerLetsItsConnectionGo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser()
+	for _, draining := range []string{"", "close"} {
+		for _, path := range []string{"/login", "/.well-known/openid-configuration", "/nowhere", "/readyz"} {
+			if got := b.send(http.MethodGet, s.issuer+path, nil).header.Get("Connection"); got != draining {
+				t.Errorf("%s: Connection %q, want %q", path, got, draining)
+			}
+		}
+		s.health.Drain()
+	}
+}
+
 func TestPages_DatabaseDoesNotAnswer(t *testing.T) { // PS-19
 	t.Parallel()
 	s := newSite(t)

@@ -41,6 +41,14 @@ func NewHealth(c HealthConfig) *Health { return &Health{HealthConfig: c} }
 // Drain makes the server not ready, for good: it has been told to stop, and whoever sends requests should send them elsewhere.
 func (h *Health) Drain() { h.draining.Store(true) }
 
+// letGo tells whoever keeps a connection to a server that has been told to stop to open the next one elsewhere: a request that is sent while the
+// server closes its connections is lost, and a proxy repeats none that might have done something.
+func (h *Health) letGo(w http.ResponseWriter) {
+	if h.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+}
+
 // Live says that the process answers. It looks at nothing outside: a restart mends no database.
 func (h *Health) Live(w http.ResponseWriter, r *http.Request) { answerHealth(w, r, "ok") }
 

@@ -19,6 +19,7 @@ import (
 // ServeHTTP is what every request goes through: who sends it, a deadline, its handler, one line in the log.
 func (f *frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
+	f.Health.letGo(w)
 	if p, ok := f.prepared[r.URL.Path]; ok && r.Method == http.MethodGet && !f.Logger.Enabled(r.Context(), slog.LevelDebug) {
 		f.servePrepared(w, r, p, started)
 		return
