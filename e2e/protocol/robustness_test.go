@@ -255,6 +255,45 @@ func TestRobust_UnknownPathsAndMethods(t *testing.T) {
 	}
 }
 
+// A program with a wrong address in its settings shows its developer what it was answered: a line that says where the addresses are, not a page.
+func TestRobust_AProgramAtAWrongAddressIsToldWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	form := url.Values{"grant_type": {"client_credentials"}}
+	for name, asked := range map[string]struct {
+		method, accept string
+		form           url.Values
+		page           bool
+	}{
+		"a form of a library":                   {method: http.MethodPost, form: form},
+		"a form of curl":                        {method: http.MethodPost, form: form, accept: "*/*"},
+		"a library that wants JSON":             {method: http.MethodGet, accept: "application/json"},
+		"a browser":                             {method: http.MethodGet, accept: "text/html,application/xhtml+xml,*/*;q=0.8", page: true},
+		"a browser that sends a form":           {method: http.MethodPost, form: form, accept: "text/html,*/*;q=0.8", page: true},
+		"somebody who does not say what to get": {method: http.MethodGet, page: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req := newRequest(t, asked.method, s.Issuer+"/oauth2/tokens", asked.form)
+			if asked.accept != "" {
+				req.Header.Set("Accept", asked.accept)
+			}
+			a := s.call(t, req)
+			kind := a.header.Get("Content-Type")
+			if asked.page {
+				if a.status != http.StatusNotFound || !strings.HasPrefix(kind, "text/html") {
+					t.Errorf("status %d, %s, want a page with 404", a.status, kind)
+				}
+				return
+			}
+			a.wantError(http.StatusNotFound, "not_found")
+			if said, _ := a.json["error_description"].(string); kind != "application/json" || !strings.Contains(said, s.Issuer+"/.well-known/openid-configuration") {
+				t.Errorf("%s: %q, want JSON that names the discovery document", kind, said)
+			}
+		})
+	}
+}
+
 func TestRobust_ErrorsNeverShowTheInside(t *testing.T) { // style.md rule 12
 	t.Parallel()
 	s := shared(t)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -125,7 +126,18 @@ func (f *frame) mount() (err error) {
 	return nil
 }
 
+// notFound is a page, and to a program, which shows its developer the answer as it is, a line with the way to the addresses.
 func (f *frame) notFound(w http.ResponseWriter, r *http.Request) {
+	if accept := r.Header.Get("Accept"); !strings.Contains(accept, "text/html") && (accept != "" || r.Method == http.MethodPost) {
+		header := w.Header()
+		header.Set("Content-Type", "application/json")
+		header.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(map[string]string{ // a caller who has gone needs no answer
+			"error": "not_found", "error_description": "There is nothing at this address. " + f.Issuer + "/.well-known/openid-configuration lists the addresses.",
+		})
+		return
+	}
 	f.Pages.Error(w, r, pages.Failure{Status: http.StatusNotFound, Code: "not_found"})
 }
 
