@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"idp/internal/handlers/pages"
+	"idp/internal/idp"
 )
 
 // audience says who a route speaks to, and so what goes around it.
@@ -130,7 +131,7 @@ func (f *frame) mount() (err error) {
 func (f *frame) notFound(w http.ResponseWriter, r *http.Request) {
 	if accept := r.Header.Get("Accept"); !strings.Contains(accept, "text/html") && (accept != "" || r.Method == http.MethodPost) {
 		header := w.Header()
-		header.Set("Content-Type", "application/json")
+		header.Set("Content-Type", idp.MediaJSON)
 		header.Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusNotFound)
 		_ = json.NewEncoder(w).Encode(map[string]string{ // a caller who has gone needs no answer
