@@ -101,7 +101,7 @@ func TestLinks_LeadSomewhere(t *testing.T) {
 
 // command is a command of the program, with the flags that it takes.
 type command struct {
-	verbs bool // others stand below it
+	verbs bool            // others stand below it
 	flags map[string]bool // and their single letters
 }
 

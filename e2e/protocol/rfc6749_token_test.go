@@ -82,6 +82,15 @@ func TestToken_ClientAuthentication(t *testing.T) { // RFC 6749 §2.3.1, §5.2; 
 		next := s.token(t, inBody(web), "grant_type", "refresh_token", "refresh_token", in.refresh).tokens()
 		s.token(t, basic(web), "grant_type", "refresh_token", "refresh_token", next.refresh).tokens()
 	})
+	t.Run("a public client with an empty secret", func(t *testing.T) { // x/oauth2, oidc-agent and others send their empty setting
+		t.Parallel()
+		empty := server.Client{ID: native.ID}
+		in := s.signIn(t, native, "scope", "openid offline_access")
+		next := s.token(t, basic(empty), "grant_type", "refresh_token", "refresh_token", in.refresh).tokens()
+		s.token(t, inBody(empty), "grant_type", "refresh_token", "refresh_token", next.refresh).tokens()
+		s.form(t, "introspection_endpoint", basic(empty), "token", in.access).wantError(401, "invalid_client")
+		s.token(t, basic(server.Client{ID: service.ID}), "grant_type", "client_credentials").wantError(401, "invalid_client")
+	})
 	t.Run("wrong and unknown read alike", func(t *testing.T) {
 		t.Parallel()
 		a := s.token(t, basic(wrong), "grant_type", "client_credentials")

@@ -81,6 +81,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 		})
 		return nil, unknown()
 	}
+	// RFC 6749 §2.3.1: an empty secret may be left out, so one that is there says no more. Libraries send their empty setting.
+	if client.Public() && cred.secret == "" && (cred.method == idp.AuthClientSecretBasic || cred.method == idp.AuthClientSecretPost) {
+		cred.method = idp.AuthNone
+	}
 	if cred.method == idp.AuthNone { // RFC 8705 §2: the certificate is the proof, and the registration says of which kind
 		cred.method = certificateMethod(client)
 	}
