@@ -90,7 +90,8 @@ func profileRules() []profileRule {
 			return len(c.AuthMethods) > 0 && only(c.AuthMethods, AuthPrivateKeyJWT, AuthTLSClient, AuthSelfSignedTLSClient)
 		}, "authentication by private_key_jwt, tls_client_auth or self_signed_tls_client_auth (FAPI 2.0 §5.3.2.1)"},
 		{
-			"require_pushed_authorization_requests", onlyFAPI, func(c *Client) { c.RequirePushedRequests = true }, func(c *Client) bool { return c.RequirePushedRequests },
+			"require_pushed_authorization_requests", onlyFAPI, func(c *Client) { c.RequirePushedRequests = c.RequirePushedRequests || c.makesRequests() },
+			func(c *Client) bool { return c.RequirePushedRequests || !c.makesRequests() },
 			"pushed authorization requests (FAPI 2.0 §5.3.2.2)",
 		},
 		{
@@ -156,6 +157,9 @@ func (c *Client) ProfileFaults(profile string) []error {
 	c.checkAgainst(profile, f)
 	return f.list
 }
+
+// makesRequests reports whether the client has a use for the authorization endpoint.
+func (c *Client) makesRequests() bool { return c.usesCode() || len(c.ResponseTypes) > 0 }
 
 func (c *Client) usesCode() bool { return slices.Contains(c.GrantTypes, GrantAuthorizationCode) }
 

@@ -33,6 +33,11 @@ func TestClientProfile_SetsWhatItCan(t *testing.T) { // FAPI 2.0 Security Profil
 		!slices.Equal(c.AuthMethods, []string{AuthPrivateKeyJWT}) || slices.Contains(c.DPoPAlgs, "RS256") {
 		t.Errorf("fapi2 left something to chance: %+v", c)
 	}
+	robot := &Client{ID: "robot", GrantTypes: []string{GrantClientCredentials}, ClientProfile: ClientProfile{ProfileFAPI2}, ClientKeys: ClientKeys{JWKS: keys}}
+	robot.ApplyDefaults()
+	if err := robot.Validate(); err != nil || robot.RequirePushedRequests || !robot.DPoPBound {
+		t.Errorf("fapi2 without people: %v, %+v", err, robot)
+	}
 }
 
 // Whatever a profile demands, a registration without it is refused, by the name of the member.

@@ -21,7 +21,7 @@ type ClientRequests struct {
 
 // checkRequests checks what a client says about its authorization requests.
 func (c *Client) checkRequests(f *faults) {
-	if c.RequirePushedRequests && !slices.Contains(c.GrantTypes, GrantAuthorizationCode) && len(c.ResponseTypes) == 0 {
+	if c.RequirePushedRequests && !c.makesRequests() {
 		f.add("require_pushed_authorization_requests", "The client makes no authorization requests. Leave %s out.", "require_pushed_authorization_requests")
 	}
 	algs := append(slices.Clone(SupportedSigningAlgs()), RequestObjectUnsigned)
