@@ -45,6 +45,7 @@ func newRootCmd(a *app) *cobra.Command {
 
 	root.AddCommand(commands(a)...)
 	a.frame(root)
+	wrapHelp(root)
 	return root
 }
 
