@@ -17,7 +17,7 @@ func comments() map[string]string {
 		"Brand.PrivacyURL":                     "PrivacyURL is linked at the foot of every page, with TermsURL and SupportURL.",
 		"Brand.SupportURL":                     "SupportURL is where people get help: https, or mailto.",
 		"Brand.TermsURL":                       "TermsURL of your terms of service.",
-		"Brand.ThemeDir":                       "ThemeDir is a folder whose templates and static files replace the built-in ones of the same name.",
+		"Brand.ThemeDir":                       "ThemeDir is a folder with any of templates, static and locales: a file in them replaces the built-in one of its name, and a locales file that has only some sentences replaces those. A tag of its own (fi.json) adds a language.",
 		"ClientDocuments.Hosts":                "Hosts are those whose applications are taken unseen. A name that begins with a dot stands for every host below it.",
 		"ClientDocuments.PerHour":              "PerHour is how many applications that are not yet known one address (IPv6: its /64) may bring along in an hour.",
 		"ClientDocuments.Quota":                "Quota is how many such applications that nobody here has approved are kept.",

@@ -233,7 +233,8 @@ type Brand struct {
 	TermsURL string `key:"terms_url" example:"https://example.com/terms"`
 	// SupportURL is where people get help: https, or mailto.
 	SupportURL string `key:"support_url" example:"mailto:help@example.com"`
-	// ThemeDir is a folder whose templates and static files replace the built-in ones of the same name.
+	// ThemeDir is a folder with any of templates, static and locales: a file in them replaces the built-in one of its name, and a locales file that
+	// has only some sentences replaces those. A tag of its own (fi.json) adds a language.
 	ThemeDir string `key:"theme_dir" path:"dir"`
 }
 
