@@ -174,12 +174,13 @@ func TestLogout_EncryptedHints(t *testing.T) { // §2; OIDC Core §3.1.2.1
 		}
 		return false
 	})
-	e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: key.Key, KeyID: key.KeyID}, new(jose.EncrypterOptions).WithContentType("JWT"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seal := func(signed string) string {
+	sealBy := func(how jose.CompressionAlgorithm, signed string) string {
 		t.Helper()
+		options := (&jose.EncrypterOptions{Compression: how}).WithContentType("JWT")
+		e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: key.Key, KeyID: key.KeyID}, options)
+		if err != nil {
+			t.Fatal(err)
+		}
 		sealed, err := e.Encrypt([]byte(signed))
 		if err != nil {
 			t.Fatal(err)
@@ -190,6 +191,7 @@ func TestLogout_EncryptedHints(t *testing.T) { // §2; OIDC Core §3.1.2.1
 		}
 		return text
 	}
+	seal := func(signed string) string { return sealBy(jose.NONE, signed) }
 	in := s.signIn(t, server.Sealed())
 	_, signed := unseal(t, in.id, "A256GCM")
 	other := s.signIn(t, server.Trusted())
@@ -198,6 +200,7 @@ func TestLogout_EncryptedHints(t *testing.T) { // §2; OIDC Core §3.1.2.1
 		"an access token inside":                 {"id_token_hint", seal(in.access)},
 		"nothing inside":                         {"id_token_hint", seal("")},
 		"encrypted twice":                        {"id_token_hint", seal(seal(signed))},
+		"compressed":                             {"id_token_hint", sealBy(jose.DEFLATE, signed)}, // RFC 8725 §3.6
 		"of another client than the one it says": {"id_token_hint", seal(other.id), "client_id", "sealed"},
 	} {
 		if p := in.b.logout(bad...); !p.is("error-code") {

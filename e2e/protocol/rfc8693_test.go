@@ -70,6 +70,21 @@ func TestTokenExchange_ChainOfTwo(t *testing.T) { // RFC 8693 §2.2.1, §4.1
 	s.trade(t, basic(server.InnerAPI()), token.access).wantError(http.StatusBadRequest, "invalid_request")
 }
 
+// A client may exchange what it got by an exchange, and each time one more stands in the chain; it does not grow without end.
+func TestTokenExchange_ChainEnds(t *testing.T) { // RFC 8693 §4.1
+	t.Parallel()
+	s := shared(t)
+	token := s.forCalendar(t).access
+	for n := 1; n <= 5; n++ {
+		token = s.trade(t, basic(server.CalendarAPI()), token).tokens().access
+		if chain := actors(s.verify(t, token).claims); len(chain) != n {
+			t.Fatalf("after %d exchanges act names %v", n, chain)
+		}
+	}
+	s.trade(t, basic(server.CalendarAPI()), token).wantError(http.StatusBadRequest, "invalid_request")
+	s.introspect(t, server.CalendarAPI(), token).wantActive(true) // what was asked in vain costs nothing
+}
+
 func TestTokenExchange_Impersonation(t *testing.T) { // RFC 8693 §1.1: only where the policy says so
 	t.Parallel()
 	s := shared(t)
@@ -110,10 +125,14 @@ func TestTokenExchange_PolicyRefuses(t *testing.T) { // RFC 8693 §2.2.2, §5
 	foreign := s.signIn(t, server.Resources(), "scope", "openid profile", "resource", contacts)
 	revoked := s.forCalendar(t)
 	s.revoke(t, server.Resources(), revoked.access).want(http.StatusOK)
+	own := s.token(t, basic(api), "grant_type", "client_credentials", "scope", "api.read").tokens().access
 	for name, c := range map[string]struct {
 		subject, code string
 		pairs         []string
 	}{
+		"no person's token":            {own, "invalid_request", nil},
+		"a scope that no API needs":    {in.access, "invalid_scope", []string{"scope", "openid"}},
+		"an endless one":               {in.access, "invalid_scope", []string{"scope", "offline_access"}},
 		"another audience":             {in.access, "invalid_target", []string{"audience", deepAPI}},
 		"another resource":             {in.access, "invalid_target", []string{"resource", "https://other.example"}},
 		"a scope that was not granted": {in.access, "invalid_scope", []string{"scope", "email"}},
