@@ -162,3 +162,16 @@ func sqliteError(err error) error {
 	}
 	return err
 }
+
+// undoes reports whether SQLite may have rolled back the whole transaction and not the statement alone: the disk is full or fails, or memory is short.
+func undoes(err error) bool {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return false
+	}
+	switch se.Code() & 0xff {
+	case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_NOMEM:
+		return true
+	}
+	return false
+}

@@ -31,6 +31,7 @@ type writer struct {
 
 	// Only the writer's goroutine looks at these.
 	conn     *sqliteConn
+	undone   error         // what undid the open transaction as a whole; nil while it stands
 	company  int           // how many shared the last commit
 	patience time.Duration // how long to wait for as many
 	late     *time.Timer
@@ -151,7 +152,7 @@ func (w *writer) group(first *job) {
 	if w.company > 1 {
 		w.late.Reset(w.patience)
 	}
-	for err == nil && len(group) < groupMost {
+	for err == nil && w.undone == nil && len(group) < groupMost {
 		j := w.another(len(group))
 		if j == nil {
 			break
@@ -160,11 +161,17 @@ func (w *writer) group(first *job) {
 		j.err = w.runJob(j)
 	}
 	w.company = len(group)
-	if err == nil {
+	switch {
+	case err != nil:
+	case w.undone != nil: // who would come now would write outside of any transaction, and what came before is gone
+		err = fmt.Errorf("the transaction was undone: %w", w.undone)
+		_ = w.control("ROLLBACK")
+	default:
 		if err = w.control("COMMIT"); err != nil {
 			_ = w.control("ROLLBACK")
 		}
 	}
+	w.undone = nil
 	for _, j := range group {
 		if err != nil && j.err == nil {
 			j.err = err
@@ -231,20 +238,37 @@ func (w *writer) control(text string) error {
 	return err
 }
 
-func (t *txn) exec(text string, args []any) (int64, error) { return t.w.conn.exec(text, args) }
+func (t *txn) exec(text string, args []any) (int64, error) {
+	if t.w.undone != nil {
+		return 0, t.w.undone
+	}
+	n, err := t.w.conn.exec(text, args)
+	return n, t.mark(err)
+}
+
+// mark returns err, and remembers it where SQLite may have rolled back more than the statement: that is everybody's business.
+func (t *txn) mark(err error) error {
+	if undoes(err) {
+		t.w.undone = err
+	}
+	return err
+}
 
 // query reads all rows at once: the connection is shared with the next job.
 func (t *txn) query(text string, args []any) (*bufferedRows, error) {
+	if t.w.undone != nil {
+		return nil, t.w.undone
+	}
 	live, err := t.w.conn.query(text, args, func() {})
 	if err != nil {
-		return nil, err
+		return nil, t.mark(err)
 	}
 	defer live.Close()
 	b := &bufferedRows{}
 	for live.Next() {
 		b.rows = append(b.rows, slices.Clone(live.values))
 	}
-	return b, live.Err()
+	return b, t.mark(live.Err())
 }
 
 // lend gives fn the database handle while no job runs. It is for migrations: prepared statements are dropped before, and the

@@ -2,12 +2,16 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"idp/internal/idp"
 )
 
 // Whoever waits while a transaction runs shares its commit: when it is answered, their rows are there too.
@@ -45,6 +49,52 @@ func TestWriter_WaitingCallersShareOneCommit(t *testing.T) {
 		t.Errorf("got %d rows, %v, when the first was answered; want all %d", n, err, waiting)
 	}
 	wg.Wait()
+}
+
+// A full disk undoes the whole transaction at once. Who shares it hears that it failed, and then nothing of theirs is there, nor what
+// was asked for after that moment.
+func TestWriter_AFullDiskLeavesNothingOfWhatFailed(t *testing.T) {
+	t.Parallel()
+	db, err := OpenSQLite(t.Context(), SQLiteConfig{Path: filepath.Join(t.TempDir(), "idp.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, sql := range []string{`CREATE TABLE scratch (id TEXT PRIMARY KEY)`, `PRAGMA max_page_count = 3`} { // no page more than there are
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert := func(ctx context.Context, id string) error {
+		_, err := db.Exec(ctx, `INSERT INTO scratch (id) VALUES ($1)`, id)
+		return err
+	}
+	ids := []string{"before", strings.Repeat("large", 10_000), "after", "last"}
+	outcomes := make([]error, len(ids))
+	w := db.(*sqliteDB).write
+	var wg sync.WaitGroup
+	outcomes[0] = db.InTx(t.Context(), func(ctx context.Context) error {
+		for i := 1; i < len(ids); i++ {
+			wg.Go(func() { outcomes[i] = insert(t.Context(), ids[i]) })
+			for len(w.jobs) < i {
+				runtime.Gosched()
+			}
+		}
+		return insert(ctx, ids[0])
+	})
+	wg.Wait()
+	for i, id := range ids {
+		var n int64
+		if err := db.QueryRow(t.Context(), `SELECT count(*) FROM scratch WHERE id = $1`, id).Scan(&n); err != nil || (n == 1) != (outcomes[i] == nil) {
+			t.Errorf("%.10s: told %v, and there are %d rows of it, %v", id, outcomes[i], n, err)
+		}
+	}
+	if !errors.Is(outcomes[1], idp.ErrUnavailable) {
+		t.Errorf("the large one: got %v, want idp.ErrUnavailable", outcomes[1])
+	}
+	if err := insert(t.Context(), "next"); err != nil {
+		t.Errorf("the next one, for which there is room: %v", err)
+	}
 }
 
 // A caller that gave up while it waited wrote nothing, and whoever stands behind it is served.
