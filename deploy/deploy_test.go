@@ -155,7 +155,7 @@ func mapHas(m map[string]any, key string) bool {
 	return ok
 }
 
-func TestDockerfile_FinalImage(t *testing.T) {
+func TestDockerfile_BuildsWhatRunsFromScratch(t *testing.T) {
 	t.Parallel()
 	text := read(t, "Dockerfile")
 	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "../go.mod"))[1]
@@ -197,7 +197,7 @@ func TestDockerfile_FinalImage(t *testing.T) {
 	}
 }
 
-func TestMakeSecrets_OnceAndClosed(t *testing.T) {
+func TestMakeSecrets_WritesOnceAndForTheOwnerAlone(t *testing.T) {
 	t.Parallel()
 	program(t, "openssl")
 	folder := filepath.Join(t.TempDir(), "secrets")

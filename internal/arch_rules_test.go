@@ -8,7 +8,7 @@ import (
 
 // The rules prove themselves here: each catches what it names, and leaves alone what only looks like it.
 
-func TestRules_CheckImport(t *testing.T) {
+func TestRules_ImportsThatPointUpAreFound(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		from, to       string
@@ -60,7 +60,7 @@ func TestRules_CheckImport(t *testing.T) {
 	}
 }
 
-func TestRules_Source(t *testing.T) {
+func TestRules_SourceThatBreaksARuleIsFound(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -136,7 +136,7 @@ func TestRules_Source(t *testing.T) {
 	}
 }
 
-func TestRules_Variables(t *testing.T) {
+func TestRules_VariablesThatChangeAreFound(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, code string
@@ -177,7 +177,7 @@ func TestRules_Variables(t *testing.T) {
 	}
 }
 
-func TestRules_VariableChangedInAnotherFile(t *testing.T) {
+func TestRules_VariableChangedInAnotherFileIsFound(t *testing.T) {
 	t.Parallel()
 	a, errA := parse("internal/auth/a.go", "internal/auth", []byte("package p\nvar names = map[string]int{}"))
 	b, errB := parse("internal/auth/b.go", "internal/auth", []byte("package p\n\nfunc f() { names[\"x\"]++ }"))
@@ -191,7 +191,7 @@ func TestRules_VariableChangedInAnotherFile(t *testing.T) {
 	}
 }
 
-func TestRules_Tree(t *testing.T) {
+func TestRules_LongFilesAndPackagesWithoutDocAreFound(t *testing.T) {
 	t.Parallel()
 	long, err := parse("internal/auth/a.go", "internal/auth", []byte("package p\n"+strings.Repeat("\n", maxLines)))
 	if err != nil {
@@ -208,7 +208,7 @@ func TestRules_Tree(t *testing.T) {
 	}
 }
 
-func TestRules_MachineWords(t *testing.T) {
+func TestRules_MachineWordsAreFound(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		text string

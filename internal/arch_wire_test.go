@@ -128,7 +128,7 @@ func TestWire_EveryErrorCodeIsSent(t *testing.T) {
 	}
 }
 
-func TestRules_WireWords(t *testing.T) {
+func TestRules_BareWireWordsAreFound(t *testing.T) {
 	t.Parallel()
 	list, err := parse(wireFiles[0], "internal/idp", []byte("package p\nconst (\n\tCodeX = \"invalid_x\"\n\tCodeY = \"plain\"\n)"))
 	if err != nil {

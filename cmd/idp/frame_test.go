@@ -81,7 +81,7 @@ func TestNounFirst_VerbFirstIsUnderstood(t *testing.T) {
 	}
 }
 
-func TestOutput_OneResultInEachFormat(t *testing.T) {
+func TestOutput_WritesOneResultInEachFormat(t *testing.T) {
 	t.Parallel()
 	type client struct {
 		ID    string   `json:"client_id"`

@@ -8,7 +8,7 @@ import (
 )
 
 // Two servers on one SQLite database know nothing of each other's changes in memory: the second says so and ends.
-func TestLockDataDir_OneServerAtATime(t *testing.T) {
+func TestLockDataDir_TakesOneServerAtATime(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	unlock, err := lockDataDir(folder)

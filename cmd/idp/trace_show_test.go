@@ -36,7 +36,7 @@ func TestDifference_PointsAtTheFirstLetter(t *testing.T) {
 	}
 }
 
-func TestShowTrace_OrderExpectedReceivedMend(t *testing.T) {
+func TestShowTrace_SaysExpectedReceivedAndMendInOrder(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	showTrace(&out, idp.Trace{

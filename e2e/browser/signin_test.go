@@ -54,7 +54,7 @@ func devServer(t *testing.T, settings ...string) (sample, user, password string)
 }
 
 // The README's first command, as a newcomer uses it: press the button, sign in, allow, look at the claims, refresh, sign out.
-func TestSignIn_SampleApplication(t *testing.T) {
+func TestSignIn_SampleApplicationIsWalkedThrough(t *testing.T) {
 	sample, user, password := devServer(t)
 	for i, c := range []struct {
 		name    string
@@ -98,7 +98,7 @@ func TestSignIn_SampleApplication(t *testing.T) {
 }
 
 // Where people may register: from the sign-in page to an account, to the application, and back in another browser with the new password.
-func TestRegister_SampleApplication(t *testing.T) {
+func TestRegister_SampleApplicationIsReachedByANewAccount(t *testing.T) {
 	sample, _, _ := devServer(t, "IDP_REGISTRATION=open")
 	for name, options := range map[string][]browser.Option{"with-scripts": nil, "without-scripts": {browser.NoScript(), browser.Size(320, 640)}} {
 		t.Run(name, func(t *testing.T) {

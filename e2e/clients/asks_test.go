@@ -4,13 +4,13 @@ import "testing"
 
 // openid-client, unmodified, where there is no browser: it polls by itself.
 
-func TestOpenIDClient_Device(t *testing.T) { // RFC 8628
+func TestOpenIDClient_SignsADeviceIn(t *testing.T) { // RFC 8628
 	t.Parallel()
 	p := flowOf(t, "asks.mjs", "device", "television", "openid email offline_access")
 	allowDevice(t, p, p.hear())
 }
 
-func TestOpenIDClient_DeviceDenied(t *testing.T) { // RFC 8628 §3.5
+func TestOpenIDClient_DeviceHearsANo(t *testing.T) { // RFC 8628 §3.5
 	t.Parallel()
 	p := flowOf(t, "asks.mjs", "device", "television", "openid")
 	visitor(t).open(p.hear().text("verification_uri_complete")).submit("submit-code").login(someone(t)).submit("deny")
@@ -19,12 +19,12 @@ func TestOpenIDClient_DeviceDenied(t *testing.T) { // RFC 8628 §3.5
 	}
 }
 
-func TestOpenIDClient_CIBA(t *testing.T) { // CIBA §7, §10.1, §11: poll
+func TestOpenIDClient_AsksByCIBA(t *testing.T) { // CIBA §7, §10.1, §11: poll
 	t.Parallel()
 	askedByCIBA(t, "asks.mjs", func(*program) bool { return true })
 }
 
-func TestOpenIDClient_TokenExchange(t *testing.T) { // RFC 8693
+func TestOpenIDClient_ExchangesAToken(t *testing.T) { // RFC 8693
 	t.Parallel()
 	traded(t, "asks.mjs")
 }

@@ -57,7 +57,7 @@ func flowOf(t testing.TB, script, name, client, scope string) *program {
 	return launch(t, script, settings...)
 }
 
-func TestOAuth4WebAPI_Device(t *testing.T) { // RFC 8628
+func TestOAuth4WebAPI_SignsADeviceIn(t *testing.T) { // RFC 8628
 	t.Parallel()
 	p := flow(t, "device", "television", "openid email offline_access")
 	device := p.hear()
@@ -80,7 +80,7 @@ func allowDevice(t *testing.T, p *program, device said) {
 	}
 }
 
-func TestOAuth4WebAPI_DeviceDenied(t *testing.T) { // RFC 8628 §3.5
+func TestOAuth4WebAPI_DeviceHearsANo(t *testing.T) { // RFC 8628 §3.5
 	t.Parallel()
 	p := flow(t, "device", "television", "openid")
 	visitor(t).open(p.hear().text("verification_uri_complete")).submit("submit-code").login(someone(t)).submit("deny")
@@ -104,7 +104,7 @@ func approvals(t testing.TB, issuer, message string, open func(address string) *
 	return g, id
 }
 
-func TestOAuth4WebAPI_CIBA(t *testing.T) { // CIBA §7, §10.1, §11: poll
+func TestOAuth4WebAPI_AsksByCIBA(t *testing.T) { // CIBA §7, §10.1, §11: poll
 	t.Parallel()
 	askedByCIBA(t, "flows.mjs", func(p *program) bool { return p.hear().text("pending") == "authorization_pending" })
 }
@@ -157,7 +157,7 @@ func pushedBy(t testing.TB, client, email string, through func(g *page) *page) s
 	return got
 }
 
-func TestOAuth4WebAPI_PushedRequest(t *testing.T) { // RFC 9126
+func TestOAuth4WebAPI_PushesARequest(t *testing.T) { // RFC 9126
 	t.Parallel()
 	u := someone(t)
 	pushed(t, u.Email, func(g *page) *page { return g.login(u).submit("allow") })
@@ -167,7 +167,7 @@ func TestOAuth4WebAPI_PushedRequest(t *testing.T) { // RFC 9126
 	}
 }
 
-func TestOAuth4WebAPI_SignedAnswerAndKey(t *testing.T) { // RFC 9126 with RFC 7523 §2.2; JARM §2.3
+func TestOAuth4WebAPI_SignsWithAKeyAndReadsASignedAnswer(t *testing.T) { // RFC 9126 with RFC 7523 §2.2; JARM §2.3
 	t.Parallel()
 	u := someone(t)
 	pushedBy(t, "signed-push", u.Email, func(g *page) *page { return g.login(u).submit("allow") })
@@ -177,7 +177,7 @@ func TestOAuth4WebAPI_SignedAnswerAndKey(t *testing.T) { // RFC 9126 with RFC 75
 	}
 }
 
-func TestOAuth4WebAPI_TokenExchange(t *testing.T) { // RFC 8693
+func TestOAuth4WebAPI_ExchangesAToken(t *testing.T) { // RFC 8693
 	t.Parallel()
 	traded(t, "flows.mjs")
 }

@@ -45,7 +45,7 @@ func (a *app) strictSeed() string {
 
 // openid-client, unmodified, with pushed requests, private_key_jwt and DPoP, and with signed requests and answers on top: FAPI 2.0's
 // Security Profile and Message Signing, but for https.
-func TestStrict_OpenIDClient(t *testing.T) { // RFC 9126, RFC 9101, RFC 9449, RFC 7523, JARM
+func TestStrict_OpenIDClientWorksUnmodified(t *testing.T) { // RFC 9126, RFC 9101, RFC 9449, RFC 7523, JARM
 	t.Parallel()
 	s := deploy(t,
 		variant{library: "openid-client", name: "strict", callback: "/callback", strict: true},

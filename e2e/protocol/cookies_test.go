@@ -155,7 +155,7 @@ func TestRemember_RestoresSilently(t *testing.T) { // FL-8 with prompt=none
 	b.az(server.Trusted(), "prompt", "none").wantCode()
 }
 
-func TestCookie_OneByteChanged(t *testing.T) { // FL-11
+func TestCookie_WithOneByteChangedIsNone(t *testing.T) { // FL-11
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)
@@ -306,7 +306,7 @@ func TestInteraction_BelongsToItsBrowser(t *testing.T) { // PS-14, FL-4
 	}
 }
 
-func TestSession_Protection(t *testing.T) { // FL-13
+func TestSession_ProtectionEndsAStolenCookie(t *testing.T) { // FL-13
 	t.Parallel()
 	for mode, revoked := range map[string]bool{"reauth": false, "revoke": true} {
 		s := start(t, server.Set("IDP_SESSION__PROTECTION", mode))

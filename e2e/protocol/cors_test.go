@@ -21,7 +21,7 @@ func preflight(t *testing.T, s *site, at, origin, method string) *answer {
 	return s.call(t, req)
 }
 
-func TestCORS_Preflight(t *testing.T) { // FL-20
+func TestCORS_PreflightIsAnsweredForKnownOrigins(t *testing.T) { // FL-20
 	t.Parallel()
 	s := shared(t)
 	for name, method := range map[string]string{"token_endpoint": "POST", "userinfo_endpoint": "GET", "revocation_endpoint": "POST"} {

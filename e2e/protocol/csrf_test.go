@@ -51,7 +51,7 @@ func wantForbidden(t *testing.T, name string, p *page) {
 	}
 }
 
-func TestCSRF_SignIn(t *testing.T) { // SEC-5: the attacker's credentials in the victim's browser
+func TestCSRF_SignInNeedsTheFormOfThisBrowser(t *testing.T) { // SEC-5: the attacker's credentials in the victim's browser
 	t.Parallel()
 	s := shared(t)
 	attacker := s.user(t)
@@ -78,7 +78,7 @@ func TestCSRF_SignIn(t *testing.T) { // SEC-5: the attacker's credentials in the
 	b.post(action, fields).wantCode()
 }
 
-func TestCSRF_ConsentAndSignOut(t *testing.T) { // SEC-5, FS-47
+func TestCSRF_ConsentAndSignOutNeedTheFormOfThisBrowser(t *testing.T) { // SEC-5, FS-47
 	t.Parallel()
 	s := shared(t)
 	other := s.signIn(t, server.Trusted())

@@ -181,7 +181,7 @@ func TestDiscovery_IsPublicAndCacheable(t *testing.T) { // RP-1, FS-9
 	}
 }
 
-func TestDiscovery_IssuerWithPath(t *testing.T) { // RFC 8414 §3.1, OIDC Discovery §4.1
+func TestDiscovery_IssuerMayHaveAPath(t *testing.T) { // RFC 8414 §3.1, OIDC Discovery §4.1
 	t.Parallel()
 	s := start(t, server.Issuer("http://localhost:PORT/tenant/a"))
 	if s.meta["issuer"] != s.Issuer {

@@ -92,7 +92,7 @@ func (c *fapiClient) redeem(t *testing.T, as auth, g grant, pairs ...string) *an
 	}, pairs...)...)
 }
 
-func TestFAPI2_SecurityProfile(t *testing.T) { // protocol.md §3.7; FAPI 2.0 Security Profile §5.3
+func TestFAPI2_SecurityProfileIsHeld(t *testing.T) { // protocol.md §3.7; FAPI 2.0 Security Profile §5.3
 	t.Parallel()
 	s := start(t)
 	c, token, par := fapi(t, s, "fapi"), s.endpoint(t, "token_endpoint"), s.endpoint(t, "pushed_authorization_request_endpoint")
@@ -160,7 +160,7 @@ func TestFAPI2_SecurityProfile(t *testing.T) { // protocol.md §3.7; FAPI 2.0 Se
 	c.redeem(t, c.auth(t), g, "code_verifier", newVerifier()).wantError(http.StatusBadRequest, "invalid_grant")
 }
 
-func TestFAPI2_MessageSigning(t *testing.T) { // protocol.md §3.8; FAPI 2.0 Message Signing §5.3, JARM §2
+func TestFAPI2_MessageSigningIsHeld(t *testing.T) { // protocol.md §3.8; FAPI 2.0 Message Signing §5.3, JARM §2
 	t.Parallel()
 	s := start(t)
 	c := fapi(t, s, "signing", "--require-signed-request")

@@ -104,7 +104,7 @@ func TestSecrets_HaveEntropy(t *testing.T) { // protocol.md §3.1, RFC 6749 §10
 	}
 }
 
-func TestPKCE_VerifierOfTheWrongForm(t *testing.T) { // RFC 7636 §4.1: 43 to 128 of the unreserved characters, even if its hash fits
+func TestPKCE_VerifierOfTheWrongFormIsRefused(t *testing.T) { // RFC 7636 §4.1: 43 to 128 of the unreserved characters, even if its hash fits
 	t.Parallel()
 	s := shared(t)
 	for name, verifier := range map[string]string{
@@ -176,7 +176,7 @@ func TestUserInfo_Challenges(t *testing.T) { // RFC 6750 §2.2, §3, §3.1
 	s.call(t, req).want(http.StatusUnauthorized)
 }
 
-func TestRevoke_AccessTokenAlone(t *testing.T) { // RFC 7009 §2.1: the refresh token MAY live on, and here it does
+func TestRevoke_AccessTokenAloneLeavesTheRefreshToken(t *testing.T) { // RFC 7009 §2.1: the refresh token MAY live on, and here it does
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Web(), "scope", "openid offline_access")
@@ -186,7 +186,7 @@ func TestRevoke_AccessTokenAlone(t *testing.T) { // RFC 7009 §2.1: the refresh 
 	s.userInfo(t, next.access).want(200)
 }
 
-func TestIntrospect_ResourceServerAndGateway(t *testing.T) { // RFC 7662 §2.1, §4: whose token it is, who it is for, and nobody else
+func TestIntrospect_ResourceServerAndGatewayAreToldAndNobodyElse(t *testing.T) { // RFC 7662 §2.1, §4: whose token it is, who it is for, and nobody else
 	t.Parallel()
 	s, u := peculiar(t, `
   - {client_id: web, secret_file: secrets/web, trusted: true, redirect_uris: [https://rp.example/cb], grant_types: [authorization_code, refresh_token], scopes: [openid, api.read, offline_access], audience: [https://api.example]}

@@ -105,7 +105,7 @@ func TestPages_Headers(t *testing.T) { // SEC-2, FS-9, FS-54
 	}
 }
 
-func TestPages_HSTSWithHTTPS(t *testing.T) {
+func TestPages_HSTSIsSentWithHTTPS(t *testing.T) {
 	t.Parallel()
 	s := secure(t)
 	if got := s.browser(t).open(s.Issuer + "/login").header.Get("Strict-Transport-Security"); !strings.Contains(got, "max-age=") {

@@ -55,7 +55,7 @@ func TestLogout_ValidHintEndsTheSession(t *testing.T) { // §2, §3; protocol.md
 	}
 }
 
-func TestLogout_ByPost(t *testing.T) { // §2: GET and POST
+func TestLogout_WorksByPost(t *testing.T) { // §2: GET and POST
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
@@ -216,7 +216,7 @@ func TestLogout_OfflineAccessOutlivesIt(t *testing.T) { // OIDC Core §11: that 
 	s.refresh(t, server.Trusted(), in.refresh).tokens()
 }
 
-func TestLogout_BadInput(t *testing.T) { // SEC-24
+func TestLogout_BadInputIsAnsweredWithoutAServerError(t *testing.T) { // SEC-24
 	t.Parallel()
 	s := shared(t)
 	at := s.endpoint(t, "end_session_endpoint")

@@ -222,7 +222,7 @@ func TestBackchannel_OnlyWhoIsInTheSessionHears(t *testing.T) { // §2.3
 }
 
 // Signing in again as the same person keeps the sid: the application knows one session, and hears of one.
-func TestBackchannel_OneTokenForASessionAfterAStepUp(t *testing.T) { // §2.3; OpenID Connect Front-Channel Logout §3: what sid is
+func TestBackchannel_SessionSendsOneTokenAfterAStepUp(t *testing.T) { // §2.3; OpenID Connect Front-Channel Logout §3: what sid is
 	t.Parallel()
 	s := shared(t)
 	app := s.receiver(t, "bc-stepup", "--backchannel-logout-uri", "AT/bc")

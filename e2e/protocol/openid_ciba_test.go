@@ -92,7 +92,7 @@ func TestCIBA_FromQuestionToTokens(t *testing.T) { // CIBA §7, §8, §10.1, §1
 	s.pollCIBA(t, server.Bank(), id).wantError(http.StatusBadRequest, "invalid_grant")
 }
 
-func TestCIBA_DeniedAndExpired(t *testing.T) { // CIBA §11
+func TestCIBA_DeniedAndExpiredEndThePolling(t *testing.T) { // CIBA §11
 	t.Parallel()
 	s := shared(t)
 	u := s.user(t)
@@ -460,7 +460,7 @@ func TestCIBA_ParallelPollsGiveTokensOnce(t *testing.T) {
 	}
 }
 
-func TestCIBA_Discovery(t *testing.T) { // CIBA §4
+func TestCIBA_DiscoverySaysWhatIsOffered(t *testing.T) { // CIBA §4
 	t.Parallel()
 	s := shared(t)
 	meta := metadata(t, s)

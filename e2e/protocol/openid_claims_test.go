@@ -78,7 +78,7 @@ func TestClaimsParameter_SubIsThePersonOrNobody(t *testing.T) { // OpenID Connec
 	in.b.az(server.Trusted(), "id_token_hint", in.id, "claims", `{"id_token":{"sub":{"value":"somebody else"}}}`).wantErr("invalid_request")
 }
 
-func TestClaimsParameter_EssentialACR(t *testing.T) { // OpenID Connect Core §5.5.1.1
+func TestClaimsParameter_EssentialACRIsMetOrRefused(t *testing.T) { // OpenID Connect Core §5.5.1.1
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())

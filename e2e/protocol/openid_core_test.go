@@ -79,7 +79,7 @@ func TestIDToken_Members(t *testing.T) { // OIDC Core §2, §3.1.3.6; RP-6; prot
 	}
 }
 
-func TestIDToken_PerClientAlgorithm(t *testing.T) { // fosite D13: at_hash follows the algorithm
+func TestIDToken_IsSignedInTheAlgorithmOfItsClient(t *testing.T) { // fosite D13: at_hash follows the algorithm
 	t.Parallel()
 	s := shared(t)
 	for c, alg := range map[server.Client]string{server.Lean(): "ES256", server.Opaque(): "EdDSA"} {
@@ -96,7 +96,7 @@ func TestIDToken_PerClientAlgorithm(t *testing.T) { // fosite D13: at_hash follo
 	}
 }
 
-func TestClaims_ByScope(t *testing.T) { // OIDC Core §5.4, protocol.md §3.3, RP-7
+func TestClaims_AreReleasedByScope(t *testing.T) { // OIDC Core §5.4, protocol.md §3.3, RP-7
 	t.Parallel()
 	s := shared(t)
 	for scope, want := range map[string][]string{

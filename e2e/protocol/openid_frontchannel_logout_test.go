@@ -81,7 +81,7 @@ func TestFrontchannel_PageHasAFrameForEachApplication(t *testing.T) { // §2, §
 	in.wantOut(t)
 }
 
-func TestFrontchannel_AfterTheQuestion(t *testing.T) { // the person signs out on our page
+func TestFrontchannel_FramesComeAfterTheQuestion(t *testing.T) { // the person signs out on our page
 	t.Parallel()
 	s := shared(t)
 	app := s.receiver(t, "fc-asks", "--frontchannel-logout-uri", "AT/fc")

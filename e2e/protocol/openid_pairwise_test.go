@@ -11,7 +11,7 @@ import (
 	"idp/e2e/server"
 )
 
-func TestPairwise_OneNameForASectorAndAnotherElsewhere(t *testing.T) { // OIDC Core §8.1
+func TestPairwise_NameIsOneForASectorAndAnotherElsewhere(t *testing.T) { // OIDC Core §8.1
 	t.Parallel()
 	s := shared(t)
 	clients := server.Pairwise()

@@ -96,7 +96,7 @@ func TestPromptCreate_MakesAnAccountAndAnswersForIt(t *testing.T) { // Prompt Cr
 	}
 }
 
-func TestPromptCreate_EveryWayOfAsking(t *testing.T) { // Prompt Create §4.1: the same for all response types; RFC 9126, RFC 9101
+func TestPromptCreate_WorksInEveryWayOfAsking(t *testing.T) { // Prompt Create §4.1: the same for all response types; RFC 9126, RFC 9101
 	t.Parallel()
 	s := shared(t)
 	b := s.browser(t)
@@ -197,7 +197,7 @@ func TestPromptCreate_LoginHintFillsTheForm(t *testing.T) { // OIDC Core §3.1.2
 	}
 }
 
-func TestRegister_FromTheSignInPage(t *testing.T) { // FL-4
+func TestRegister_SignInPageLeadsToAnAccount(t *testing.T) { // FL-4
 	t.Parallel()
 	s := shared(t)
 	u := s.user(t)

@@ -59,7 +59,7 @@ func TestPrompt_LoginAlwaysAsks(t *testing.T) { // FL-12, protocol.md §3.2
 	p.login(wrong).wantLogin()
 }
 
-func TestPrompt_ConsentAndSelectAccount(t *testing.T) {
+func TestPrompt_ConsentAndSelectAccountShowTheirPages(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Web())
@@ -99,7 +99,7 @@ func TestMaxAge_IsMeasuredAndMet(t *testing.T) { // FL-12, protocol.md §3.2, fo
 	in.b.az(server.Trusted(), "prompt", "none", "max_age", "99999999999999999999").wantErr("invalid_request")
 }
 
-func TestMaxAge_OfTheClient(t *testing.T) { // RP-12, FL-10
+func TestMaxAge_OfTheClientCountsWithoutTheParameter(t *testing.T) { // RP-12, FL-10
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())

@@ -65,7 +65,7 @@ func TestPassword_ChangeEndsEverything(t *testing.T) { // FL-15, SEC-11
 	s.browser(t).az(server.Trusted()).login(u).wantCode()
 }
 
-func TestSession_EndedByTheOperator(t *testing.T) { // FL-8: revoke the device, and its next request asks for the password
+func TestSession_IsEndedByTheOperator(t *testing.T) { // FL-8: revoke the device, and its next request asks for the password
 	t.Parallel()
 	s := start(t)
 	u := s.user(t)
@@ -116,7 +116,7 @@ func TestTrace_SaysWhatDiffered(t *testing.T) { // explainable failures, FD-17
 	}
 }
 
-func TestAudit_OneRowForEachAct(t *testing.T) { // FL-18, FL-13, SEC-10
+func TestAudit_KeepsOneRowForEachAct(t *testing.T) { // FL-18, FL-13, SEC-10
 	t.Parallel()
 	s := start(t)
 	book := newSecretBook()

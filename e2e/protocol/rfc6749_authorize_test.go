@@ -12,7 +12,7 @@ import (
 	"idp/e2e/walk"
 )
 
-func TestAuthorize_SignInThenCode(t *testing.T) { // FL-4, RFC 6749 §4.1
+func TestAuthorize_SignInLeadsToACode(t *testing.T) { // FL-4, RFC 6749 §4.1
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)
@@ -86,7 +86,7 @@ func TestAuthorize_StateComesBackByteForByte(t *testing.T) { // FD-2, RFC 6749 �
 	b.az(server.Trusted(), "state", absent, "prompt", "none", "max_age", "0").wantErr("login_required")
 }
 
-func TestAuthorize_NonceOfAnyLength(t *testing.T) { // OIDC Core §3.1.2.1, fosite D11; protocol.md §3.2: optional for code
+func TestAuthorize_NonceOfAnyLengthComesBack(t *testing.T) { // OIDC Core §3.1.2.1, fosite D11; protocol.md §3.2: optional for code
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)
@@ -185,7 +185,7 @@ func TestAuthorize_RegisteredQueryIsKept(t *testing.T) { // RFC 6749 §3.1.2, RP
 	b.az(c, "prompt", "none", "max_age", "0").wantErr("login_required")
 }
 
-func TestAuthorize_MissingRedirectWithOneRegistered(t *testing.T) { // RFC 6749 §3.1.2.3; OIDC Core §3.1.2.1 requires it with openid
+func TestAuthorize_MissingRedirectIsRefusedWithOneRegistered(t *testing.T) { // RFC 6749 §3.1.2.3; OIDC Core §3.1.2.1 requires it with openid
 	t.Parallel()
 	s := shared(t)
 	b := s.browser(t)
@@ -319,7 +319,7 @@ func TestAuthorize_DenialIsTold(t *testing.T) { // FD-8, RFC 6749 §4.1.2.1
 	}
 }
 
-func TestAuthorize_FormPostMode(t *testing.T) { // OAuth 2.0 Form Post Response Mode: if it is offered, it works
+func TestAuthorize_FormPostWorksWhereItIsOffered(t *testing.T) { // OAuth 2.0 Form Post Response Mode: if it is offered, it works
 	t.Parallel()
 	s := shared(t)
 	modes := []string{"query"}
@@ -342,7 +342,7 @@ func TestAuthorize_FormPostMode(t *testing.T) { // OAuth 2.0 Form Post Response 
 	}
 }
 
-func TestAuthorize_LoopBreaker(t *testing.T) { // FD-3: an application whose cookies do not stick, within 10 requests
+func TestAuthorize_LoopIsBrokenWithinTenRequests(t *testing.T) { // FD-3: an application whose cookies do not stick, within 10 requests
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())

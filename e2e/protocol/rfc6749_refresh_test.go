@@ -135,7 +135,7 @@ func TestRefresh_IsBoundToItsClient(t *testing.T) { // RFC 6749 §10.4, FS-3, pr
 	s.refresh(t, server.Web(), in.refresh).tokens()
 }
 
-func TestRefresh_Garbage(t *testing.T) { // SEC-24
+func TestRefresh_GarbageIsRefusedAndCostsNothing(t *testing.T) { // SEC-24
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Web(), "scope", "openid offline_access")

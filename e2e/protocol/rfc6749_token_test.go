@@ -15,7 +15,7 @@ import (
 	"idp/e2e/server"
 )
 
-func TestToken_ClientAuthentication(t *testing.T) { // RFC 6749 §2.3.1, §5.2; RP-3, RP-13, FD-5; protocol.md §3.4; fosite D9, D18
+func TestToken_ClientAuthenticationIsChecked(t *testing.T) { // RFC 6749 §2.3.1, §5.2; RP-3, RP-13, FD-5; protocol.md §3.4; fosite D9, D18
 	t.Parallel()
 	s := shared(t)
 	web, service, native := server.Web(), server.Service(), server.Native()
@@ -101,7 +101,7 @@ func TestToken_ClientAuthentication(t *testing.T) { // RFC 6749 §2.3.1, §5.2; 
 	})
 }
 
-func TestToken_RequestForm(t *testing.T) { // RFC 6749 §3.2, §4.1.3; RP-3; SEC-24
+func TestToken_RequestFormIsReadStrictly(t *testing.T) { // RFC 6749 §3.2, §4.1.3; RP-3; SEC-24
 	t.Parallel()
 	s := shared(t)
 	at := s.endpoint(t, "token_endpoint")
@@ -177,7 +177,7 @@ func TestToken_QueryParametersNeverCount(t *testing.T) { // RFC 6749 §2.3.1, §
 	}
 }
 
-func TestToken_UnauthorizedGrant(t *testing.T) { // RFC 6749 §5.2
+func TestToken_UnauthorizedGrantIsRefused(t *testing.T) { // RFC 6749 §5.2
 	t.Parallel()
 	s := shared(t)
 	s.token(t, basic(server.Web()), "grant_type", "client_credentials").wantError(400, "unauthorized_client")

@@ -37,7 +37,7 @@ func TestRevoke_RotatedRefreshTokenStillNamesItsFamily(t *testing.T) { // fosite
 	s.userInfo(t, next.access).want(401)
 }
 
-func TestRevoke_AccessToken(t *testing.T) { // RFC 7009 §2.1
+func TestRevoke_AccessTokenIsDeadAtOnce(t *testing.T) { // RFC 7009 §2.1
 	t.Parallel()
 	s := shared(t)
 	for _, c := range []server.Client{server.Trusted(), server.Opaque()} {
@@ -88,7 +88,7 @@ func TestRevoke_Errors(t *testing.T) { // RFC 7009 §2.2, FD-16, PS-17
 	s.refresh(t, server.Web(), in.refresh).tokens()
 }
 
-func TestRevoke_PublicClientByName(t *testing.T) { // RFC 7009 §2.1: public clients are checked by the token's owner
+func TestRevoke_PublicClientNeedsItsNameAlone(t *testing.T) { // RFC 7009 §2.1: public clients are checked by the token's owner
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Native(), "scope", "openid offline_access")

@@ -87,7 +87,7 @@ func unseal(t testing.TB, jwe, enc string) (header map[string]any, content strin
 	return header, string(plain)
 }
 
-func TestEncrypted_IDTokenAndUserInfo(t *testing.T) { // OIDC Core §10.2, §5.3.2, §2
+func TestEncrypted_IDTokenAndUserInfoAreSignedInside(t *testing.T) { // OIDC Core §10.2, §5.3.2, §2
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Sealed(), "scope", "openid email")

@@ -59,7 +59,7 @@ func TestSigningAlgorithms_EachIsThereWhenAClientNeedsIt(t *testing.T) { // RFC 
 }
 
 // A new RSA or EC key on command, while the server runs (the conformance suite asks for it).
-func TestRotate_OnCommandForAnyAlgorithm(t *testing.T) { // OIDC Core §10.1.1, §10.2.1
+func TestRotate_WorksOnCommandForAnyAlgorithm(t *testing.T) { // OIDC Core §10.1.1, §10.2.1
 	t.Parallel()
 	s := start(t)
 	in := s.signIn(t, server.Formats(), "scope", "openid offline_access")

@@ -117,7 +117,7 @@ func TestRegister_PublicClientHasNoSecret(t *testing.T) { // RFC 7591 §2, RFC 8
 }
 
 // The secret that is told once is the key of the assertions (RFC 7518 §3.2), and no other is.
-func TestRegister_ClientSecretJWT(t *testing.T) { // OpenID Connect Core §9; RFC 7591 §2, RFC 7592 §2.2
+func TestRegister_ClientSecretJWTSignsWithTheSecretThatWasTold(t *testing.T) { // OpenID Connect Core §9; RFC 7591 §2, RFC 7592 §2.2
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)
@@ -151,7 +151,7 @@ func TestRegister_ClientSecretJWT(t *testing.T) { // OpenID Connect Core §9; RF
 	signsIn(changed, changed.str("client_secret")).want(http.StatusOK)
 }
 
-func TestRegister_BadRedirectURI(t *testing.T) { // RFC 7591 §3.2.2, RFC 6749 §3.1.2
+func TestRegister_BadRedirectURIIsRefused(t *testing.T) { // RFC 7591 §3.2.2, RFC 6749 §3.1.2
 	t.Parallel()
 	s := shared(t)
 	for _, uri := range []string{
@@ -169,7 +169,7 @@ func TestRegister_BadRedirectURI(t *testing.T) { // RFC 7591 §3.2.2, RFC 6749 �
 	s.refused(t, "invalid_redirect_uri", webApp().and(doc{"redirect_uris": many}))
 }
 
-func TestRegister_BadMetadata(t *testing.T) { // RFC 7591 §3.2.2
+func TestRegister_BadMetadataIsRefused(t *testing.T) { // RFC 7591 §3.2.2
 	t.Parallel()
 	s := shared(t)
 	for name, more := range map[string]doc{
@@ -314,7 +314,7 @@ func TestRegister_IsBounded(t *testing.T) { // by address, and in all
 	}
 }
 
-func TestRegister_SoftwareStatement(t *testing.T) { // RFC 7591 §2.3, §3.2.1, §3.2.2
+func TestRegister_SoftwareStatementIsVerifiedAndWins(t *testing.T) { // RFC 7591 §2.3, §3.2.1, §3.2.2
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

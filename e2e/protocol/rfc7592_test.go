@@ -181,7 +181,7 @@ func TestManage_LeaveToTradeEndsWithTheKeysThatHadIt(t *testing.T) {
 	}
 }
 
-func TestManage_ReplaceOnceAtATime(t *testing.T) { // of many with one token, one wins
+func TestManage_OneOfManyReplacementsWins(t *testing.T) { // of many with one token, one wins
 	t.Parallel()
 	s := shared(t)
 	made := s.register(t, webApp())

@@ -14,7 +14,7 @@ import (
 	"idp/e2e/server"
 )
 
-func TestIntrospect_AccessToken(t *testing.T) { // RFC 7662 §2.2, FL-6
+func TestIntrospect_TellsWhatAnAccessTokenIs(t *testing.T) { // RFC 7662 §2.2, FL-6
 	t.Parallel()
 	s := shared(t)
 	for _, c := range []server.Client{server.Trusted(), server.Opaque()} {

@@ -136,7 +136,7 @@ func TestDevice_CodeInTheAddressMustBeConfirmed(t *testing.T) { // RFC 8628 §3.
 	}
 }
 
-func TestDevice_Denied(t *testing.T) { // RFC 8628 §3.5
+func TestDevice_DeniedEndsThePolling(t *testing.T) { // RFC 8628 §3.5
 	t.Parallel()
 	s := shared(t)
 	d := s.device(t, server.TV())
@@ -331,7 +331,7 @@ func TestDevice_UserDisabledInBetweenIsRefused(t *testing.T) {
 	s.pollDevice(t, d).wantError(http.StatusBadRequest, "access_denied")
 }
 
-func TestDevice_Discovery(t *testing.T) { // RFC 8628 §4
+func TestDevice_DiscoverySaysWhatIsOffered(t *testing.T) { // RFC 8628 §4
 	t.Parallel()
 	s := shared(t)
 	meta := metadata(t, s)

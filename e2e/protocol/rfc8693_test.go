@@ -41,7 +41,7 @@ func actors(claims map[string]any) (subs []string) {
 	return subs
 }
 
-func TestTokenExchange_ChainOfTwo(t *testing.T) { // RFC 8693 §2.2.1, §4.1
+func TestTokenExchange_ChainOfTwoNamesBoth(t *testing.T) { // RFC 8693 §2.2.1, §4.1
 	t.Parallel()
 	s := shared(t)
 	in := s.forCalendar(t)
@@ -85,7 +85,7 @@ func TestTokenExchange_ChainEnds(t *testing.T) { // RFC 8693 §4.1
 	s.introspect(t, server.CalendarAPI(), token).wantActive(true) // what was asked in vain costs nothing
 }
 
-func TestTokenExchange_Impersonation(t *testing.T) { // RFC 8693 §1.1: only where the policy says so
+func TestTokenExchange_ImpersonationNeedsThePolicy(t *testing.T) { // RFC 8693 §1.1: only where the policy says so
 	t.Parallel()
 	s := shared(t)
 	token := s.trade(t, basic(server.Mirror()), s.forCalendar(t).access).tokens()
@@ -94,7 +94,7 @@ func TestTokenExchange_Impersonation(t *testing.T) { // RFC 8693 §1.1: only whe
 	}
 }
 
-func TestTokenExchange_ActorToken(t *testing.T) { // RFC 8693 §2.1, §4.1
+func TestTokenExchange_ActorTokenIsNamedInAct(t *testing.T) { // RFC 8693 §2.1, §4.1
 	t.Parallel()
 	s := shared(t)
 	api, in := server.CalendarAPI(), s.forCalendar(t)
@@ -215,7 +215,7 @@ func TestTokenExchange_BoundTokensOfOnesOwnNeedTheirKey(t *testing.T) { // RFC 8
 	}
 }
 
-func TestTokenExchange_ExpiredSubjectToken(t *testing.T) { // RFC 8693 §2.1
+func TestTokenExchange_ExpiredSubjectTokenIsRefused(t *testing.T) { // RFC 8693 §2.1
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Quick(), "scope", "openid profile", "resource", calendar)

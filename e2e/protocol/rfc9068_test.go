@@ -12,7 +12,7 @@ import (
 	"idp/e2e/server"
 )
 
-func TestAccessToken_OfAPerson(t *testing.T) { // RFC 9068 §2
+func TestAccessToken_OfAPersonHasTheClaimsOfRFC9068(t *testing.T) { // RFC 9068 §2
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted(), "scope", "openid email")
@@ -62,7 +62,7 @@ func TestAccessToken_OfAPerson(t *testing.T) { // RFC 9068 §2
 	}
 }
 
-func TestAccessToken_OfAMachine(t *testing.T) { // RFC 9068 §2.2, §3
+func TestAccessToken_OfAMachineNamesTheClientAsItsSubject(t *testing.T) { // RFC 9068 §2.2, §3
 	t.Parallel()
 	s := shared(t)
 	got := s.token(t, basic(server.Service()), "grant_type", "client_credentials", "scope", "api.read").tokens()

@@ -288,7 +288,7 @@ func TestRequestObject_StrictClients(t *testing.T) { // RFC 9101 §10.5; FAPI 2.
 	})
 }
 
-func TestRequestObject_Pushed(t *testing.T) { // RFC 9126 §3
+func TestRequestObject_MayBePushed(t *testing.T) { // RFC 9126 §3
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
@@ -314,7 +314,7 @@ func TestRequestObject_NotBothWays(t *testing.T) { // OpenID Connect Core §6.1,
 	b.byValue(c, object, "request_uri", "urn:ietf:params:oauth:request_uri:x").wantPage400()
 }
 
-func TestRequestObject_ByReference(t *testing.T) { // OpenID Connect Core §6.2, RFC 9101 §5.2, §10.4
+func TestRequestObject_IsFetchedByReference(t *testing.T) { // OpenID Connect Core §6.2, RFC 9101 §5.2, §10.4
 	t.Parallel()
 	var content atomic.Value
 	var asked atomic.Int64

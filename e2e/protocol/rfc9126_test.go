@@ -45,7 +45,7 @@ func (p *page) wantDead() {
 	}
 }
 
-func TestPAR_PushThenSignIn(t *testing.T) { // RFC 9126 §2.2, §4; protocol.md §3.7
+func TestPAR_PushedRequestLeadsToACode(t *testing.T) { // RFC 9126 §2.2, §4; protocol.md §3.7
 	t.Parallel()
 	s := shared(t)
 	for _, c := range []server.Client{server.Pushed(), server.PKCE(), server.Native(), server.Web()} {
@@ -142,7 +142,7 @@ func TestPAR_RequestURIBelongsToItsClient(t *testing.T) { // RFC 9126 §2.2, §7
 	}
 }
 
-func TestPAR_ClientAuthentication(t *testing.T) { // RFC 9126 §2: as at the token endpoint
+func TestPAR_ClientAuthenticatesAsAtTheTokenEndpoint(t *testing.T) { // RFC 9126 §2: as at the token endpoint
 	t.Parallel()
 	s := shared(t)
 	form := s.browser(t).azForm(server.Web())

@@ -100,7 +100,7 @@ func TestDetails_AreAllowedAndTold(t *testing.T) { // RFC 9396 §2, §3, §7, §
 	in.b.az(c, "scope", "openid", "authorization_details", details).wantConsent().submit("allow", "details", "0").wantConsent()
 }
 
-func TestDetails_NarrowedAtTheExchange(t *testing.T) { // RFC 9396 §6
+func TestDetails_AreNarrowedAtTheExchange(t *testing.T) { // RFC 9396 §6
 	t.Parallel()
 	s := paying(t)
 	c := server.Payments()

@@ -250,7 +250,7 @@ func TestDPoP_NonceIsLearnedFromTheRefusal(t *testing.T) { // RFC 9449 §8, §8.
 	s.ask(t, "DPoP", got.access, p.proof("GET", userinfo, got.access, change{"nonce": asked.header.Get("DPoP-Nonce")})).want(http.StatusOK)
 }
 
-func TestDPoP_NonceForEveryClientBySetting(t *testing.T) { // RFC 9449 §8
+func TestDPoP_NonceIsAskedOfEveryClientBySetting(t *testing.T) { // RFC 9449 §8
 	t.Parallel()
 	s := start(t, server.Set("IDP_DPOP__REQUIRE_NONCE", "true"))
 	p, at := newProver(t, jose.ES256), s.endpoint(t, "token_endpoint")

@@ -21,7 +21,7 @@ func (s *site) introspectAs(t testing.TB, c server.Client, token, accept string)
 
 const introspectionJWT = "application/token-introspection+jwt"
 
-func TestIntrospect_SignedAnswer(t *testing.T) { // RFC 9701 §4, §5, §8.1
+func TestIntrospect_AnswerMayBeSigned(t *testing.T) { // RFC 9701 §4, §5, §8.1
 	t.Parallel()
 	s := shared(t)
 	for c, alg := range map[server.Client]string{server.Formats(): "ES384", server.Trusted(): "RS256"} {
@@ -77,7 +77,7 @@ func TestIntrospect_AJWTSaysNothingOfOthersTokens(t *testing.T) { // RFC 9701 §
 	s.form(t, "introspection_endpoint", nobody, "token", in.access).wantError(401, "invalid_client")
 }
 
-func TestIntrospect_EncryptedAnswer(t *testing.T) { // RFC 9701 §5, §6
+func TestIntrospect_AnswerMayBeEncrypted(t *testing.T) { // RFC 9701 §5, §6
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Sealed())

@@ -74,7 +74,7 @@ func TestRobust_EveryFieldOfTheProtocolEndpoints(t *testing.T) { // SEC-24
 	}
 }
 
-func TestRobust_EveryParameterOfTheAuthorizationEndpoint(t *testing.T) {
+func TestRobust_EveryParameterOfTheAuthorizationEndpointMayBeRubbish(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	b := s.browser(t)
@@ -182,7 +182,7 @@ func TestRobust_ManyAndLongThings(t *testing.T) {
 	ask("expect", func(req *http.Request) { req.Header.Set("Expect", "something") })
 }
 
-func TestRobust_RawHTTP(t *testing.T) { // what no client library would send
+func TestRobust_RawHTTPIsAnsweredWithoutAServerError(t *testing.T) { // what no client library would send
 	t.Parallel()
 	s := shared(t)
 	u, err := url.Parse(s.Issuer)

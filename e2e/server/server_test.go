@@ -21,7 +21,7 @@ func TestSeed_TwiceIsTheSame(t *testing.T) { // FL-21
 	}
 }
 
-func TestSeed_RefusedWithAPublicIssuer(t *testing.T) { // FL-21
+func TestSeed_IsRefusedWithAPublicIssuer(t *testing.T) { // FL-21
 	t.Parallel()
 	code, said := Refuse(t, SQLite(), Issuer("https://login.example.com"))
 	if code == 0 || !strings.Contains(said, "seed_file") {

@@ -14,7 +14,7 @@ import (
 	"idp/internal/secret"
 )
 
-func TestCreate_OneFormOfEachIdentifier(t *testing.T) { // FS-11, FS-13
+func TestCreate_KeepsOneFormOfEachIdentifier(t *testing.T) { // FS-11, FS-13
 	t.Parallel()
 	w := newWorld(t)
 	u := w.create(t, account.NewUser{Email: " A@Bücher.Example ", Username: " Alice ", Password: goodPassword, Roles: []string{"b", "a", "b"}})

@@ -111,7 +111,7 @@ func TestBootstrap_TokensExpire(t *testing.T) {
 	}
 }
 
-func TestEnsureAdmin_FromConfigurationOnce(t *testing.T) {
+func TestEnsureAdmin_MakesOneFromConfigurationOnce(t *testing.T) {
 	t.Parallel()
 	hash, err := bcrypt.GenerateFromPassword([]byte(goodPassword), bcrypt.MinCost)
 	if err != nil {

@@ -40,7 +40,7 @@ func (w world) events(t *testing.T) []*idp.AuditEvent {
 }
 
 // FL-18: one row with user, client, address, agent and time; one line; one count.
-func TestAudit_OneRowOneLineOneCount(t *testing.T) {
+func TestAudit_EventIsOneRowOneLineAndOneCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := idp.WithPeer(t.Context(), idp.Peer{

@@ -26,7 +26,7 @@ func work(f func()) int64 {
 }
 
 //nolint:paralleltest // it measures what the process allocates
-func TestVerify_EqualWorkAndOneAnswerForEveryCause(t *testing.T) { // FB-8, FS-15, PS-24, SEC-18
+func TestVerify_DoesEqualWorkAndHasOneAnswerForEveryCause(t *testing.T) { // FB-8, FS-15, PS-24, SEC-18
 	w := newWorld(t, secret.HasherConfig{Params: secret.Params{MemoryKiB: hashMemory >> 10, Iterations: 1, Parallelism: 1}, Concurrency: 1})
 	hash := w.hash(t, goodPassword)
 	w.user(t, "alice", idp.UserActive, secret.SchemeOwn, hash)

@@ -267,7 +267,7 @@ func TestParseFiles_FaultsNameFileAndLine(t *testing.T) {
 	}
 }
 
-func TestReadPath_FolderInOrder(t *testing.T) {
+func TestReadPath_ReadsAFolderInOrder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"b.yaml", "a.yml", "c.json", "notes.txt", ".hidden.yaml"} {
@@ -324,7 +324,7 @@ func TestRegistration_HasEveryField(t *testing.T) {
 	}
 }
 
-func TestRegistration_RoundTrip(t *testing.T) {
+func TestRegistration_SurvivesARoundTrip(t *testing.T) {
 	t.Parallel()
 	age := int64(5)
 	c := &idp.Client{

@@ -141,7 +141,7 @@ func TestRun_NothingIsWrong(t *testing.T) {
 	}
 }
 
-func TestRun_FromOutside(t *testing.T) {
+func TestRun_FindsWhatIsWrongOutside(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		deployment
@@ -231,7 +231,7 @@ func TestCertificate_RenewalIsDue(t *testing.T) {
 	}
 }
 
-func TestRun_FromWithin(t *testing.T) {
+func TestRun_FindsWhatIsWrongWithin(t *testing.T) {
 	t.Parallel()
 	srv := deployment{}.serve(t, false)
 	for name, tc := range map[string]struct {

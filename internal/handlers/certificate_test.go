@@ -9,7 +9,7 @@ import (
 	"idp/internal/idp"
 )
 
-func TestClientCertificates_HeaderAndChain(t *testing.T) { // RFC 9440 §2
+func TestClientCertificates_AreReadFromHeaderAndChain(t *testing.T) { // RFC 9440 §2
 	t.Parallel()
 	sequence := func(s string) string { return ":" + base64.StdEncoding.EncodeToString([]byte(s)) + ":" }
 	from := ClientCertificates{Header: "Client-Cert"}

@@ -70,7 +70,7 @@ func TestConsent_NeedsAnAnswer(t *testing.T) {
 	p.submit("allow").wantCode()
 }
 
-func TestConsent_AfterTheSessionEnded(t *testing.T) {
+func TestConsent_EndsWithTheSession(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.browser()

@@ -13,7 +13,7 @@ import (
 )
 
 // In development an address answers for the person: the automated_ciba_approval_url of the conformance suite.
-func TestCIBA_AnsweredAutomaticallyInDevelopment(t *testing.T) {
+func TestCIBA_IsAnsweredAutomaticallyInDevelopment(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(o *options) {
 		o.client = func(c *idp.Client) { c.GrantTypes = append(c.GrantTypes, idp.GrantCIBA) }

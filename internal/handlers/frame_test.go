@@ -212,7 +212,7 @@ func TestCORS_ClientsComeAndGo(t *testing.T) { // FL-20
 	}
 }
 
-func TestFrame_WrongAddressAndWrongMethod(t *testing.T) {
+func TestFrame_WrongAddressAndWrongMethodAreAnsweredByAPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
@@ -246,7 +246,7 @@ func TestFrame_PanicTellsTheLogOnly(t *testing.T) {
 	}
 }
 
-func TestFrame_OneLinePerRequest(t *testing.T) {
+func TestFrame_WritesOneLinePerRequest(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
@@ -361,7 +361,7 @@ func TestMetrics_CountRoutesTokensAndSignIns(t *testing.T) {
 	}
 }
 
-func TestFrame_IssuerWithAPath(t *testing.T) {
+func TestFrame_IssuerMayHaveAPath(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(o *options) { o.issuer = "https://id.example/tenant" })
 	s.browser().get(s.az()).signIn().submit("allow").wantCode()

@@ -52,7 +52,7 @@ func TestRegister_RequestWaitsAndIsResumed(t *testing.T) { // FL-4, FL-18, FS-10
 	b.get(s.az()).wantCode()
 }
 
-func TestRegister_FromTheSignInPageAndBack(t *testing.T) { // FL-4
+func TestRegister_SignInPageLeadsThereAndBack(t *testing.T) { // FL-4
 	t.Parallel()
 	s := newSite(t, registrationOpen)
 	b := s.browser()

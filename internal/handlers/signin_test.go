@@ -326,7 +326,7 @@ func TestSession_ProtectionAsksAgain(t *testing.T) { // FL-13
 	}
 }
 
-func TestSignIn_DisabledMeanwhile(t *testing.T) { // FL-2
+func TestSignIn_UserDisabledMeanwhileIsOut(t *testing.T) { // FL-2
 	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
@@ -400,7 +400,7 @@ func TestSignIn_EventHasWhoAndNoSecret(t *testing.T) { // FL-18
 	}
 }
 
-func TestSignIn_HintOfSomebodyElse(t *testing.T) {
+func TestSignIn_HintMayBeSomebodyElse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.browser().get(s.az("login_hint", "ann@example.com")).want("submit-login")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestParseAuthenticationContext(t *testing.T) {
+func TestParseAuthenticationContext_ReadsNameAndMethods(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]AuthenticationContext{
 		"urn:example:low=pwd":            {ACR: "urn:example:low", AMR: []string{"pwd"}},

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestValidate_Authentication(t *testing.T) { // RFC 8705 §2.1.2, OpenID Connect Dynamic Client Registration §2
+func TestValidate_AuthenticationHasWhatItsMethodNeeds(t *testing.T) { // RFC 8705 §2.1.2, OpenID Connect Dynamic Client Registration §2
 	t.Parallel()
 	key := ClientKeys{JWKS: []byte(`{"keys":[{` + ecPoint + `}]}`)}
 	for name, c := range map[string]struct {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestValidate_CIBA(t *testing.T) { // CIBA §4, §7.1
+func TestValidate_CIBAHasWhatItsDeliveryNeeds(t *testing.T) { // CIBA §4, §7.1
 	t.Parallel()
 	good := func() *Client {
 		c := &Client{

@@ -72,7 +72,7 @@ func TestCheckRedirectURI_Accepts(t *testing.T) { // RP-2
 	}
 }
 
-func TestMatchRedirectURI(t *testing.T) { // RP-2, SEC-1, RFC 8252 §7.3
+func TestMatchRedirectURI_TakesTheSameBytesAndLoopbackPortsAlone(t *testing.T) { // RP-2, SEC-1, RFC 8252 §7.3
 	t.Parallel()
 	registered := []string{
 		"https://good.example/callback", "https://good.example/cb?next=%2F", "http://127.0.0.1/native", "http://[::1]:4000/native",

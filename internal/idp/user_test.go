@@ -6,7 +6,7 @@ import (
 	"idp/internal/idp"
 )
 
-func TestCanonicalEmail(t *testing.T) { // FS-11
+func TestCanonicalEmail_IsOneSpellingOfEachAddress(t *testing.T) { // FS-11
 	t.Parallel()
 	for in, want := range map[string]string{
 		"A@Ex.com":                  "a@ex.com",

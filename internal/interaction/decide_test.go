@@ -54,7 +54,7 @@ func granted(scopes ...string) func(*interaction.Facts) {
 type change = func(*interaction.Facts)
 
 // OpenID Connect Core §3.1.2.1, §3.1.2.3, §3.1.2.4, §3.1.2.6; FL-4, FL-7, FL-10, FL-12.
-func TestDecide(t *testing.T) {
+func TestDecide_TakesTheStepThatTheFactsDemand(t *testing.T) {
 	t.Parallel()
 	type next = interaction.Next
 	nobody := func(f *interaction.Facts) { f.Session, f.User, f.Granted = nil, nil, nil }

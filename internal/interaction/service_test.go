@@ -119,7 +119,7 @@ func TestInteraction_ExpiresAtItsLimit(t *testing.T) {
 }
 
 // SEC-23: one browser cannot make rows without end, and cannot drop another's.
-func TestInteraction_SixteenPerBrowser(t *testing.T) {
+func TestInteraction_BrowserHasSixteenAtMost(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	other := begin(t, s, "b")

@@ -45,7 +45,7 @@ func encryptTo(t testing.TB, m *keys.Manager, alg, enc string, change func(*jose
 	return ""
 }
 
-func TestDecrypt_EveryAlgorithmOfAnotherLibrary(t *testing.T) {
+func TestDecrypt_OpensEveryAlgorithmOfAnotherLibrary(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	must(t, w.Ensure(t.Context(), idp.SupportedEncryptionAlgs()...))

@@ -184,7 +184,7 @@ func TestVerify_RefusesWhatSignDoesNotWrite(t *testing.T) {
 }
 
 // A key is seen before it signs, signs, and stays until its last token has expired.
-func TestRotateDue_PublishSignRetireLeave(t *testing.T) {
+func TestRotateDue_KeyIsPublishedSignsRetiresAndLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -232,7 +232,7 @@ func TestRotateDue_PublishSignRetireLeave(t *testing.T) {
 	})
 }
 
-func TestWithdraw_AtOnceAndWithASuccessor(t *testing.T) {
+func TestWithdraw_WorksAtOnceAndWithASuccessor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	other := w.replica(t)
@@ -284,7 +284,7 @@ func TestRetire_StopsSigningAndStaysPublished(t *testing.T) {
 	must(t, w.Ready())
 }
 
-func TestRotate_NowAndLater(t *testing.T) {
+func TestRotate_WorksNowAndLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	before := kidOf(t, sign(t, w.Manager, "ES256", keys.TypeIDToken))

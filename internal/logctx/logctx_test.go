@@ -94,7 +94,7 @@ func TestEvent_IsBoundedAndConcurrent(t *testing.T) {
 	}
 }
 
-func TestRedact_SecondNet(t *testing.T) {
+func TestRedact_CatchesWhatLooksLikeASecret(t *testing.T) {
 	t.Parallel()
 	jwt := "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 	for _, tc := range []struct {
@@ -132,7 +132,7 @@ func TestRedact_SecondNet(t *testing.T) {
 	}
 }
 
-func TestNew_FormatAndLevel(t *testing.T) {
+func TestNew_TakesFormatAndLevel(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		o    Options

@@ -117,7 +117,7 @@ func TestAnswers_EachTypeHasItsMembersInEachMode(t *testing.T) {
 }
 
 // OpenID Connect Core §3.3.2.11, §5.4: hashes tie what comes along, and the profile is in the ID token that stands alone.
-func TestAnswers_IDTokenOfTheFrontChannel(t *testing.T) {
+func TestAnswers_IDTokenOfTheFrontChannelIsTiedToWhatComesAlong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, everyAnswer)
 	cookies := w.signIn(t)

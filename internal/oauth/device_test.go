@@ -108,7 +108,7 @@ func TestDevice_FromCodeToTokens(t *testing.T) {
 	}
 }
 
-func TestDevice_DeniedAndExpired(t *testing.T) {
+func TestDevice_DeniedAndExpiredEndThePolling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorldOn(t, storetest.New(t), television)

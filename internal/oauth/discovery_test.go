@@ -214,7 +214,7 @@ func TestDiscovery_SaysWhatIsAccepted(t *testing.T) {
 	}
 }
 
-func TestPrepared_CachedByETag(t *testing.T) {
+func TestPrepared_DocumentsAreCachedByETag(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/jwks.json"} {

@@ -16,7 +16,7 @@ import (
 )
 
 // Every row of the table from what went wrong to what the wire says (D9).
-func TestWireError_Table(t *testing.T) {
+func TestWireError_HasARowForEachCause(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("dial /var/run/hidden.sock")
 	for _, c := range []struct {

@@ -163,7 +163,7 @@ func TestExchange_BindingIsKept(t *testing.T) {
 }
 
 // RFC 8693 §3: an ID token is worth what its authorization is, to the client that got it, where the policy says so.
-func TestExchange_IDTokenOfTheClientItself(t *testing.T) {
+func TestExchange_TakesAnIDTokenOfTheClientItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *idp.Client) {
 		c.GrantTypes, c.ExchangeAudiences, c.ExchangeIDTokens = append(c.GrantTypes, idp.GrantTokenExchange), []string{"https://inner.example"}, true

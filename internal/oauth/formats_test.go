@@ -83,7 +83,7 @@ func TestUserInfo_SignedForWhoIsRegisteredForIt(t *testing.T) {
 	}
 }
 
-func TestUserInfo_Encrypted(t *testing.T) {
+func TestUserInfo_MayBeEncrypted(t *testing.T) {
 	t.Parallel()
 	var open func(any, string) string
 	w := newWorld(t, func(c *idp.Client) {
@@ -106,7 +106,7 @@ func TestUserInfo_Encrypted(t *testing.T) {
 }
 
 // Every algorithm that discovery lists for encryption opens with another reader.
-func TestEncrypt_EveryAlgorithm(t *testing.T) {
+func TestEncrypt_EveryAlgorithmOpensWithAnotherReader(t *testing.T) {
 	t.Parallel()
 	ec, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	must(t, err)
@@ -139,7 +139,7 @@ func TestEncrypt_EveryAlgorithm(t *testing.T) {
 }
 
 // OpenID Connect Core §10.2: signed, then encrypted; as a hint it comes back decrypted, or encrypted to us.
-func TestIDToken_Encrypted(t *testing.T) {
+func TestIDToken_EncryptedIsTakenBackAsAHint(t *testing.T) {
 	t.Parallel()
 	var open func(any, string) string
 	w := newWorld(t, func(c *idp.Client) { open = keyed(t, c); encrypted(c) })
@@ -226,7 +226,7 @@ func TestIntrospect_AsAJWT(t *testing.T) {
 }
 
 // OpenID Connect Core §8.1: one name everywhere at this client, another at the next, and the endpoints know whose it is.
-func TestSubject_PairwiseEverywhere(t *testing.T) {
+func TestSubject_IsPairwiseEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *idp.Client) {
 		c.SubjectType, c.BackchannelLogoutURI = idp.SubjectPairwise, "https://bye.example/" // who hears of the end of a session is told its name

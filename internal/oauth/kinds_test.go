@@ -207,7 +207,7 @@ func TestRevoke_Rules(t *testing.T) {
 }
 
 // D7, RFC 7662 §2.2, §4: who is told what about whose token.
-func TestIntrospect_Visibility(t *testing.T) {
+func TestIntrospect_TellsOnlyWhomATokenConcerns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *idp.Client) { c.Audience = []string{"https://api.example", issuer} })
 	for id, change := range map[string]func(*idp.Client){
@@ -261,7 +261,7 @@ func TestIntrospect_Visibility(t *testing.T) {
 }
 
 // Who is an administrator: role and scope and audience and a living token, all together.
-func TestAdministrator_Matrix(t *testing.T) {
+func TestAdministrator_NeedsRoleScopeAudienceAndALivingToken(t *testing.T) {
 	t.Parallel()
 	admin := []string{"openid", "offline_access", "idp.admin"}
 	for name, c := range map[string]struct {

@@ -69,7 +69,7 @@ func (w *world) ask(t testing.TB, cookies []*http.Cookie, params url.Values) (co
 	return to.Query().Get("error"), to
 }
 
-func TestRequestObject_Encrypted(t *testing.T) { // RFC 9101 §6.1, OpenID Connect Core §6.1
+func TestRequestObject_MayBeEncrypted(t *testing.T) { // RFC 9101 §6.1, OpenID Connect Core §6.1
 	t.Parallel()
 	s := newSigner(t)
 	w := newWorld(t, s.register(t))

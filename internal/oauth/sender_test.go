@@ -275,7 +275,7 @@ func TestDPoP_RefreshTokensArePublicClientsOwn(t *testing.T) {
 }
 
 // RFC 9449 §8, §8.2, §9: a client learns the nonce from the refusal and keeps it; nothing is spent meanwhile.
-func TestDPoP_NonceDance(t *testing.T) {
+func TestDPoP_NonceIsLearnedFromTheRefusalAndNothingIsSpent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *idp.Client) { c.DPoPNonce = true })
 	key := newProver(t)
@@ -471,7 +471,7 @@ func TestCertificate_TokensNeedIt(t *testing.T) {
 }
 
 // A token that is bound to key and certificate needs both.
-func TestSender_KeyAndCertificateTogether(t *testing.T) {
+func TestSender_KeyAndCertificateAreBothNeeded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *idp.Client) { c.CertificateBound, c.DPoPBound = true, true })
 	key := newProver(t)
@@ -504,7 +504,7 @@ func TestSender_KeyAndCertificateTogether(t *testing.T) {
 }
 
 // The setting asks every client for a nonce.
-func TestDPoP_NonceOfEveryClient(t *testing.T) {
+func TestDPoP_SettingAsksEveryClientForANonce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	conf := w.Config

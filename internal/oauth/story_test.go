@@ -357,7 +357,7 @@ func TestRefresh_EndsWithASessionThatExpiresIfTheContractSaysSo(t *testing.T) {
 }
 
 // D4, RFC 6749 §6: narrower is fine, and stays narrower in this token only; wider costs the client nothing.
-func TestRefresh_Scope(t *testing.T) {
+func TestRefresh_ScopeMayBeNarrowerNotWider(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -382,7 +382,7 @@ func TestRefresh_Scope(t *testing.T) {
 }
 
 // A static refresh token does not change (FAPI 2.0 §5.3.2.1).
-func TestRefresh_Static(t *testing.T) {
+func TestRefresh_StaticTokenStays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *idp.Client) { c.Contract.RefreshMode = idp.RefreshStatic })
 	token := w.tokens(t)["refresh_token"]
@@ -433,7 +433,7 @@ func TestWithdrawnKey_TokensAreRefusedAlthoughRemembered(t *testing.T) {
 }
 
 // A hint is good as long as its key is published, whatever signs now and whether or not the ID token has expired.
-func TestHint_OverKeyRotationAndExpiry(t *testing.T) {
+func TestHint_OutlivesKeyRotationAndExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -158,7 +158,7 @@ func TestPassword_LongIsNotTruncated(t *testing.T) { // FB-3, FB-6
 }
 
 // Imported bcrypt reads 72 bytes because its origin did; schemes that digest first read everything.
-func TestVerify_ForeignBcryptAtTheCut(t *testing.T) { // FB-6
+func TestVerify_ForeignBcryptIsCutWhereItsOriginCut(t *testing.T) { // FB-6
 	t.Parallel()
 	h := cheapHasher(t)
 	long := strings.Repeat("A", 80)
@@ -209,7 +209,7 @@ func TestVerify_RefusesControlCharactersBeforeAnyHash(t *testing.T) { // FB-5
 
 func second[T any](_ T, err error) error { return err }
 
-func TestVerify_OneNormalForm(t *testing.T) { // FB-7, FS-26
+func TestVerify_ReadsOneNormalForm(t *testing.T) { // FB-7, FS-26
 	t.Parallel()
 	const composed, decomposed = "caf\u00e9 au lait", "cafe\u0301 au lait"
 	h := cheapHasher(t)

@@ -63,7 +63,7 @@ func TestQueue_BoundsLanesAndMemory(t *testing.T) { // FB-1
 	}
 }
 
-func TestQueue_FirstComeFirstServed(t *testing.T) {
+func TestQueue_FirstWhoComeIsFirstServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := testQueue(2, 1000)

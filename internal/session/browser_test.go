@@ -82,7 +82,7 @@ func TestCSRF_FormBelongsToItsBrowser(t *testing.T) {
 }
 
 // FS-43: the browser knows the last four who signed in with it, and nobody can make or carry such a mark.
-func TestKnownDevice(t *testing.T) {
+func TestKnownDevice_IsOneOfTheLastFourAndCannotBeForged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := newTab()

@@ -147,7 +147,7 @@ func TestResume_SecondTabLeavesTheCookiesAlone(t *testing.T) {
 }
 
 // FL-14: signing out with the remember cookie alone ends the session too.
-func TestEnd_ByTheRememberCookie(t *testing.T) {
+func TestEnd_RememberCookieAloneEndsTheSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := newTab()
@@ -163,7 +163,7 @@ func TestEnd_ByTheRememberCookie(t *testing.T) {
 }
 
 // FL-13, SEC-10.
-func TestProtection(t *testing.T) {
+func TestProtection_AsksOrEndsASessionThatMoved(t *testing.T) {
 	t.Parallel()
 	agent := func(b *tab) { b.agent = "curl/8.0" }
 	neighbour := func(b *tab) { b.address = "192.0.2.200" }

@@ -7,7 +7,7 @@ import (
 	"idp/internal/idp"
 )
 
-func TestAuthorizationTypes_OneOfEachName(t *testing.T) {
+func TestAuthorizationTypes_AreOneOfEachName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()

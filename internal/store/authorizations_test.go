@@ -199,7 +199,7 @@ func TestRedeemCode_OmittedRedirectURIMayBeSentOrLeftOut(t *testing.T) {
 	}
 }
 
-func TestRevoke_ByClientGrantAndToken(t *testing.T) {
+func TestRevoke_ReachesByClientGrantAndToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()

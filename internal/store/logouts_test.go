@@ -49,7 +49,7 @@ func (w world) outbox(t *testing.T) []string {
 	return out
 }
 
-func TestLogouts_OneForEachClientOfTheSession(t *testing.T) {
+func TestLogouts_AreOneForEachClientOfTheSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hearing(t)

@@ -217,7 +217,7 @@ func TestSigningKeys_LeaveAtTheirTime(t *testing.T) {
 	}
 }
 
-func TestWithLease_OneHolderUntilTheEnd(t *testing.T) {
+func TestWithLease_HasOneHolderUntilTheEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
@@ -467,7 +467,7 @@ func TestAuditAndTraces_ComeBackAsTheyWent(t *testing.T) {
 }
 
 // Purging goes by batches, takes what has expired and nothing else, and keeps what is needed to notice reuse.
-func TestPurge_BoundedAndJust(t *testing.T) {
+func TestPurge_IsBoundedAndJust(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()

@@ -9,7 +9,7 @@ import (
 )
 
 // The memory of decoded claims is bounded, takes no damage from garbage, and says what the text says.
-func TestClaimsCache_BoundedAndTrue(t *testing.T) {
+func TestClaimsCache_IsBoundedAndTrue(t *testing.T) {
 	t.Parallel()
 	var c claimsCache
 	for i := range 3 * claimsMost {

@@ -239,7 +239,7 @@ func TestDeleteUser_TakesAllThatIsTheirs(t *testing.T) {
 	must(t, w.CreateUser(ctx, &idp.User{ID: idp.NewID(), State: idp.UserActive, Username: "ann", Email: "ann@example.com", CreatedAt: w.now, UpdatedAt: w.now}))
 }
 
-func TestCredentials_OnePasswordEach(t *testing.T) {
+func TestCredentials_EachUserHasOnePassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()

@@ -8,7 +8,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-func TestTexts_OneOrAList(t *testing.T) { // RFC 7519 §4.1.3
+func TestTexts_AreOneOrAList(t *testing.T) { // RFC 7519 §4.1.3
 	t.Parallel()
 	for text, want := range map[string]Texts{
 		`"a"`:       {[]string{"a"}, true},

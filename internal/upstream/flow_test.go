@@ -56,7 +56,7 @@ func wantCode(t *testing.T, err error, want string) *idp.Error {
 	return e
 }
 
-func TestSignIn_GoogleByLoopback(t *testing.T) { // FD-1, FD-11
+func TestSignIn_GoogleSignsInByLoopback(t *testing.T) { // FD-1, FD-11
 	t.Parallel()
 	op := upstreamtest.Start(t)
 	at := time.Now().Add(-time.Minute).Truncate(time.Second).UTC()
@@ -260,7 +260,7 @@ func TestCallback_HostileParameters(t *testing.T) {
 	}
 }
 
-func TestCallback_IssuerMixUp(t *testing.T) { // RFC 9207 §2.4
+func TestCallback_IssuerMixUpIsRefused(t *testing.T) { // RFC 9207 §2.4
 	t.Parallel()
 	text := func(s string) *string { return &s }
 	tests := []struct {

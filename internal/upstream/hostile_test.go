@@ -12,7 +12,7 @@ import (
 	"idp/internal/upstream/upstreamtest"
 )
 
-func TestIDToken_OneBrokenThingAtATime(t *testing.T) { // FD-11, SEC-17
+func TestIDToken_IsRefusedForOneBrokenThing(t *testing.T) { // FD-11, SEC-17
 	t.Parallel()
 	type script = upstreamtest.Script
 	claim := func(name string, value any) func(*script) {
@@ -267,7 +267,7 @@ func TestEmailAuthoritative_GoogleSpeaksForItsOwnAddressesOnly(t *testing.T) { /
 	}
 }
 
-func TestAllowedDomains_VerifiedAndExact(t *testing.T) { // PS-5
+func TestAllowedDomains_AreMatchedExactlyAndOnlyWhenVerified(t *testing.T) { // PS-5
 	t.Parallel()
 	tests := []struct {
 		email string

@@ -112,7 +112,7 @@ func TestJWKS_RandomKidsCauseFewReads(t *testing.T) { // PS-27
 	})
 }
 
-func TestDiscovery_CachedRenewedAndBackedOff(t *testing.T) { // PS-26, PS-27
+func TestDiscovery_IsCachedRenewedAndBackedOff(t *testing.T) { // PS-26, PS-27
 	synctest.Test(t, func(t *testing.T) {
 		const document = "/.well-known/openid-configuration"
 		op := upstreamtest.NewInProcess(t)

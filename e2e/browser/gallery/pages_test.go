@@ -42,7 +42,7 @@ func sampleBrand() ui.Brand {
 	}
 }
 
-func TestPages_AccessibleInEveryStateSchemeAndWidth(t *testing.T) { // dependencies.md §4, WCAG 2.2 AA
+func TestPages_AreAccessibleInEveryStateSchemeAndWidth(t *testing.T) { // dependencies.md §4, WCAG 2.2 AA
 	t.Parallel()
 	server := serve(t, sampleBrand())
 	tab := browser.New(t)
@@ -81,7 +81,7 @@ const smallTargets = `[...document.querySelectorAll("a, button, label.check")].f
 const smallInputs = `[...document.querySelectorAll("input:not([type=checkbox]):not([type=hidden])")].filter(e =>
 	parseFloat(getComputedStyle(e).fontSize) < 16).map(e => e.id)`
 
-func TestPages_AccessibleWithAnyAccent(t *testing.T) {
+func TestPages_AreAccessibleWithAnyAccent(t *testing.T) {
 	t.Parallel()
 	tab := browser.New(t)
 	for _, accent := range []string{"#ffe600", "#ff5c9a", "#0000ff", "#101010"} {

@@ -10,7 +10,7 @@ import (
 	"idp/internal/idp"
 )
 
-func TestClients_Life(t *testing.T) { // FS-29
+func TestClients_AreMadeReadChangedAndDeleted(t *testing.T) { // FS-29
 	t.Parallel()
 	w := newWorld(t)
 	var created map[string]any

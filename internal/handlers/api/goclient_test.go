@@ -13,8 +13,8 @@ import (
 	"idp/internal/secret"
 )
 
-// TestGoClient_EveryOperation goes through the whole interface as the command line does.
-func TestGoClient_EveryOperation(t *testing.T) {
+// TestGoClient_SpeaksEveryOperation goes through the whole interface as the command line does.
+func TestGoClient_SpeaksEveryOperation(t *testing.T) {
 	t.Parallel()
 	live, ctx := api.NewLive(t), t.Context()
 	c, err := apiclient.New(apiclient.Config{HTTP: http.DefaultClient, BaseURL: live.URL, Token: secret.Redacted(live.Token)})

@@ -54,7 +54,7 @@ func TestKeys_RotateAndRetire(t *testing.T) {
 	}
 }
 
-func TestProviders_Life(t *testing.T) {
+func TestProviders_AreMadeReadChangedAndDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const corp = `{"id":"corp","type":"oidc","name":"Corp","issuer":"https://127.0.0.1:1","client_id":"x","client_secret":"one"}`
@@ -106,7 +106,7 @@ func TestProviders_Life(t *testing.T) {
 	w.writes(t, audit.ProviderDeleted, func() { w.want(t, http.StatusNoContent, "DELETE", "/providers/corp", "") })
 }
 
-func TestProviders_PlainOAuth2(t *testing.T) { // FD-1
+func TestProviders_MayBePlainOAuth2(t *testing.T) { // FD-1
 	t.Parallel()
 	w := newWorld(t)
 	const chat = `{"id":"%s","type":"oauth2","name":"Chat","client_id":"x","client_secret":"one","authorization_url":"https://chat.example/authorize",
@@ -126,7 +126,7 @@ func TestProviders_PlainOAuth2(t *testing.T) { // FD-1
 	w.want(t, http.StatusCreated, "POST", "/providers", fmt.Sprintf(chat, "again", "https://chat.example/me"))
 }
 
-func TestAudit_TailByCursor(t *testing.T) {
+func TestAudit_TailIsReadByCursor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	start := time.Now().UTC().Truncate(time.Second)
@@ -169,7 +169,7 @@ func TestFirstID_SortsByTime(t *testing.T) {
 	}
 }
 
-func TestTrace_AndWhoami(t *testing.T) {
+func TestTrace_AndWhoamiAreAnswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	at := time.Now().UTC()

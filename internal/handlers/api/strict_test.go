@@ -9,7 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-func TestBody_Strict(t *testing.T) { // FS-47, SEC-24
+func TestBody_IsReadStrictly(t *testing.T) { // FS-47, SEC-24
 	t.Parallel()
 	w := newWorld(t)
 	const ok = `{"client_name":"n","redirect_uris":["https://a.example/"]}`

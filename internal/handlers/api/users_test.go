@@ -10,7 +10,7 @@ import (
 	"idp/internal/idp"
 )
 
-func TestUsers_Life(t *testing.T) { // FS-29
+func TestUsers_AreMadeReadChangedAndDeleted(t *testing.T) { // FS-29
 	t.Parallel()
 	w := newWorld(t)
 	var id string
@@ -68,7 +68,7 @@ func TestUsers_Life(t *testing.T) { // FS-29
 	w.want(t, http.StatusNotFound, "GET", "/users/"+id, "")
 }
 
-func TestUsers_Access(t *testing.T) {
+func TestUsers_AccessIsListedAndTakenAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id, ctx, at := w.user(t, "bob@corp.example"), t.Context(), time.Now().UTC()

@@ -38,7 +38,7 @@ func TestFor_EachScopeItsClaims(t *testing.T) {
 }
 
 // RP-11: an address that nobody proved is kept back unless the contract says otherwise.
-func TestFor_UnverifiedAddress(t *testing.T) {
+func TestFor_UnverifiedAddressIsKeptBack(t *testing.T) {
 	t.Parallel()
 	contract := idp.DefaultContract()
 	u := ann()

@@ -9,7 +9,7 @@ import (
 	"idp/internal/idp"
 )
 
-func TestParseRequest(t *testing.T) { // OpenID Connect Core §5.5
+func TestParseRequest_ReadsWhatOneMayAskFor(t *testing.T) { // OpenID Connect Core §5.5
 	t.Parallel()
 	got, err := ParseRequest(`{"userinfo":{"given_name":{"essential":true},"nickname":null,"email":{"value":"a@b"},"http://example.info/claims/groups":null},
 		"id_token":{"auth_time":{"essential":true},"acr":{"essential":true,"values":["a","b"]},"sub":{"value":"1"},"email":null},"other":1}`)
@@ -45,7 +45,7 @@ func manyClaims() string {
 }
 
 // A claim that is asked for by name is released as its scope would release it, alone, and only to whom that scope is open.
-func TestAdd_OneClaimOfAScope(t *testing.T) {
+func TestAdd_ReleasesOneClaimOfAScopeAlone(t *testing.T) {
 	t.Parallel()
 	u := &idp.UserClaims{Email: "a@example.com", EmailVerified: true, Profile: idp.Profile{Name: "Ann", GivenName: "A"}}
 	c := &idp.Client{Scopes: []string{"openid", "profile"}, Contract: idp.DefaultContract()}

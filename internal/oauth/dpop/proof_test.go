@@ -102,7 +102,7 @@ func codeOf(err error) string {
 }
 
 // RFC 9449 §5.1: each algorithm that discovery names verifies, with the thumbprint of RFC 7638.
-func TestVerify_EachAlgorithm(t *testing.T) {
+func TestVerify_TakesEachAlgorithm(t *testing.T) {
 	t.Parallel()
 	if got := algorithmsOf(idp.DPoPAlgorithms()); !slices.Equal(got, algorithms) {
 		t.Errorf("clients may register %v, and %v are accepted", got, algorithms)

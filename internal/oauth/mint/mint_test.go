@@ -39,7 +39,7 @@ func TestAccessToken_NamesItsAuthorization(t *testing.T) {
 }
 
 // The memory of verified tokens is bounded, ends with the token, and says nothing once the key is gone.
-func TestVerified_BoundedAndJust(t *testing.T) {
+func TestVerified_IsBoundedAndJust(t *testing.T) {
 	t.Parallel()
 	v := newVerified()
 	now := time.Unix(1000, 0)
