@@ -167,6 +167,8 @@ func TestResponses_ErrorsGoWhereTheAnswerWould(t *testing.T) { // Multiple Respo
 			b.az(server.Front(), "response_type", words, "response_mode", mode.word, "scope", "openid nonsense").refused(mode.carrier, "invalid_scope")
 			s.browser(t).az(server.Front(), "response_type", words, "response_mode", mode.word, "prompt", "none").refused(mode.carrier, "login_required")
 			b.az(server.Front(), "response_type", words, "response_mode", mode.word, "prompt", "consent").submit("deny").refused(mode.carrier, "access_denied")
+			b.az(server.Front(), "response_type", words, "response_mode", mode.word, "request", "x.y.").refused(mode.carrier, "request_not_supported")
+			b.az(server.Front(), "response_type", words, "response_mode", mode.word, "request_uri", "https://nowhere.example/").refused(mode.carrier, "request_uri_not_supported")
 		}
 		b.az(server.Front(), "response_type", words, "response_mode", "nonsense").refused(carrier, "invalid_request")
 		twice := b.azURL(server.Front(), "response_type", words, "prompt", "none") + "&scope=openid"

@@ -103,6 +103,7 @@ func (p *Provider) readAuthorizeRequest(ctx context.Context, a *authorizeRequest
 			// Told to the client if the address in the open is one of its own, and shown otherwise.
 			if uri := a.Params.Get("redirect_uri"); uri != "" && idp.MatchRedirectURI(a.Client.RedirectURIs, uri) {
 				a.RedirectURI = uri
+				a.readMode() // OpenID Connect Core §3.3.2.6: and where the application looks for it
 				return a, err
 			}
 			return nil, err
