@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestProxies_ClientsSignInByCertificate does what the examples say under "Applications with certificates", to the letter, and signs in through them.
-func TestProxies_ClientsSignInByCertificate(t *testing.T) { // RFC 8705 §2.1, §2.2, §6.5; RFC 9440 §4
+// TestProxies_LetClientsSignInByCertificate does what the examples say under "Applications with certificates", to the letter, and signs in through them.
+func TestProxies_LetClientsSignInByCertificate(t *testing.T) { // RFC 8705 §2.1, §2.2, §6.5; RFC 9440 §4
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T, stage, string) *exec.Cmd{
 		"nginx": func(t *testing.T, s stage, site string) *exec.Cmd {

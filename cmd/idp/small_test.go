@@ -19,7 +19,7 @@ import (
 )
 
 // People read the sentence, and of several all; what it was wrapped in is for the log.
-func TestTell_SentencesOfAllFaults(t *testing.T) {
+func TestTell_SaysTheSentencesOfAllFaults(t *testing.T) {
 	t.Parallel()
 	a, b := idp.Invalidf("a", "A is wrong."), &idp.Error{Kind: idp.Invalid, Message: "B is wrong.", Err: errors.New("cause")}
 	for _, tc := range []struct {

@@ -205,7 +205,7 @@ func traded(t *testing.T, script string) {
 	}
 }
 
-func TestOAuth4WebAPI_ClientCredentials(t *testing.T) { // RFC 6749 §4.4, RFC 7523 §2.2, RFC 9449
+func TestOAuth4WebAPI_GetsATokenOfItsOwn(t *testing.T) { // RFC 6749 §4.4, RFC 7523 §2.2, RFC 9449
 	t.Parallel()
 	p := flow(t, "job", "job", "api.read")
 	got := p.end()

@@ -149,7 +149,7 @@ func document(t testing.TB, redirectURI string) (address, caFile string) {
 // The Model Context Protocol's own client, which knows a tool server's address and nothing else, comes to call a tool for a person: by the 401 to the
 // metadata of the tool server (RFC 9728), to those of this server (RFC 8414), with its document as its id or by registration (RFC 7591), with PKCE and
 // the resource (RFC 8707).
-func TestMCP_FromAToolServersAddressToItsTools(t *testing.T) {
+func TestMCP_ToolServersAddressLeadsToItsTools(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		documents bool

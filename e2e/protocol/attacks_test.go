@@ -62,7 +62,7 @@ func TestAttack_SigningOutByAFormOfAnotherSiteIsNoPretence(t *testing.T) {
 }
 
 // SEC-24: a client id that no database takes for text is an unknown client, and not a fault of ours.
-func TestAttack_OddClientIDs(t *testing.T) {
+func TestAttack_OddClientIDsAreRefusedWithoutAServerError(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	for name, id := range map[string]string{

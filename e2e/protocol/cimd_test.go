@@ -225,7 +225,7 @@ func TestCIMD_IsOffUnlessTheOperatorSaysOtherwise(t *testing.T) {
 	s.browser(t).az(server.Client{ID: "https://app.example/client.json", Redirect: "https://app.example/cb"}).wantPage400()
 }
 
-func TestCIMD_BadDocuments(t *testing.T) { // draft §4, §5
+func TestCIMD_BadDocumentsAreRefused(t *testing.T) { // draft §4, §5
 	t.Parallel()
 	h := newHomepage(t)
 	s := start(t, h.options("open")...)

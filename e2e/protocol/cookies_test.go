@@ -58,7 +58,7 @@ func secure(t *testing.T, options ...server.Option) *site {
 	return start(t, append([]server.Option{server.Issuer("https://id.example.test")}, options...)...)
 }
 
-func TestCookie_Attributes(t *testing.T) { // FL-8, RFC 6265bis §4.1.3.2
+func TestCookie_AttributesAreStrict(t *testing.T) { // FL-8, RFC 6265bis §4.1.3.2
 	t.Parallel()
 	s := secure(t)
 	b, u := s.browser(t), s.user(t)

@@ -121,7 +121,7 @@ func TestCSRF_GetChangesNothing(t *testing.T) { // FS-8, SEC-5: sign-out and ups
 	}
 }
 
-func TestCSRF_OtherContentTypes(t *testing.T) { // FS-47: text/plain is what a foreign page may send without asking
+func TestCSRF_OtherContentTypesAreRefused(t *testing.T) { // FS-47: text/plain is what a foreign page may send without asking
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)

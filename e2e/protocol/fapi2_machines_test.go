@@ -52,7 +52,7 @@ func (s *site) whoami(t *testing.T, scheme, token string, proofs ...string) *ans
 	return s.call(t, req)
 }
 
-func TestFAPI2_ClientCredentials(t *testing.T) { // protocol.md §3.7; FAPI 2.0 Security Profile §5.3.2, §5.3.4
+func TestFAPI2_ClientCredentialsAreHeldToTheProfile(t *testing.T) { // protocol.md §3.7; FAPI 2.0 Security Profile §5.3.2, §5.3.4
 	t.Parallel()
 	s := start(t)
 	c, other := fapiMachine(t, s, "machine"), fapiMachine(t, s, "another-machine")

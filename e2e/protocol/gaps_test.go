@@ -29,7 +29,7 @@ func peculiar(t *testing.T, clients string) (*site, server.User) {
 `)), server.Person("ann")
 }
 
-func TestToken_RedirectURILeftOutInBothRequests(t *testing.T) { // RFC 6749 §3.1.2.3, §4.1.3: it is asked for again only if it was sent
+func TestToken_RedirectURIMayBeLeftOutInBothRequests(t *testing.T) { // RFC 6749 §3.1.2.3, §4.1.3: it is asked for again only if it was sent
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)
@@ -58,7 +58,7 @@ func TestToken_AnswersAreKeptByNobody(t *testing.T) { // RFC 6749 §5.1: Pragma 
 	}
 }
 
-func TestToken_BasicFormEncodedAsWritten(t *testing.T) { // RFC 6749 §2.3.1: id and secret may be form-encoded before they are joined
+func TestToken_BasicIsReadFormEncodedAndAsWritten(t *testing.T) { // RFC 6749 §2.3.1: id and secret may be form-encoded before they are joined
 	t.Parallel()
 	s := shared(t)
 	encoded := func(text string) string {
@@ -149,7 +149,7 @@ func TestAuthorize_WordsAreCaseSensitive(t *testing.T) { // OIDC Core §3.1.2.1:
 	}
 }
 
-func TestUserInfo_Challenges(t *testing.T) { // RFC 6750 §2.2, §3, §3.1
+func TestUserInfo_ChallengesSayWhatIsWrong(t *testing.T) { // RFC 6750 §2.2, §3, §3.1
 	t.Parallel()
 	s := shared(t)
 	at := s.endpoint(t, "userinfo_endpoint")

@@ -55,7 +55,7 @@ func everyPage(t *testing.T, s *site) map[string]*page {
 	return pages
 }
 
-func TestPages_Headers(t *testing.T) { // SEC-2, FS-9, FS-54
+func TestPages_HeadersAreStrict(t *testing.T) { // SEC-2, FS-9, FS-54
 	t.Parallel()
 	s := shared(t)
 	for name, p := range everyPage(t, s) {
@@ -198,7 +198,7 @@ func headerNames(p *page) []string {
 	return names
 }
 
-func TestSignIn_Identifiers(t *testing.T) { // FS-11, FS-13, PS-28
+func TestSignIn_IdentifiersAreReadInOneForm(t *testing.T) { // FS-11, FS-13, PS-28
 	t.Parallel()
 	s := shared(t)
 	u := s.user(t)
@@ -219,7 +219,7 @@ func TestSignIn_Identifiers(t *testing.T) { // FS-11, FS-13, PS-28
 	}
 }
 
-func TestSignIn_PasswordOfTenMegabytes(t *testing.T) { // FB-3: refused at once, no hashing
+func TestSignIn_PasswordOfTenMegabytesIsRefused(t *testing.T) { // FB-3: refused at once, no hashing
 	t.Parallel()
 	s := shared(t)
 	b := s.browser(t)

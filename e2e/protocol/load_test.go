@@ -174,7 +174,7 @@ func TestLoad_KillUnderLoadLosesNothingAnswered(t *testing.T) { // kill -9 on SQ
 	s.exchange(t, spent.grant).wantError(400, "invalid_grant")
 }
 
-func TestLoad_PostgresAwayAndBack(t *testing.T) { // PS-19, RP-13, issue row; fosite D9: an outage is no invalid_client
+func TestLoad_PostgresMayGoAndComeBack(t *testing.T) { // PS-19, RP-13, issue row; fosite D9: an outage is no invalid_client
 	t.Parallel()
 	database := storetest.StartServer(t)
 	s := start(t, server.Database(database.URL()))

@@ -160,7 +160,7 @@ func TestLogout_PagesSpeakTheLanguageThatWasAsked(t *testing.T) { // §2: ui_loc
 }
 
 // An ID token that was encrypted to the application comes back decrypted, or encrypted anew to a key of this server.
-func TestLogout_EncryptedHints(t *testing.T) { // §2; OIDC Core §3.1.2.1
+func TestLogout_TakesEncryptedHints(t *testing.T) { // §2; OIDC Core §3.1.2.1
 	t.Parallel()
 	s := start(t)
 	s.Run(t, "client", "update", "formats", "--force", "--request-encryption", "ECDH-ES") // somebody encrypts to us, so there is a key

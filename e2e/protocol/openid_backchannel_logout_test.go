@@ -85,7 +85,7 @@ func TestBackchannel_TokenComesBeforeTheBrowserGoesOn(t *testing.T) { // §2.4, 
 	}
 }
 
-func TestBackchannel_SignedAsTheClientsIDTokens(t *testing.T) { // §2.6
+func TestBackchannel_TokenIsSignedAsTheClientsIDTokens(t *testing.T) { // §2.6
 	t.Parallel()
 	s := shared(t)
 	app := s.receiver(t, "bc-es256", "--backchannel-logout-uri", "AT/bc", "--id-token-alg", "ES256")
@@ -96,7 +96,7 @@ func TestBackchannel_SignedAsTheClientsIDTokens(t *testing.T) { // §2.6
 	}
 }
 
-func TestBackchannel_EncryptedAsTheClientsIDTokens(t *testing.T) { // §2.4, §2.6
+func TestBackchannel_TokenIsEncryptedAsTheClientsIDTokens(t *testing.T) { // §2.4, §2.6
 	t.Parallel()
 	s := shared(t)
 	b64 := base64.RawURLEncoding.EncodeToString

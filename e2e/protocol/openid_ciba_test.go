@@ -56,7 +56,7 @@ func (b *browser) one(u server.User) (*page, string) {
 	return p, ids[0]
 }
 
-func TestCIBA_FromQuestionToTokens(t *testing.T) { // CIBA §7, §8, §10.1, §11
+func TestCIBA_QuestionLeadsToTokens(t *testing.T) { // CIBA §7, §8, §10.1, §11
 	t.Parallel()
 	s := shared(t)
 	u := s.user(t)
@@ -121,7 +121,7 @@ func TestCIBA_DeniedAndExpiredEndThePolling(t *testing.T) { // CIBA §11
 	}
 }
 
-func TestCIBA_Hints(t *testing.T) { // CIBA §7.1, §7.2, §13
+func TestCIBA_HintsNameThePersonOrAreRefused(t *testing.T) { // CIBA §7.1, §7.2, §13
 	t.Parallel()
 	s := shared(t)
 	u := s.user(t)
@@ -182,7 +182,7 @@ func TestCIBA_Hints(t *testing.T) { // CIBA §7.1, §7.2, §13
 	}
 }
 
-func TestCIBA_RequestErrors(t *testing.T) { // CIBA §7.2, §13
+func TestCIBA_BadRequestsGetTheErrorOfTheirFault(t *testing.T) { // CIBA §7.2, §13
 	t.Parallel()
 	s := shared(t)
 	u := s.user(t)
@@ -246,7 +246,7 @@ func (s *site) tell(t testing.TB, request string, pairs ...string) *answer {
 	return s.form(t, "backchannel_authentication_endpoint", basic(server.Teller()), append([]string{"request", request}, pairs...)...)
 }
 
-func TestCIBA_SignedRequests(t *testing.T) { // CIBA §7.1.1
+func TestCIBA_SignedRequestsAreVerified(t *testing.T) { // CIBA §7.1.1
 	t.Parallel()
 	s := shared(t)
 	u := s.user(t)

@@ -23,7 +23,7 @@ var profileClaims = []string{
 	"zoneinfo", "locale", "updated_at",
 }
 
-func TestIDToken_Members(t *testing.T) { // OIDC Core §2, §3.1.3.6; RP-6; protocol.md §3.1
+func TestIDToken_MembersHaveTheirTypes(t *testing.T) { // OIDC Core §2, §3.1.3.6; RP-6; protocol.md §3.1
 	t.Parallel()
 	s := shared(t)
 	before := time.Now().Unix()
@@ -138,7 +138,7 @@ func TestClaims_AreReleasedByScope(t *testing.T) { // OIDC Core §5.4, protocol.
 	}
 }
 
-func TestClaims_TypesAndValues(t *testing.T) { // OIDC Core §5.1, protocol.md §3.3
+func TestClaims_HaveTheirTypesAndValues(t *testing.T) { // OIDC Core §5.1, protocol.md §3.3
 	t.Parallel()
 	s := shared(t)
 	in := s.signInAs(t, server.Person("alice"), server.Trusted(), "scope", "openid profile email address phone roles")
@@ -205,7 +205,7 @@ func TestClaims_OnlyVerifiedAddressesAreReleased(t *testing.T) { // RP-11: no cl
 	}
 }
 
-func TestUserInfo_WaysToAsk(t *testing.T) { // OIDC Core §5.3.1; RFC 6750 §2, §3; FL-6, FS-2, RP-8
+func TestUserInfo_IsAskedInEveryWayOfRFC6750(t *testing.T) { // OIDC Core §5.3.1; RFC 6750 §2, §3; FL-6, FS-2, RP-8
 	t.Parallel()
 	s := shared(t)
 	at := s.endpoint(t, "userinfo_endpoint")

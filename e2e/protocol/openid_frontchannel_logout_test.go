@@ -105,7 +105,7 @@ func TestFrontchannel_WithoutFramesThereIsNoPage(t *testing.T) {
 	}
 }
 
-func TestFrontchannel_BothChannelsOfOneApplication(t *testing.T) {
+func TestFrontchannel_ApplicationMayHaveBothChannels(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	app := s.receiver(t, "fc-both", "--frontchannel-logout-uri", "AT/fc", "--backchannel-logout-uri", "AT/bc")

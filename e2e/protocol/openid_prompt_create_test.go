@@ -134,7 +134,7 @@ func TestPromptCreate_SignedInStillGetsThePage(t *testing.T) { // Prompt Create 
 	}
 }
 
-func TestPromptCreate_WithOtherPrompts(t *testing.T) { // Prompt Create §4: conditions that exclude each other are errors
+func TestPromptCreate_ExcludesNoneAndAHint(t *testing.T) { // Prompt Create §4: conditions that exclude each other are errors
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
@@ -246,7 +246,7 @@ func TestRegister_AForgedFormMakesNobody(t *testing.T) { // SEC-5, FS-47
 	b.az(server.Trusted(), "prompt", "none").wantCode()
 }
 
-func TestRegister_OddFields(t *testing.T) { // SEC-24, FB-5
+func TestRegister_OddFieldsAreAnsweredWithoutAServerError(t *testing.T) { // SEC-24, FB-5
 	t.Parallel()
 	s := shared(t)
 	for _, name := range []string{"email", "username", "password", "password_again", "i", "action"} {

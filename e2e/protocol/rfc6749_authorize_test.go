@@ -118,7 +118,7 @@ func TestAuthorize_LoginHintFillsTheForm(t *testing.T) { // OIDC Core §3.1.2.1
 	}
 }
 
-func TestAuthorize_UILocales(t *testing.T) { // FL-17, OIDC Core §3.1.2.1
+func TestAuthorize_UILocalesChooseTheLanguage(t *testing.T) { // FL-17, OIDC Core §3.1.2.1
 	t.Parallel()
 	s := shared(t)
 	for want, hint := range map[string]string{"de": "fi de en", "en": "xx", "fr": "fr-CA"} {

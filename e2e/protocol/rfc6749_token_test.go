@@ -185,7 +185,7 @@ func TestToken_UnauthorizedGrantIsRefused(t *testing.T) { // RFC 6749 §5.2
 	s.token(t, basic(server.BasicOnly()), "grant_type", "refresh_token", "refresh_token", "x").wantError(400, "unauthorized_client")
 }
 
-func TestToken_ClientCredentials(t *testing.T) { // RFC 6749 §4.4, RP-5
+func TestToken_ClientCredentialsGiveATokenOfTheClientsOwn(t *testing.T) { // RFC 6749 §4.4, RP-5
 	t.Parallel()
 	s := shared(t)
 	a := s.token(t, basic(server.Service()), "grant_type", "client_credentials", "scope", "api.read")

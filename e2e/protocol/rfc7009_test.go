@@ -60,7 +60,7 @@ func TestRevoke_OthersTokensLiveOn(t *testing.T) { // FD-16: 200 and still alive
 	s.refresh(t, server.Web(), in.refresh).tokens()
 }
 
-func TestRevoke_Errors(t *testing.T) { // RFC 7009 §2.2, FD-16, PS-17
+func TestRevoke_BadRequestsGetTheErrorOfTheirFault(t *testing.T) { // RFC 7009 §2.2, FD-16, PS-17
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Web(), "scope", "openid offline_access")

@@ -114,7 +114,7 @@ func TestEncrypted_IDTokenAndUserInfoAreSignedInside(t *testing.T) { // OIDC Cor
 	in.b.az(server.Sealed(), "prompt", "none", "id_token_hint", signed).wantErr("invalid_request")
 }
 
-func TestUserInfo_AsASignedJWT(t *testing.T) { // OIDC Core §5.3.2, protocol.md §3.3
+func TestUserInfo_MayBeASignedJWT(t *testing.T) { // OIDC Core §5.3.2, protocol.md §3.3
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Formats(), "scope", "openid email")

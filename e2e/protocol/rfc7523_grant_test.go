@@ -211,7 +211,7 @@ func TestAssertionGrant_IsUsedOnce(t *testing.T) { // RFC 7523 §3 (7): replay
 	v.bear(t, v.says(t)).tokens()
 }
 
-func TestAssertionGrant_DiscoveryAndTheLackOfIssuers(t *testing.T) { // RFC 8414 §2
+func TestAssertionGrant_IsInDiscoveryOnlyWithIssuers(t *testing.T) { // RFC 8414 §2
 	t.Parallel()
 	names := func(s *site) []string { return stringsOf(t, metadata(t, s), "grant_types_supported") }
 	v := vouching(t)

@@ -141,7 +141,7 @@ func TestClientAssertion_SignsAtEveryEndpoint(t *testing.T) { // protocol.md §3
 	}
 }
 
-func TestClientAssertion_Forgeries(t *testing.T) { // SEC-17; RFC 7523 §3; RFC 8725 §3; protocol.md §3.7
+func TestClientAssertion_ForgeriesAreRefused(t *testing.T) { // SEC-17; RFC 7523 §3; RFC 8725 §3; protocol.md §3.7
 	t.Parallel()
 	key, other := newSigner(t, "k"), newSigner(t, "k")
 	s := start(t, server.Seed("clients:\n"+machine("keyed", "private_key_jwt", "jwks: "+jwks(t, key))+machine("other", "private_key_jwt", "jwks: "+jwks(t, other))+

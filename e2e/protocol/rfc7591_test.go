@@ -76,7 +76,7 @@ func TestRegister_SignsIn(t *testing.T) { // from nothing to a token
 	}
 }
 
-func TestRegister_Defaults(t *testing.T) { // RFC 7591 §2
+func TestRegister_FillsInDefaults(t *testing.T) { // RFC 7591 §2
 	t.Parallel()
 	a := shared(t).register(t, webApp())
 	if got := a.str("token_endpoint_auth_method"); got != "client_secret_basic" {
@@ -198,7 +198,7 @@ func TestRegister_RequestURIsMayHaveAMarkOfTheClient(t *testing.T) { // OpenID C
 	s.refused(t, "invalid_client_metadata", webApp().and(doc{"request_uris": []string{"http://notes.example/request"}}))
 }
 
-func TestRegister_HostileBodies(t *testing.T) { // bounded before anything is parsed
+func TestRegister_HostileBodiesAreRefused(t *testing.T) { // bounded before anything is parsed
 	t.Parallel()
 	s := shared(t)
 	endpoint := s.endpoint(t, "registration_endpoint")
@@ -239,7 +239,7 @@ func TestRegister_NobodyMakesAnAdministrator(t *testing.T) {
 	}
 }
 
-func TestRegister_WithInitialAccessTokens(t *testing.T) { // RFC 7591 §3, §1.2: protected registration
+func TestRegister_InitialAccessTokensLetIn(t *testing.T) { // RFC 7591 §3, §1.2: protected registration
 	t.Parallel()
 	s := start(t, server.Set("IDP_CLIENT_REGISTRATION__MODE", "token"), server.Set("IDP_CLIENT_REGISTRATION__PER_HOUR", "1000"))
 	endpoint := s.endpoint(t, "registration_endpoint")

@@ -51,7 +51,7 @@ func (b *browser) enter(d device, u server.User) *page {
 	return p
 }
 
-func TestDevice_FromCodeToTokens(t *testing.T) { // RFC 8628 §3.1 to §3.5
+func TestDevice_CodeLeadsToTokens(t *testing.T) { // RFC 8628 §3.1 to §3.5
 	t.Parallel()
 	s := shared(t)
 	d := s.device(t, server.TV(), "scope", "openid email offline_access")
@@ -158,7 +158,7 @@ func TestDevice_DeniedEndsThePolling(t *testing.T) { // RFC 8628 §3.5
 	s.pollDevice(t, d).wantError(http.StatusBadRequest, "access_denied")
 }
 
-func TestDevice_PollsTooFast(t *testing.T) { // RFC 8628 §3.5: slow_down
+func TestDevice_WhoPollsTooFastIsSlowedDown(t *testing.T) { // RFC 8628 §3.5: slow_down
 	t.Parallel()
 	s := shared(t)
 	d := s.device(t, server.TV())
@@ -177,7 +177,7 @@ func TestDevice_PollsInTimeAreNotSlowedDown(t *testing.T) {
 	s.pollDevice(t, d).wantError(http.StatusBadRequest, "authorization_pending")
 }
 
-func TestDevice_RequestErrors(t *testing.T) { // RFC 8628 §3.1, RFC 6749 §5.2
+func TestDevice_BadRequestsGetTheErrorOfTheirFault(t *testing.T) { // RFC 8628 §3.1, RFC 6749 §5.2
 	t.Parallel()
 	s := shared(t)
 	for name, c := range map[string]struct {
@@ -205,7 +205,7 @@ func TestDevice_RequestErrors(t *testing.T) { // RFC 8628 §3.1, RFC 6749 §5.2
 	s.call(t, twice).wantError(http.StatusBadRequest, "invalid_request")
 }
 
-func TestDevice_PollErrors(t *testing.T) { // RFC 8628 §3.4, RFC 6749 §5.2
+func TestDevice_BadPollsGetTheErrorOfTheirFault(t *testing.T) { // RFC 8628 §3.4, RFC 6749 §5.2
 	t.Parallel()
 	s := shared(t)
 	d := s.device(t, server.TV())

@@ -136,7 +136,7 @@ func secured(t *testing.T, a *authority, folder string, options ...server.Option
 	return (&site{Server: s}).over(t, a, nil)
 }
 
-func TestMTLS_BothMethodsOnOurOwnTLS(t *testing.T) { // protocol.md §3.4; RFC 8705 §2.1, §2.2; protocol.md §3.7
+func TestMTLS_BothMethodsWorkOnOurOwnTLS(t *testing.T) { // protocol.md §3.4; RFC 8705 §2.1, §2.2; protocol.md §3.7
 	t.Parallel()
 	a, folder := newAuthority(t), t.TempDir()
 	subject := pkix.Name{CommonName: "app, one", Organization: []string{"Example"}, Country: []string{"DE"}}

@@ -257,7 +257,7 @@ func TestRequestObject_OnlyOfClientsThatAreRegisteredForIt(t *testing.T) { // Op
 	in.b.byValue(c, unsignedJWT(t, in.b.object(c, nil))+"AAAA", "redirect_uri", c.Redirect, "state", in.b.asked.state).wantErr("invalid_request_object")
 }
 
-func TestRequestObject_StrictClients(t *testing.T) { // RFC 9101 §10.5; FAPI 2.0 Message Signing §5.3.1; protocol.md §3.8
+func TestRequestObject_StrictClientsAreHeldToTheirProfile(t *testing.T) { // RFC 9101 §10.5; FAPI 2.0 Message Signing §5.3.1; protocol.md §3.8
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())

@@ -39,7 +39,7 @@ func TestDPoP_DiscoverySaysTheAlgorithms(t *testing.T) { // RFC 9449 §5.1
 	}
 }
 
-func TestDPoP_AlgorithmsOfFAPI(t *testing.T) { // protocol.md §3.7
+func TestDPoP_AlgorithmsAreThoseOfFAPI(t *testing.T) { // protocol.md §3.7
 	t.Parallel()
 	s := shared(t)
 	at := s.endpoint(t, "token_endpoint")
@@ -195,7 +195,7 @@ func TestDPoP_CodeIsBoundToTheKey(t *testing.T) { // RFC 9449 §10, §10.1; prot
 	push("", "dpop_jkt", "short").wantError(http.StatusBadRequest, "invalid_request")
 }
 
-func TestDPoP_RefreshTokensOfPublicClients(t *testing.T) { // RFC 9449 §5
+func TestDPoP_RefreshTokensOfPublicClientsAreBound(t *testing.T) { // RFC 9449 §5
 	t.Parallel()
 	s := shared(t)
 	p, other := newProver(t, jose.ES256), newProver(t, jose.ES256)
@@ -210,7 +210,7 @@ func TestDPoP_RefreshTokensOfPublicClients(t *testing.T) { // RFC 9449 §5
 	s.ask(t, "Bearer", next.access, "").want(http.StatusUnauthorized)
 }
 
-func TestDPoP_RefreshOfAClientWithCredentials(t *testing.T) { // protocol.md §3.7: not without a proof, not without authentication
+func TestDPoP_RefreshOfAClientWithCredentialsNeedsProofAndAuthentication(t *testing.T) { // protocol.md §3.7: not without a proof, not without authentication
 	t.Parallel()
 	s := shared(t)
 	p := newProver(t, jose.ES256)

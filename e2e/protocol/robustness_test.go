@@ -22,7 +22,7 @@ var oddValues = []string{
 	"a.b.c", "eyJhbGciOiJub25lIn0.e30.", "Bearer x", "https://rp.example/cb", "openid openid openid", "a\tb\nc",
 }
 
-func TestRobust_EveryFieldOfTheProtocolEndpoints(t *testing.T) { // SEC-24
+func TestRobust_EveryFieldOfTheProtocolEndpointsMayBeRubbish(t *testing.T) { // SEC-24
 	t.Parallel()
 	s := shared(t)
 	fields := map[string][]string{
@@ -97,7 +97,7 @@ func TestRobust_EveryParameterOfTheAuthorizationEndpointMayBeRubbish(t *testing.
 	}
 }
 
-func TestRobust_EveryFieldOfThePages(t *testing.T) {
+func TestRobust_EveryFieldOfThePagesMayBeRubbish(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	in := s.signIn(t, server.Trusted())
@@ -123,7 +123,7 @@ func TestRobust_EveryFieldOfThePages(t *testing.T) {
 	}
 }
 
-func TestRobust_OddFieldsInTheRealForm(t *testing.T) { // behind the CSRF check, where the values are really read
+func TestRobust_OddFieldsInTheRealFormAreAnswered(t *testing.T) { // behind the CSRF check, where the values are really read
 	t.Parallel()
 	s := shared(t)
 	for _, name := range []string{"identifier", "password", "remember", "i", "action"} {
@@ -152,7 +152,7 @@ func TestRobust_OddFieldsInTheRealForm(t *testing.T) { // behind the CSRF check,
 	}
 }
 
-func TestRobust_ManyAndLongThings(t *testing.T) {
+func TestRobust_ManyAndLongThingsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	at := s.endpoint(t, "token_endpoint")
@@ -235,7 +235,7 @@ func TestRobust_RawHTTPIsAnsweredWithoutAServerError(t *testing.T) { // what no 
 	}
 }
 
-func TestRobust_UnknownPathsAndMethods(t *testing.T) {
+func TestRobust_UnknownPathsAndMethodsAreAnswered(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	b := s.browser(t)

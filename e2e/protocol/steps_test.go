@@ -125,7 +125,7 @@ func TestSteps_AnInteractionGivesOneCode(t *testing.T) { // consumed in the stat
 	}
 }
 
-func TestRemember_TwoTabsAtOnce(t *testing.T) { // FL-8: the browser is reopened with several tabs, each of which asks
+func TestRemember_WorksInTwoTabsAtOnce(t *testing.T) { // FL-8: the browser is reopened with several tabs, each of which asks
 	t.Parallel()
 	s := shared(t)
 	b, u := s.browser(t), s.user(t)

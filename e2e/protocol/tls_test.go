@@ -15,7 +15,7 @@ import (
 	"idp/e2e/server"
 )
 
-func TestTLS_VersionsAndSuites(t *testing.T) { // RFC 9325 §3.1.1, §4.2; FAPI 2.0 Security Profile §5.2.1; protocol.md §3.7
+func TestTLS_OffersModernVersionsAndSuitesAlone(t *testing.T) { // RFC 9325 §3.1.1, §4.2; FAPI 2.0 Security Profile §5.2.1; protocol.md §3.7
 	t.Parallel()
 	a, folder := newAuthority(t), t.TempDir()
 	s := secured(t, a, folder)

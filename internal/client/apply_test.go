@@ -137,7 +137,7 @@ func TestApply_KeepsThePromisedContract(t *testing.T) {
 	}
 }
 
-func TestApply_Secrets(t *testing.T) {
+func TestApply_SecretsAreReadFromFilesOrMadeOnce(t *testing.T) {
 	t.Parallel()
 	s, ctx := newService(t), t.Context()
 	const other = "Zq8LmB3xWv6TnK1yRc9Hs2Jd5GpUfAe7XiOo0Ktw"

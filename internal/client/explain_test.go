@@ -67,7 +67,7 @@ func TestExplain_EachFindingAndNoneWithoutReason(t *testing.T) { // RP-3, RP-4, 
 	}
 }
 
-func TestCheck_RedirectToThisServer(t *testing.T) {
+func TestCheck_FindsARedirectToThisServer(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	c := web("loop")

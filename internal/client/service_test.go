@@ -63,7 +63,7 @@ func TestClient_LifeLeavesOneAuditRowEach(t *testing.T) { // FS-29
 
 func second[T any](_ T, err error) error { return err }
 
-func TestCreate_Refusals(t *testing.T) {
+func TestCreate_RefusesWhatCannotBeAClient(t *testing.T) {
 	t.Parallel()
 	s, ctx := newService(t), t.Context()
 	if _, _, err := s.Create(ctx, web("taken"), SecretOptions{Generate: true}); err != nil {

@@ -120,7 +120,7 @@ func TestVerify_EachAlgorithmAndNoOther(t *testing.T) {
 	}
 }
 
-func TestVerify_Forgeries(t *testing.T) { // SEC-17
+func TestVerify_ForgeriesAreRefused(t *testing.T) { // SEC-17
 	t.Parallel()
 	mine, theirs := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)

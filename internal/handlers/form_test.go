@@ -86,7 +86,7 @@ func TestForms_AreBounded(t *testing.T) { // FB-5
 	b.send(http.MethodPost, s.issuer+"/login", own).wantStatus(http.StatusOK).want("error-summary")
 }
 
-func TestForms_OwnOriginBehindAProxyThatRenamesTheHost(t *testing.T) {
+func TestForms_OwnOriginIsKnownBehindAProxyThatRenamesTheHost(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.browser()

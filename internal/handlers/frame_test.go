@@ -150,7 +150,7 @@ func TestFrame_ProgramsGetNoCookies(t *testing.T) { // FL-19
 	}
 }
 
-func TestCORS_ForOriginsOfRegisteredClients(t *testing.T) { // FL-20
+func TestCORS_IsForOriginsOfRegisteredClients(t *testing.T) { // FL-20
 	t.Parallel()
 	s := newSite(t)
 	for _, path := range []string{"/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke"} {

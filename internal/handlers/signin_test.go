@@ -336,7 +336,7 @@ func TestSignIn_UserDisabledMeanwhileIsOut(t *testing.T) { // FL-2
 	b.get(s.issuer + "/").want("sign-in-link")
 }
 
-func TestSignIn_Languages(t *testing.T) { // FL-17
+func TestSignIn_SpeaksTheLanguagesOfTheReader(t *testing.T) { // FL-17
 	t.Parallel()
 	s := newSite(t)
 	for _, c := range []struct{ wish, accept, want string }{
@@ -409,7 +409,7 @@ func TestSignIn_HintMayBeSomebodyElse(t *testing.T) {
 	}
 }
 
-func TestSignIn_TimesOfTheClient(t *testing.T) { // FL-10, FL-12
+func TestSignIn_ClientMayAskForAPasswordEveryTime(t *testing.T) { // FL-10, FL-12
 	t.Parallel()
 	always := newSite(t, func(o *options) { o.client = func(c *idp.Client) { c.AlwaysReauthenticate = true } })
 	b := always.browser()

@@ -317,7 +317,7 @@ func TestUpstream_StepUpAsksThereAgain(t *testing.T) {
 	b.get(s.callbackURL(to)).wantCode()
 }
 
-func TestUpstream_ParallelFirstSignIns(t *testing.T) { // PS-11
+func TestUpstream_ParallelFirstSignInsMakeOneAccount(t *testing.T) { // PS-11
 	t.Parallel()
 	s := newSite(t)
 	var addresses []string

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestClientFormats_Faults(t *testing.T) {
+func TestClientFormats_FaultsAreNamed(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*Client)
@@ -32,7 +32,7 @@ func TestClientFormats_Faults(t *testing.T) {
 	}
 }
 
-func TestClientSubject_SectorAndFaults(t *testing.T) {
+func TestClientSubject_SectorIsCheckedAndFaultsAreNamed(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*Client)

@@ -7,7 +7,7 @@ import (
 
 const ecPoint = `"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"` // RFC 7517 §A.1
 
-func TestValidate_Keys(t *testing.T) {
+func TestValidate_KeysAreFitToUse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		keys  ClientKeys

@@ -22,7 +22,7 @@ func publicClient() *Client {
 	return c
 }
 
-func TestClientDefaults_BothSecretMethodsAndContract(t *testing.T) { // RP-3, RP-4
+func TestClientDefaults_AreBothSecretMethodsAndTheContract(t *testing.T) { // RP-3, RP-4
 	t.Parallel()
 	web, public := webClient(), publicClient()
 	if want := []string{AuthClientSecretBasic, AuthClientSecretPost}; !slices.Equal(web.AuthMethods, want) {
@@ -51,7 +51,7 @@ func TestClientDefaults_BothSecretMethodsAndContract(t *testing.T) { // RP-3, RP
 	}
 }
 
-func TestClientValidate_Faults(t *testing.T) {
+func TestClientValidate_FaultsAreNamed(t *testing.T) {
 	t.Parallel()
 	long := func(n int) []string { return slices.Repeat([]string{"x"}, n) }
 	ten := int64(-1)
@@ -165,7 +165,7 @@ func TestClientValidate_Faults(t *testing.T) {
 	}
 }
 
-func TestClientValidate_AllFaultsAtOnce(t *testing.T) {
+func TestClientValidate_NamesAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	c := webClient()
 	c.ID, c.RedirectURIs, c.Scopes, c.Contract.CodeTTL = "", []string{"ftp://x", "//evil.example"}, []string{"a b"}, 0

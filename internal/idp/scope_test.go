@@ -7,7 +7,7 @@ import (
 	"idp/internal/idp"
 )
 
-func TestRequestedScopes(t *testing.T) { // RFC 6749 §3.3
+func TestRequestedScopes_AreSortedOnceOrAllOfTheClient(t *testing.T) { // RFC 6749 §3.3
 	t.Parallel()
 	c := &idp.Client{Scopes: []string{"openid", "api", "offline_access"}}
 	for parameter, want := range map[string][]string{

@@ -19,7 +19,7 @@ func contextual() interaction.Facts {
 }
 
 // OpenID Connect Core §3.1.2.1, §5.5.1.1; RFC 9470 §5; OpenID Connect Core Unmet Authentication Requirements 1.0.
-func TestDecide_AuthenticationContexts(t *testing.T) {
+func TestDecide_AuthenticationContextsAreMetOrAskedFor(t *testing.T) {
 	t.Parallel()
 	type next = interaction.Next
 	wish := func(acr ...string) change { return func(f *interaction.Facts) { f.ACRValues = acr } }

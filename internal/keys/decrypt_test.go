@@ -117,7 +117,7 @@ func TestDecrypt_RefusesWhatIsNotForUs(t *testing.T) {
 }
 
 // A rotated key leaves the JWKS at once and decrypts what was under way for as long as tokens live; a withdrawn one does not.
-func TestRotate_KeysThatDecrypt(t *testing.T) {
+func TestRotate_TurnsKeysThatDecrypt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -72,7 +72,7 @@ func wantPoll(t *testing.T, what string, status int, answer map[string]any, code
 }
 
 // The whole story, with its round trips: one to begin, one for each poll that finds nothing; a transaction of two statements more for the tokens.
-func TestDevice_FromCodeToTokens(t *testing.T) {
+func TestDevice_CodeLeadsToTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, television)
 	w.token(t, "grant_type", "client_credentials") // warms the client

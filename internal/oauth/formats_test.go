@@ -185,7 +185,7 @@ func TestIDToken_EncryptedIsTakenBackAsAHint(t *testing.T) {
 }
 
 // RFC 9701 §4, §5: JSON for most, a JWT for who asks by its name, and nothing in clear for who is registered for encryption.
-func TestIntrospect_AsAJWT(t *testing.T) {
+func TestIntrospect_AnswersAsAJWT(t *testing.T) {
 	t.Parallel()
 	var open func(any, string) string
 	w := newWorld(t, func(c *idp.Client) { open = keyed(t, c) })

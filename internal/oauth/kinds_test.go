@@ -136,7 +136,7 @@ func TestKinds_NoTokenPassesForAnother(t *testing.T) {
 }
 
 // D8, RFC 7009 §2.1, §2.2.
-func TestRevoke_Rules(t *testing.T) {
+func TestRevoke_FollowsItsRules(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	other := *w.client

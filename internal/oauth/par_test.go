@@ -58,7 +58,7 @@ func (w *world) use(t testing.TB, cookies []*http.Cookie, uri, clientID string) 
 }
 
 // Pushing is one statement, and so is each half of using what was pushed.
-func TestPAR_RoundTrips(t *testing.T) {
+func TestPAR_CostsFewRoundTrips(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	cookies := w.signIn(t)

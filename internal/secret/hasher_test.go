@@ -64,7 +64,7 @@ func TestVerify_ForeignHashes(t *testing.T) { // FB-9, FB-4, FS-22
 	}
 }
 
-func TestVerify_KnownVectorsOfOtherPasswords(t *testing.T) {
+func TestVerify_TakesKnownVectorsOfOtherSystems(t *testing.T) {
 	t.Parallel()
 	h := cheapHasher(t)
 	for name, c := range map[string]struct {

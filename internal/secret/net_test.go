@@ -31,7 +31,7 @@ func TestInText_FindsWhatMayNotBeShown(t *testing.T) {
 	}
 }
 
-func TestInName_SecretsAndWhatMerelyResemblesThem(t *testing.T) {
+func TestInName_TellsSecretsFromWhatMerelyResemblesThem(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
 		"password": true, "Set-Cookie": true, "refresh_token": true, "client_secret": true, "password_hash": true, "csrf": true, "nonce": true,

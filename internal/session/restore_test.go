@@ -239,7 +239,7 @@ func TestProtection_RefHasNothingToSay(t *testing.T) {
 	}
 }
 
-func TestProtection_NetworksOfIPv6(t *testing.T) {
+func TestProtection_KnowsNetworksOfIPv6(t *testing.T) {
 	t.Parallel()
 	for second, same := range map[string]bool{
 		"2001:db8:1::1": true, "2001:db8:1:ffff::1": true, "2001:db8:2::1": false, "192.0.2.1": false, "": false, "nonsense": false,

@@ -230,7 +230,7 @@ func TestEnd_CopiedCookiesAreDead(t *testing.T) {
 }
 
 // Signing in again as the same person keeps what their applications hold; as another, it ends it.
-func TestCreate_PreviousSessionsApplications(t *testing.T) {
+func TestCreate_PreviousSessionsApplicationsStayWithTheSamePersonAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := newTab()
@@ -341,7 +341,7 @@ func TestCurrent_DatabaseAwayIsAnError(t *testing.T) {
 }
 
 // SEC-23: nobody makes sessions without end; the oldest makes way, and its owner can read why.
-func TestCreate_AHundredSessionsOfAUser(t *testing.T) {
+func TestCreate_UserHasAHundredSessionsAtMost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tabs := make([]*tab, 102)

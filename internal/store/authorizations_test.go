@@ -281,7 +281,7 @@ func TestRotateRefreshToken_RaceHasOneSuccessor(t *testing.T) {
 	}
 }
 
-func TestRotateRefreshToken_Boundaries(t *testing.T) {
+func TestRotateRefreshToken_HoldsItsBoundaries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()

@@ -239,7 +239,7 @@ func TestThrottle_CountsWhoHungUp(t *testing.T) {
 	}
 }
 
-func TestThrottle_Statements(t *testing.T) {
+func TestThrottle_CostsFewStatements(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx, n := sqldb.WithCounter(t.Context())

@@ -99,7 +99,7 @@ func TestSignIn_GoogleSignsInByLoopback(t *testing.T) { // FD-1, FD-11
 	}
 }
 
-func TestSignIn_SecretPostAndSpecialCharacters(t *testing.T) {
+func TestSignIn_SecretMayHaveSpecialCharacters(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"client_secret_basic", "client_secret_post"} {
 		op := upstreamtest.NewInProcess(t)
@@ -228,7 +228,7 @@ func TestCallback_ErrorsHaveCodesAndNoProviderText(t *testing.T) { // PS-18
 	}
 }
 
-func TestCallback_HostileParameters(t *testing.T) {
+func TestCallback_HostileParametersAreRefused(t *testing.T) {
 	t.Parallel()
 	op := upstreamtest.NewInProcess(t)
 	p, err := upstream.New(upstream.Config{HTTPClient: op.Client()}).Get(t.Context(), op.Row("fake"))
@@ -298,7 +298,7 @@ func TestCallback_IssuerMixUpIsRefused(t *testing.T) { // RFC 9207 §2.4
 	}
 }
 
-func TestExchange_Failures(t *testing.T) {
+func TestExchange_FailuresAreToldApart(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		status     int

@@ -166,7 +166,7 @@ func TestIDToken_IsRefusedForOneBrokenThing(t *testing.T) { // FD-11, SEC-17
 	}
 }
 
-func TestIDToken_BoundariesOfTime(t *testing.T) { // FD-11
+func TestIDToken_IsHeldToTheBoundariesOfTime(t *testing.T) { // FD-11
 	t.Parallel()
 	base := time.Now().Truncate(time.Second)
 	tests := []struct {

@@ -138,7 +138,7 @@ func TestOAuth2_AddressCountsAsVerifiedOnlyWhereSomethingSaysSo(t *testing.T) { 
 	}
 }
 
-func TestOAuth2_ListOfAddresses(t *testing.T) {
+func TestOAuth2_ListOfAddressesIsReadWithCare(t *testing.T) {
 	t.Parallel()
 	entry := func(email, primary, verified string) string {
 		return `{"email":` + email + `,"primary":` + primary + `,"verified":` + verified + `}`
@@ -439,7 +439,7 @@ func TestOAuth2_EachFaultNamesItsField(t *testing.T) {
 	}
 }
 
-func TestProbe_AddressesOfPlainOAuth2(t *testing.T) {
+func TestProbe_LooksAtAddressesOfPlainOAuth2(t *testing.T) {
 	t.Parallel()
 	raw := func(path string, status int, body string) func(*upstreamtest.Script) {
 		return func(s *upstreamtest.Script) { s.Raw = map[string]upstreamtest.Raw{path: {Status: status, Body: body}} }

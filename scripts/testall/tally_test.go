@@ -160,7 +160,7 @@ func TestMark_IsReadAsWritten(t *testing.T) {
 	}
 }
 
-func TestRunOnEach_PackagesWithADatabaseAlone(t *testing.T) {
+func TestRunOnEach_IsForPackagesWithADatabaseAlone(t *testing.T) {
 	t.Parallel()
 	here, err := os.Getwd()
 	if err != nil {

@@ -82,7 +82,7 @@ func TestClients_AreMadeReadChangedAndDeleted(t *testing.T) { // FS-29
 	w.want(t, http.StatusNotFound, "DELETE", "/clients/app", "")
 }
 
-func TestClients_ApplyAndManagedByFiles(t *testing.T) {
+func TestClients_AreAppliedAndManagedByFiles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const secret = "k3Vt0m9QxZ1b7Lw2yRf8Nc5HsGd4JpUaTeXiOoKq"
@@ -123,7 +123,7 @@ func TestClients_ApplyAndManagedByFiles(t *testing.T) {
 	w.writes(t, audit.ClientDeleted, func() { w.want(t, http.StatusOK, "POST", "/clients/apply", `{"clients":[],"prune":true}`) })
 }
 
-func TestClients_Pages(t *testing.T) {
+func TestClients_AreListedInPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 7 {

@@ -53,7 +53,7 @@ func TestUpstreamPrompt_AsksThereWhatWasAskedHere(t *testing.T) { // PS-23
 	}
 }
 
-func TestRefusal_StatusAndWords(t *testing.T) { // FS-15, FB-9
+func TestRefusal_HasStatusAndWords(t *testing.T) { // FS-15, FB-9
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -82,7 +82,7 @@ func TestRefusal_StatusAndWords(t *testing.T) { // FS-15, FB-9
 	}
 }
 
-func TestFailure_StatusOfEachKind(t *testing.T) { // architecture.md §8
+func TestFailure_HasTheStatusOfItsKind(t *testing.T) { // architecture.md §8
 	t.Parallel()
 	for _, c := range []struct {
 		err    error

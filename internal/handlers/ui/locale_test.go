@@ -161,7 +161,7 @@ func TestCatalogues_TemplatesUseKnownSentencesAndAllAreUsed(t *testing.T) {
 	}
 }
 
-func TestLocalizer_WishesInTheirOrder(t *testing.T) { // FL-17
+func TestLocalizer_HearsWishesInTheirOrder(t *testing.T) { // FL-17
 	t.Parallel()
 	u := newUI(t, nil)
 	for name, c := range map[string]struct{ uiLocales, accept, want string }{

@@ -18,7 +18,7 @@ func ann() *idp.UserClaims {
 }
 
 // OpenID Connect Core §5.4: each scope releases its own claims and nothing else.
-func TestFor_EachScopeItsClaims(t *testing.T) {
+func TestFor_EachScopeReleasesItsClaims(t *testing.T) {
 	t.Parallel()
 	contract := idp.DefaultContract()
 	for scope, want := range map[string]claims.Set{
@@ -56,7 +56,7 @@ func TestFor_UnverifiedAddressIsKeptBack(t *testing.T) {
 	}
 }
 
-func TestFor_RolesUnderTheContractsName(t *testing.T) {
+func TestFor_RolesHaveTheContractsName(t *testing.T) {
 	t.Parallel()
 	contract := idp.DefaultContract()
 	contract.RolesClaim = "groups"

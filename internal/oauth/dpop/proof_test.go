@@ -208,7 +208,7 @@ func TestVerify_EachCheckAloneRefuses(t *testing.T) {
 }
 
 // SEC-17: what attackers make of headers and keys.
-func TestVerify_HostileProofs(t *testing.T) {
+func TestVerify_HostileProofsAreRefused(t *testing.T) {
 	t.Parallel()
 	nonces := newNonces(t)
 	ec := newKey(t, "ES256").(*ecdsa.PrivateKey)

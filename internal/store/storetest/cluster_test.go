@@ -125,7 +125,7 @@ func TestServer_KeepsWhatWasCommittedOverAStop(t *testing.T) {
 	}
 }
 
-func TestWithDatabase_BothSpellingsOfAnAddress(t *testing.T) {
+func TestWithDatabase_TakesBothSpellingsOfAnAddress(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ dsn, wantHost string }{
 		{"postgres://idp@/postgres?host=/tmp/idp-pg.x", "/tmp/idp-pg.x"},
