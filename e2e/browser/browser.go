@@ -43,6 +43,7 @@ type config struct {
 	noScript      bool
 	dark          bool
 	reducedMotion bool
+	forcedColours bool
 	width, height int64
 }
 
@@ -57,6 +58,9 @@ func Dark() Option { return func(c *config) { c.dark = true } }
 
 // ReducedMotion prefers less movement.
 func ReducedMotion() Option { return func(c *config) { c.reducedMotion = true } }
+
+// ForcedColours gives every page the few colours of the system, as people with high contrast have it.
+func ForcedColours() Option { return func(c *config) { c.forcedColours = true } }
 
 // Size sets the width and height of the window in CSS pixels; it is 1280 by 800 without.
 func Size(width, height int) Option {
@@ -169,9 +173,13 @@ func (b *Browser) look() {
 	if c.reducedMotion {
 		motion = "reduce"
 	}
+	forced := "none"
+	if c.forcedColours {
+		forced = "active"
+	}
 	b.run("set up the tab", func(ctx context.Context) error {
 		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion},
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion}, {Name: "forced-colors", Value: forced},
 		}}
 		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
 			return fmt.Errorf("emulate media: %w", err)

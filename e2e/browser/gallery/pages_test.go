@@ -337,11 +337,22 @@ func TestPages_ZoomedTo400PercentFit(t *testing.T) { // WCAG 1.4.10: 1280 by 102
 	}
 }
 
+func TestPages_TellWhatIsWrongWithoutColours(t *testing.T) { // WCAG 1.4.1
+	t.Parallel()
+	tab := browser.New(t, browser.ForcedColours())
+	tab.Goto(serve(t, sampleBrand()).URL + "/register/wrong")
+	width := `getComputedStyle(document.querySelector("%s")).borderTopWidth`
+	wrong, right := strings.Replace(width, "%s", "#email", 1), strings.Replace(width, "%s", "#password_again", 1)
+	if wrong, right := browser.Eval[string](tab, wrong), browser.Eval[string](tab, right); wrong != "3px" || right != "1px" {
+		t.Errorf("borders with forced colours: got %s for a field that is wrong and %s for another, want 3px and 1px", wrong, right)
+	}
+}
+
 // shown are the pages whose pictures are kept in docs/screenshots.
 func shown() []string {
 	return []string{
 		"login", "consent", "device", "device/given", "device-confirm", "device-done", "approvals", "logout", "signed-out", "continue", "error/redirect-uri",
-		"home", "link", "upstream-failed", "loop", "setup", "register", "register/address-taken", "login/step-up-upstream",
+		"home", "link", "upstream-failed", "loop", "setup", "register", "register/address-taken", "login/step-up-upstream", "login-ar", "consent-ar",
 	}
 }
 

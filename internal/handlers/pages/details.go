@@ -49,7 +49,7 @@ func (p *Pages) details(ctx context.Context, text string) ([]ui.Detail, error) {
 			if err != nil {
 				return nil, err
 			}
-			shown.Fields = []ui.DetailField{{Name: name, Value: string(rest)}}
+			shown.Fields = []ui.DetailField{{Name: name, Value: ui.Plain(string(rest))}}
 		}
 		out = append(out, shown)
 	}
@@ -75,9 +75,9 @@ func fields(list []ui.DetailField, path string, value any) []ui.DetailField {
 			}
 		}
 		if len(words) > 0 {
-			list = append(list, ui.DetailField{Name: path, Value: strings.Join(words, ", ")})
+			list = append(list, ui.DetailField{Name: ui.Plain(path), Value: ui.Plain(strings.Join(words, ", "))})
 		}
 		return list
 	}
-	return append(list, ui.DetailField{Name: path, Value: fmt.Sprint(value)})
+	return append(list, ui.DetailField{Name: ui.Plain(path), Value: ui.Plain(fmt.Sprint(value))})
 }

@@ -59,9 +59,9 @@ func google() Provider { return Provider{ID: "google", Name: "Google", Icon: "go
 
 // hostile is an application whose registration tries everything.
 func hostile() *Client {
-	return &Client{
+	return ClientOf(&idp.Client{
 		Name: `</strong><script>alert(1)</script> ` + "\u202egnp.exe " + strings.Repeat("Überlangername", 6),
-	}
+	})
 }
 
 func loginFixtures() []Fixture {
@@ -291,7 +291,7 @@ func homeFixtures() []Fixture {
 	wrong.Problems = Problems{
 		{"token", Say(MsgWrongToken)},
 		{"email", Say(MsgInvalidEmail)},
-		{"password", Message{ID: MsgPasswordTooShort, Data: map[string]any{"Min": 10}}},
+		{"password", Message{ID: MsgPasswordTooShort, Data: map[string]any{"Min": 12}}},
 	}
 	return []Fixture{
 		show("home", Home{Form: Form{CSRF: sampleCSRF}, Account: sampleAccount()}),

@@ -170,16 +170,21 @@ func sentence(w *words, m Message) (string, error) {
 // isolate keeps a name from outside from turning the sentence around it: an application called with a right-to-left override would
 // otherwise reorder the words that follow it. Names that read in the direction of the sentence stay as they are.
 func isolate(s string, rtl bool) string {
-	clean := strings.Map(func(r rune) rune {
-		if (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) || r == 0x200e || r == 0x200f || r == 0x061c {
-			return -1
-		}
-		return r
-	}, s)
+	clean := Plain(s)
 	for _, r := range clean {
 		if rtl || r >= 0x0590 && r <= 0x08ff || r >= 0xfb1d && r <= 0xfefc || r >= 0x10800 && r <= 0x1efff {
 			return "\u2068" + clean + "\u2069"
 		}
 	}
 	return clean
+}
+
+// Plain returns text from outside without the characters that turn a direction: an amount between two of them would read backwards, and a name as another.
+func Plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) || r == 0x200e || r == 0x200f || r == 0x061c {
+			return -1
+		}
+		return r
+	}, s)
 }

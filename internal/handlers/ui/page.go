@@ -42,7 +42,7 @@ func ClientOf(c *idp.Client) *Client { return ClientIn(c, "") }
 // ClientIn is ClientOf in a language, as far as the application said its name and addresses in it.
 func ClientIn(c *idp.Client, language string) *Client {
 	c = c.InLanguage(language)
-	name := c.Name
+	name := Plain(c.Name)
 	if strings.TrimSpace(name) == "" {
 		name = c.ID
 	}

@@ -305,7 +305,7 @@ func BenchmarkRender_Login(b *testing.B) {
 func TestClientOf_LinksToTheWebOnly(t *testing.T) { // protocol.md §3.2: refuse javascript: URLs
 	t.Parallel()
 	got := ui.ClientOf(&idp.Client{
-		ID: "app", LogoURI: "javascript:alert(1)", PolicyURI: "data:text/html,x", TosURI: "https://app.example.com/terms",
+		ID: "app", Name: "\u202eapp\u2069", LogoURI: "javascript:alert(1)", PolicyURI: "data:text/html,x", TosURI: "https://app.example.com/terms",
 	})
 	if want := (&ui.Client{Name: "app", TermsURL: "https://app.example.com/terms"}); *got != *want {
 		t.Errorf("got %+v, want %+v", got, want)
