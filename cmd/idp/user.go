@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"idp/internal/handlers/api"
+	"idp/internal/handlers/api/apiclient"
 	"idp/internal/idp"
 )
 
@@ -47,12 +48,20 @@ func userListEdits() []listEdit { return []listEdit{{"role", "roles"}} }
 
 func newUserListCmd(a *app) *cobra.Command {
 	var p paging
+	var search string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the users",
-		Args:  cobra.NoArgs,
+		Short: "List the users, or find some",
+		Example: `  idp user list --search ann
+  idp user list --search ann@example. -o json`,
+		Args: cobra.NoArgs,
 		RunE: a.online(func(ctx context.Context, b *backend, _ []string) error {
-			list, err := readPages(ctx, a, p, b.Users)
+			list, err := readPages(ctx, a, p, func(ctx context.Context, page apiclient.Page) (api.Page[api.User], error) {
+				if search == "" {
+					return b.Users(ctx, page)
+				}
+				return b.UsersNamed(ctx, search, page)
+			})
 			if err != nil {
 				return err
 			}
@@ -61,6 +70,7 @@ func newUserListCmd(a *app) *cobra.Command {
 		}),
 	}
 	p.flags(cmd)
+	cmd.Flags().StringVar(&search, "search", "", "only those whose e-mail address or username begins so, by that; --after then is such a name")
 	return cmd
 }
 

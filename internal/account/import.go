@@ -63,7 +63,7 @@ type row struct {
 	err  error
 }
 
-// Import creates the users of a file, each in a transaction of its own, so that an import that was cut off is begun again and
+// Import creates the users of a file, a few at a time, so that an import that was cut off is begun again and
 // goes on where it was: a user who is there already and the same is skipped. One who is there and different is an error of
 // that row and is left as they are. The error is for what ends the whole import: a file that cannot be read, a database that
 // does not answer.
@@ -87,6 +87,9 @@ func (s *Service) Import(ctx context.Context, r io.Reader, o ImportOptions) (Rep
 		}
 		return i.row(ctx, r)
 	})
+	if err == nil {
+		err = i.flush(ctx)
+	}
 	if err != nil {
 		return i.report, fmt.Errorf("import users, after %s: %w", idp.Counted(i.report.Rows, "row"), err)
 	}
@@ -161,19 +164,86 @@ type importer struct {
 	options ImportOptions
 	report  Report
 	seen    seen
+	waiting []row // to be written together
 }
+
+// importTogether is how many rows share a transaction: a commit waits for the disk, and other writers wait for the transaction.
+const importTogether = 50
 
 // seen is what a dry run would have created, with its lines: nothing is written that a later row could meet.
 type seen struct{ names, subs map[string]int }
 
-// row handles one row; its error ends the import.
+// row handles one row, by and by; its error ends the import.
 func (i *importer) row(ctx context.Context, r row) error {
-	i.report.Rows++
-	err := r.err
-	created := false
-	if err == nil {
-		created, err = i.put(ctx, r)
+	i.waiting = append(i.waiting, r)
+	if len(i.waiting) < importTogether {
+		return nil
 	}
+	return i.flush(ctx)
+}
+
+// flush handles the rows that wait: in one transaction if nothing is the matter with any, and each by itself otherwise.
+func (i *importer) flush(ctx context.Context) error {
+	rows := i.waiting
+	i.waiting = i.waiting[:0]
+	created, err := i.together(ctx, rows)
+	for n, r := range rows {
+		if err == nil {
+			if err := i.settle(r, created[n], nil); err != nil {
+				return err
+			}
+			continue
+		}
+		one, fault := false, r.err
+		if fault == nil {
+			one, fault = i.put(ctx, r)
+		}
+		if err := i.settle(r, one, fault); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errSeparately = errors.New("not together")
+
+// together creates the users of rows in one transaction and says which were not there already. After an error nothing has happened.
+func (i *importer) together(ctx context.Context, rows []row) (created []bool, err error) {
+	if i.options.DryRun || len(rows) < 2 {
+		return nil, errSeparately
+	}
+	created = make([]bool, len(rows))
+	var inserts []func(ctx context.Context) error
+	for n, r := range rows {
+		if r.err != nil {
+			return nil, r.err
+		}
+		_, insert, err := i.judge(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if insert != nil {
+			created[n] = true
+			inserts = append(inserts, insert)
+		}
+	}
+	if len(inserts) == 0 {
+		return created, nil
+	}
+	err = i.Store.InTx(ctx, func(ctx context.Context) error {
+		for _, insert := range inserts {
+			if err := insert(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return created, err
+}
+
+// settle counts what has become of a row; its error ends the import.
+func (i *importer) settle(r row, created bool, err error) error {
+	i.report.Rows++
 	switch {
 	case err == nil && created:
 		i.report.Created++
@@ -199,34 +269,44 @@ func (i *importer) row(ctx context.Context, r row) error {
 
 // put creates the user of a row; created is false if they are there already.
 func (i *importer) put(ctx context.Context, r row) (created bool, err error) {
+	u, insert, err := i.judge(ctx, r)
+	if err != nil || insert == nil || i.options.DryRun {
+		return insert != nil, err
+	}
+	err = i.Store.InTx(ctx, insert)
+	return err == nil, i.takenNew(ctx, u, err)
+}
+
+// judge returns the user of a row and what creates them, to be run in a transaction; nil if they are there already.
+func (i *importer) judge(ctx context.Context, r row) (u *idp.User, insert func(ctx context.Context) error, err error) {
 	n := r.user
 	if n.Password != "" {
-		return false, idp.Invalidf("password", "An import takes hashes only: give password_hash and password_scheme. A password in a file is known to whoever reads the file.")
+		return nil, nil, idp.Invalidf("password", "An import takes hashes only: give password_hash and password_scheme. A password in a file is known to whoever reads the file.")
 	}
 	if n.PasswordHash != "" && n.PasswordScheme == "" {
 		n.PasswordScheme = i.options.Scheme
 	}
 	u, c, err := i.prepare(ctx, n)
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	old, err := i.existing(ctx, u, n.Sub)
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	if old != nil {
 		if n.Sub == "" {
 			u.ID = old.User.ID // the file does not say
 		}
-		return false, differs(old.User, old.Credential, u, c)
+		return nil, nil, differs(old.User, old.Credential, u, c)
+	}
+	insert = func(ctx context.Context) error {
+		return i.insert(ctx, u, c, audit.Event{Type: audit.UserImported})
 	}
 	if i.options.DryRun {
-		return true, i.once(u, r.line)
+		err = i.once(u, r.line)
 	}
-	err = i.Store.InTx(ctx, func(ctx context.Context) error {
-		return i.insert(ctx, u, c, audit.Event{Type: audit.UserImported})
-	})
-	return err == nil, i.takenNew(ctx, u, err)
+	return u, insert, err
 }
 
 // once remembers what a dry run would have created.

@@ -84,26 +84,44 @@ func TestImport_GoesOnWhereItWasCutOff(t *testing.T) {
 	w := newWorld(t)
 	var text strings.Builder
 	hash := bcryptOf(t, goodPassword)
-	for i := range 20 {
+	for i := range 120 {
 		fmt.Fprintf(&text, `{"email":"u%d@ex.example","password_hash":%q,"password_scheme":"bcrypt"}`+"\n", i, hash)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	first, err := w.accounts.Import(ctx, strings.NewReader(text.String()), account.ImportOptions{Progress: func(r account.Report) {
-		if r.Rows == 7 {
+		if r.Rows == 57 {
 			cancel()
 		}
 	}})
-	if err == nil || first.Created != 7 {
-		t.Fatalf("got %+v, %v, want it cut off after 7 rows", first, err)
+	if err == nil || first.Created != 100 {
+		t.Fatalf("got %+v, %v, want it cut off after the fifty that were being written together", first, err)
 	}
 	// Somebody signed in meanwhile, which replaced the imported hash: that is no difference.
 	if !w.passwordWorks(t, "u3@ex.example", goodPassword) {
 		t.Fatal("the imported password does not work")
 	}
-	wantCounts(t, "second", w.importText(t, text.String(), account.ImportOptions{}), 20, 13, 7, 0)
-	wantCounts(t, "third", w.importText(t, text.String(), account.ImportOptions{}), 20, 0, 20, 0)
-	if got := len(w.users(t)); got != 20 {
-		t.Errorf("got %d users, want 20", got)
+	wantCounts(t, "second", w.importText(t, text.String(), account.ImportOptions{}), 120, 20, 100, 0)
+	wantCounts(t, "third", w.importText(t, text.String(), account.ImportOptions{}), 120, 0, 120, 0)
+	if got := len(w.users(t)); got != 120 {
+		t.Errorf("got %d users, want 120", got)
+	}
+}
+
+// One row that is refused is no reason to leave out those that would have been written with it, also if the database finds it out.
+func TestImport_OneBadRowAmongManyIsLeftOutAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var text strings.Builder
+	for i := range 70 {
+		fmt.Fprintf(&text, `{"email":"u%d@ex.example"}`+"\n", i)
+		if i == 5 {
+			fmt.Fprintln(&text, `{"email":"u4@ex.example","name":"Another"}`) // no row of the database yet
+		}
+	}
+	report := w.importText(t, text.String(), account.ImportOptions{})
+	wantCounts(t, "import", report, 71, 70, 0, 1)
+	if len(report.Errors) != 1 || report.Errors[0].Line != 7 {
+		t.Errorf("got %+v, want line 7 alone", report.Errors)
 	}
 }
 

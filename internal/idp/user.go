@@ -122,6 +122,11 @@ func CanonicalIdentifier(s string) string {
 	return name
 }
 
+// CanonicalPrefix returns how the canonical form of an address or username begins that begins with s.
+func CanonicalPrefix(s string) string {
+	return cases.Fold().String(norm.NFKC.String(strings.TrimSpace(s)))
+}
+
 // UserClaims is the flat document that the protocol endpoints need of a user, kept in one column.
 type UserClaims struct {
 	Username      string   `json:"username,omitempty"`

@@ -123,6 +123,7 @@ func requests(ctx context.Context, s *store.Store, now time.Time) {
 func lists(ctx context.Context, s *store.Store, now time.Time) {
 	before := now.Add(-time.Second)
 	_, _ = s.Users(ctx, store.Page{After: "u5"})
+	_, _ = s.UsersNamed(ctx, "u7", store.Page{})
 	_, _ = s.Clients(ctx, store.Page{After: "c5"})
 	_, _ = s.Sessions(ctx, store.Page{After: "s5"}, before)
 	_, _ = s.RegistrationTokens(ctx, store.Page{After: "r5"}, before)

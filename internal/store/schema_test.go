@@ -151,3 +151,16 @@ func TestMigrate_OneReadSaysThatNothingIsPending(t *testing.T) {
 		t.Error("without a table of versions: got true, want false")
 	}
 }
+
+// The order of text is the same on both engines, and whatever language a database was made for.
+func TestSchema_TextIsComparedByteByByte(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	if s.Engine().Name() == "sqlite" {
+		return // it knows nothing else
+	}
+	for _, other := range list(t, s, `SELECT table_name::text || '.' || column_name::text FROM information_schema.columns
+		WHERE table_schema = 'public' AND table_name NOT LIKE 'goose%' AND data_type = 'text' AND coalesce(collation_name, '') <> 'C'`) {
+		t.Errorf("%s is compared by the rules of some language", other)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"idp/internal/idp"
 	"idp/internal/store/sqldb"
@@ -127,6 +128,29 @@ func (s *Store) UserBySubOrIdentifier(ctx context.Context, sub, canonical string
 func (s *Store) Users(ctx context.Context, p Page) ([]*idp.User, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+userCols+` FROM users WHERE id > $1 ORDER BY id LIMIT $2`, p.After, p.limit())
 	return collect(rows, err, scanUser)
+}
+
+// NamedUser is a user with the address or username that found them.
+type NamedUser struct {
+	Name string
+	*idp.User
+}
+
+// UsersNamed lists users whose canonical address or username begins so, by that; each once, by the address if both do. p.After is a name.
+func (s *Store) UsersNamed(ctx context.Context, prefix string, p Page) ([]*NamedUser, error) {
+	end := prefix + string(utf8.MaxRune)
+	rows, err := s.db.Query(ctx, `SELECT i.value, u.id, u.state, u.claims, u.created_at, u.updated_at FROM identifiers i JOIN users u ON u.id = i.user_id
+		WHERE i.value >= $1 AND i.value < $2 AND i.value > $3
+			AND (i.kind = 'email' OR NOT EXISTS (SELECT 1 FROM identifiers e WHERE e.user_id = i.user_id AND e.kind = 'email' AND e.value >= $1 AND e.value < $2))
+		ORDER BY i.value LIMIT $4`, prefix, end, p.After, p.limit())
+	return collect(rows, err, func(r sqldb.Row) (*NamedUser, error) {
+		v := NamedUser{User: &idp.User{}}
+		var state, claims string
+		if err := r.Scan(&v.Name, &v.ID, &state, &claims, &v.CreatedAt, &v.UpdatedAt); err != nil {
+			return nil, err
+		}
+		return &v, decodeUser(v.User, state, claims)
+	})
 }
 
 // DeleteUser removes a user and, by cascade, all that is theirs. Their sub is never given to anybody else.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"idp/internal/idp"
 	"idp/internal/store"
+	"idp/internal/store/storetest"
 )
 
 // race runs fn n times at once and returns how often it succeeded. Whoever did not must have heard loser.
@@ -304,5 +306,33 @@ func TestIdentities_SubjectIsUniqueByteForByte(t *testing.T) {
 	must(t, w.DeleteIdentities(ctx, w.user.ID))
 	if list, err := w.IdentitiesOf(ctx, w.user.ID); err != nil || len(list) != 0 {
 		t.Errorf("got %d links, %v, want none", len(list), err)
+	}
+}
+
+// A search goes by the beginning of an address or a username, page by page, and names each person once.
+func TestUsersNamed_FindsByTheBeginning(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	for id, of := range map[string][2]string{"1": {"ann@example.com", "ann"}, "2": {"anna@example.com", "zoe"}, "3": {"bob@example.com", "annie"}, "4": {"a_n@example.com", ""}} {
+		must(t, s.CreateUser(t.Context(), &idp.User{ID: id, State: idp.UserActive, Email: of[0], Username: of[1], CreatedAt: now, UpdatedAt: now}))
+	}
+	for _, c := range []struct{ prefix, after, want string }{
+		{"ann", "", "ann@example.com anna@example.com annie"},
+		{"ann", "ann@example.com", "anna@example.com annie"},
+		{"ann@", "", "ann@example.com"},
+		{"a_", "", "a_n@example.com"},
+		{"x", "", ""},
+		{"z", "", "zoe"},
+	} {
+		list, err := s.UsersNamed(t.Context(), c.prefix, store.Page{After: c.after})
+		must(t, err)
+		var names []string
+		for _, v := range list {
+			names = append(names, v.Name)
+		}
+		if got := strings.Join(names, " "); got != c.want {
+			t.Errorf("%q after %q: got %q, want %q", c.prefix, c.after, got, c.want)
+		}
 	}
 }

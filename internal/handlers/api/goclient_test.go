@@ -140,6 +140,11 @@ func TestGoClient_SpeaksEveryOperation(t *testing.T) {
 	ok("CreateUser", err)
 	found, err := c.FindUser(ctx, "ANN@corp.example")
 	ok("FindUser", err)
+	begins, err := c.UsersNamed(ctx, "AnN@c", apiclient.Page{})
+	ok("UsersNamed", err)
+	if len(begins.Items) != 1 || begins.Items[0].ID != u.ID {
+		t.Errorf("search: got %+v, want the one whose address begins so", begins.Items)
+	}
 	again, err := c.User(ctx, u.ID)
 	ok("User", err)
 	if !reflect.DeepEqual(found, u) || !reflect.DeepEqual(again, u) {

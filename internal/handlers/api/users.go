@@ -21,6 +21,7 @@ type (
 	listUsersInput struct {
 		PageInput
 		Identifier string `query:"identifier" maxLength:"512" doc:"Only the user with this e-mail address or username"`
+		Search     string `query:"search" maxLength:"255" doc:"Only users whose e-mail address or username begins so, in that order"`
 	}
 	createdUserOutput struct {
 		Location string `header:"Location"`
@@ -79,6 +80,13 @@ func (s *server) users() {
 }
 
 func (s *server) listUsers(ctx context.Context, in *listUsersInput) (*body[Page[User]], error) {
+	if in.Identifier == "" && in.Search != "" {
+		list, err := s.Store.UsersNamed(ctx, idp.CanonicalPrefix(in.Search), store.Page{After: in.After, Limit: in.Limit})
+		if err != nil {
+			return nil, err
+		}
+		return &body[Page[User]]{page(list, in.Limit, func(u *store.NamedUser) string { return u.Name }, func(u *store.NamedUser) User { return userView(u.User) })}, nil
+	}
 	if in.Identifier == "" {
 		list, err := s.Store.Users(ctx, store.Page{After: in.After, Limit: in.Limit})
 		if err != nil {

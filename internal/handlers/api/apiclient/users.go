@@ -14,6 +14,13 @@ func (c *Client) Users(ctx context.Context, p Page) (api.Page[api.User], error) 
 	return get[api.Page[api.User]](ctx, c, p.query(), "users")
 }
 
+// UsersNamed lists users whose e-mail address or username begins with prefix, by that.
+func (c *Client) UsersNamed(ctx context.Context, prefix string, p Page) (api.Page[api.User], error) {
+	q := p.query()
+	q.Set("search", prefix)
+	return get[api.Page[api.User]](ctx, c, q, "users")
+}
+
 // FindUser returns the user with an e-mail address or username, or an *idp.Error of kind NotFound.
 func (c *Client) FindUser(ctx context.Context, identifier string) (api.User, error) {
 	found, err := get[api.Page[api.User]](ctx, c, url.Values{"identifier": {identifier}}, "users")
