@@ -360,6 +360,12 @@ func TestNative_IsAllowedEachTime(t *testing.T) { // RFC 8252 §8.6: any applica
 `)
 	b := s.browser(t)
 	b.az(server.Native()).login(u).wantConsent().submit("allow").wantCode()
-	b.az(server.Native(), "prompt", "none").wantErr("consent_required")
+	refused := b.az(server.Native(), "prompt", "none").wantErr("consent_required")
 	b.az(server.Native()).wantConsent().submit("allow").wantCode()
+	// A page once would not help: the trace says what would, for the developer of an application in the browser whose silent renewal fails on localhost.
+	id, want := refused.header.Get("X-Trace-Id"), "idp client update native --trusted"
+	eventually(t, 5*time.Second, "the trace says "+want, func() bool {
+		_, text, _ := s.Try(t, "trace", id)
+		return strings.Contains(text, want) && strings.Contains(text, "RFC 8252 §8.6")
+	})
 }

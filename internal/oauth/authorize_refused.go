@@ -47,6 +47,11 @@ func (a *authorizeRequest) refusedCheck(reason string) idp.Check {
 			Name: "prompt=create names nobody", Expected: "no id_token_hint, and no sub in the claims parameter", Received: "one of them",
 			Mend: "Take it out of the application's request: a new account is never the one that it names.", Clause: "Prompt Create §4",
 		}
+	case interaction.ReasonUnassured: // a page once would change nothing
+		return idp.Check{
+			Name: "consent is remembered", Expected: "an application that nobody else can be, such as one with an https redirect URI", Received: "a client that any program on the person's machine could be",
+			Mend: "Use an https redirect URI. While you develop, or if it is your own application: `idp client update " + a.Client.ID + " --trusted`.", Clause: "RFC 8252 §8.6",
+		}
 	}
 	return idp.Check{Name: "no page is needed", Expected: "an answer without asking the person", Received: reason, Clause: "OpenID Connect Core §3.1.2.6"}
 }
