@@ -28,12 +28,22 @@ type Change struct {
 // Update changes a user. A new address ends all sessions (FL-15): whoever could be reached at the old one may not be the
 // owner any more. A change that changes nothing writes nothing.
 func (s *Service) Update(ctx context.Context, id string, c Change) (*idp.User, error) {
+	return s.UpdateFrom(ctx, id, func(*idp.User) (Change, error) { return c, nil })
+}
+
+// UpdateFrom is Update for a change that depends on what the user is: change sees the user when nobody else can alter them, so that of two changes at once
+// the second one builds on the first.
+func (s *Service) UpdateFrom(ctx context.Context, id string, change func(*idp.User) (Change, error)) (*idp.User, error) {
 	var u *idp.User
 	err := s.Store.InTx(ctx, func(ctx context.Context) (err error) {
 		if u, err = s.Store.LockUser(ctx, id); err != nil {
 			return err
 		}
 		old := *u
+		c, err := change(&old)
+		if err != nil {
+			return err
+		}
 		if err := c.apply(u); err != nil {
 			return err
 		}

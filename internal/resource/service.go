@@ -27,12 +27,12 @@ func (s *Service) Create(ctx context.Context, r *idp.Resource) (*idp.Resource, e
 	}
 	err := s.Store.InTx(ctx, func(ctx context.Context) error {
 		if err := s.Store.CreateResource(ctx, &made); err != nil {
-			return err
+			return taken(err, made.ID)
 		}
 		return s.write(ctx, audit.ResourceCreated, &made)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create resource %s: %w", r.ID, taken(err, r.ID))
+		return nil, fmt.Errorf("create resource %s: %w", r.ID, err)
 	}
 	return &made, nil
 }
@@ -57,12 +57,12 @@ func (s *Service) Update(ctx context.Context, id string, change func(*idp.Resour
 			return err
 		}
 		if err := s.Store.UpdateResource(ctx, &next, old.UpdatedAt); err != nil {
-			return err
+			return taken(err, id)
 		}
 		return s.write(ctx, audit.ResourceUpdated, &next)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("update resource %s: %w", id, taken(err, id))
+		return nil, fmt.Errorf("update resource %s: %w", id, err)
 	}
 	return &next, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +18,10 @@ const tagClients = "clients"
 
 type (
 	body[T any]      struct{ Body T }
+	versioned[T any] struct {
+		ETag string `header:"ETag"`
+		Body T
+	}
 	nothing          struct{}
 	checkClientInput struct {
 		ID      string `path:"client_id" maxLength:"512"`
@@ -30,13 +33,9 @@ type (
 	// ClientChangeInput is what a change to an existing client takes beside it. It is exported, as all that is embedded here: the
 	// framework does not look into other embedded structs.
 	ClientChangeInput struct {
-		ID      string `path:"client_id" maxLength:"512"`
-		Force   bool   `query:"force" doc:"Change it although it is kept in files"`
-		IfMatch string `header:"If-Match" maxLength:"256" doc:"The ETag of the version that is to be changed"`
-	}
-	clientOutput struct {
-		ETag string `header:"ETag"`
-		Body Client
+		ID    string `path:"client_id" maxLength:"512"`
+		Force bool   `query:"force" doc:"Change it although it is kept in files"`
+		Conditional
 	}
 	createdClientOutput struct {
 		ETag     string `header:"ETag"`
@@ -64,7 +63,7 @@ func (s *server) clients() {
 		})
 	add(s, operation{id: "create-client", method: http.MethodPost, path: "/clients", summary: "Register a client", status: http.StatusCreated, tag: tagClients}, s.createClient)
 	add(s, operation{id: "get-client", method: http.MethodGet, path: "/clients/{client_id}", summary: "Show a client", tag: tagClients},
-		func(ctx context.Context, in *clientIDInput) (*clientOutput, error) {
+		func(ctx context.Context, in *clientIDInput) (*versioned[Client], error) {
 			return clientAnswer(s.Clients.Get(ctx, in.ID))
 		})
 	add(s, operation{id: "update-client", method: http.MethodPatch, path: "/clients/{client_id}", summary: "Change a client (JSON Merge Patch)", tag: tagClients}, s.patchClient)
@@ -107,12 +106,12 @@ func (s *server) createClient(ctx context.Context, in *body[NewClient]) (*create
 		return nil, err
 	}
 	return &createdClientOutput{
-		ETag: etag(made), Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/clients/" + made.ID,
+		ETag: etag(made.UpdatedAt), Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/clients/" + made.ID,
 		Body: CreatedClient{Client: clientView(made), Secret: text},
 	}, nil
 }
 
-func (s *server) patchClient(ctx context.Context, in *patchClientInput) (*clientOutput, error) {
+func (s *server) patchClient(ctx context.Context, in *patchClientInput) (*versioned[Client], error) {
 	return clientAnswer(s.Clients.Update(ctx, in.ID, func(c *idp.Client) error {
 		var next client.Registration
 		if err := mergePatch(client.FromClient(c), in.RawBody, &next); err != nil {
@@ -127,30 +126,20 @@ func (s *server) patchClient(ctx context.Context, in *patchClientInput) (*client
 	}, in.guards()...))
 }
 
-func clientAnswer(c *idp.Client, err error) (*clientOutput, error) {
+func clientAnswer(c *idp.Client, err error) (*versioned[Client], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &clientOutput{ETag: etag(c), Body: clientView(c)}, nil
+	return &versioned[Client]{ETag: etag(c.UpdatedAt), Body: clientView(c)}, nil
 }
 
 // guards are what must hold before a client is changed: nobody else has changed it, and no file will undo it.
 func (in *ClientChangeInput) guards() []client.Guard {
-	guards := []client.Guard{func(c *idp.Client) error {
-		if in.IfMatch == "" || in.IfMatch == "*" || in.IfMatch == etag(c) {
-			return nil
-		}
-		return &idp.Error{Kind: idp.Conflict, Code: CodePrecondition, Field: "If-Match", Message: "The client was changed since it was read. Read it again, and repeat the change."}
-	}}
+	guards := []client.Guard{func(c *idp.Client) error { return in.unless("client", c.UpdatedAt) }}
 	if !in.Force {
 		guards = append(guards, client.NotManaged)
 	}
 	return guards
-}
-
-// etag is the version of a client (RFC 9110 §8.8.3): its time of change.
-func etag(c *idp.Client) string {
-	return `"` + strconv.FormatInt(c.UpdatedAt.UnixMicro(), 36) + `"`
 }
 
 // describePatch puts the schema of what is patched into the description: the framework knows only that bytes arrive.

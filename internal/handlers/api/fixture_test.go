@@ -239,27 +239,15 @@ func (w *world) operation(method, path string) *huma.Operation {
 	var found *huma.Operation
 	for pattern, item := range w.spec.Paths {
 		if pattern == path {
-			return operations(item)[method]
+			return operationsOf(item)[method]
 		}
 		if w.patterns[pattern].MatchString(path) {
-			if op := operations(item)[method]; op != nil {
+			if op := operationsOf(item)[method]; op != nil {
 				found = op
 			}
 		}
 	}
 	return found
-}
-
-func operations(item *huma.PathItem) map[string]*huma.Operation {
-	out := map[string]*huma.Operation{}
-	for method, op := range map[string]*huma.Operation{
-		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
-	} {
-		if op != nil {
-			out[method] = op
-		}
-	}
-	return out
 }
 
 func itoa(n int) string {

@@ -38,7 +38,7 @@ func TestOpenAPI_IsFresh(t *testing.T) {
 func TestOpenAPI_EveryPathParameterIsRead(t *testing.T) {
 	t.Parallel()
 	for path, item := range newServer(Dependencies{}, Path).api.OpenAPI().Paths {
-		for method, op := range operations(item) {
+		for method, op := range operationsOf(item) {
 			described := 0
 			for _, p := range op.Parameters {
 				if p.In == "path" && strings.Contains(path, "{"+p.Name+"}") {

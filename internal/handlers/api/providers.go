@@ -17,9 +17,11 @@ type (
 	}
 	patchProviderInput struct {
 		ProviderIDInput
+		Conditional
 		RawBody []byte `contentType:"application/merge-patch+json"`
 	}
 	createdProviderOutput struct {
+		ETag     string `header:"ETag"`
 		Location string `header:"Location"`
 		Body     Provider
 	}
@@ -48,14 +50,14 @@ func (s *server) providers() {
 			if err != nil {
 				return nil, err
 			}
-			return &createdProviderOutput{Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/providers/" + made.ID, Body: s.providerView(made)}, nil
+			return &createdProviderOutput{ETag: etag(made.UpdatedAt), Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/providers/" + made.ID, Body: s.providerView(made)}, nil
 		})
 	add(s, operation{id: "get-provider", method: http.MethodGet, path: "/providers/{provider_id}", summary: "Show an upstream provider", tag: tagProviders},
-		func(ctx context.Context, in *ProviderIDInput) (*body[Provider], error) {
+		func(ctx context.Context, in *ProviderIDInput) (*versioned[Provider], error) {
 			return s.providerAnswer(in.ID)(s.Providers.Get(ctx, in.ID))
 		})
 	add(s, operation{id: "update-provider", method: http.MethodPatch, path: "/providers/{provider_id}", summary: "Change an upstream provider (JSON Merge Patch)", tag: tagProviders},
-		func(ctx context.Context, in *patchProviderInput) (*body[Provider], error) {
+		func(ctx context.Context, in *patchProviderInput) (*versioned[Provider], error) {
 			return s.providerAnswer(in.ID)(s.Providers.Update(ctx, in.ID, in.patch))
 		})
 	describePatch[ProviderPatch](s, "/providers/{provider_id}")
@@ -75,6 +77,9 @@ func (s *server) providers() {
 
 // patch changes a provider as the request says.
 func (in *patchProviderInput) patch(p *idp.Provider) error {
+	if err := in.unless("provider", p.UpdatedAt); err != nil {
+		return err
+	}
 	next := ProviderPatch{}
 	if err := mergePatch(ProviderPatch{ProviderData: providerData(p)}, in.RawBody, &next); err != nil {
 		return err
@@ -87,12 +92,12 @@ func (in *patchProviderInput) patch(p *idp.Provider) error {
 }
 
 // providerAnswer turns what became of the provider with an id into an answer.
-func (s *server) providerAnswer(id string) func(*idp.Provider, error) (*body[Provider], error) {
-	return func(p *idp.Provider, err error) (*body[Provider], error) {
+func (s *server) providerAnswer(id string) func(*idp.Provider, error) (*versioned[Provider], error) {
+	return func(p *idp.Provider, err error) (*versioned[Provider], error) {
 		if err != nil {
 			return nil, missing("provider", id, err)
 		}
-		return &body[Provider]{s.providerView(p)}, nil
+		return &versioned[Provider]{ETag: etag(p.UpdatedAt), Body: s.providerView(p)}, nil
 	}
 }
 

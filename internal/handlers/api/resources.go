@@ -18,6 +18,7 @@ type (
 	}
 	patchResourceInput struct {
 		ResourceIDInput
+		Conditional
 		RawBody []byte `contentType:"application/merge-patch+json"`
 	}
 )
@@ -73,18 +74,18 @@ func (s *server) resources() {
 			return &body[Page[Resource]]{page(list, in.Limit, func(r *idp.Resource) string { return r.ID }, s.resourceView)}, nil
 		})
 	add(s, operation{id: "create-resource", method: http.MethodPost, path: "/resources", summary: "Add a protected resource", status: http.StatusCreated, tag: tagResources},
-		func(ctx context.Context, in *body[NewResource]) (*body[Resource], error) {
+		func(ctx context.Context, in *body[NewResource]) (*versioned[Resource], error) {
 			r := &idp.Resource{ID: in.Body.ID}
 			in.Body.on(r)
 			return s.resourceAnswer(s.protected.Create(ctx, r))
 		})
 	add(s, operation{id: "get-resource", method: http.MethodGet, path: "/resources/{resource_id}", summary: "Show a protected resource", tag: tagResources},
-		func(ctx context.Context, in *ResourceIDInput) (*body[Resource], error) {
+		func(ctx context.Context, in *ResourceIDInput) (*versioned[Resource], error) {
 			r, err := s.Store.Resource(ctx, in.ID)
 			return s.resourceAnswer(r, missing("resource", in.ID, err))
 		})
 	add(s, operation{id: "update-resource", method: http.MethodPatch, path: "/resources/{resource_id}", summary: "Change a protected resource (JSON Merge Patch)", tag: tagResources},
-		func(ctx context.Context, in *patchResourceInput) (*body[Resource], error) {
+		func(ctx context.Context, in *patchResourceInput) (*versioned[Resource], error) {
 			r, err := s.protected.Update(ctx, in.ID, in.patch)
 			return s.resourceAnswer(r, missing("resource", in.ID, err))
 		})
@@ -97,6 +98,9 @@ func (s *server) resources() {
 
 // patch changes a resource as the request says.
 func (in *patchResourceInput) patch(r *idp.Resource) error {
+	if err := in.unless("resource", r.UpdatedAt); err != nil {
+		return err
+	}
 	var data ResourceData
 	if err := mergePatch(resourceData(r), in.RawBody, &data); err != nil {
 		return err
@@ -105,9 +109,9 @@ func (in *patchResourceInput) patch(r *idp.Resource) error {
 	return nil
 }
 
-func (s *server) resourceAnswer(r *idp.Resource, err error) (*body[Resource], error) {
+func (s *server) resourceAnswer(r *idp.Resource, err error) (*versioned[Resource], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &body[Resource]{s.resourceView(r)}, nil
+	return &versioned[Resource]{ETag: etag(r.UpdatedAt), Body: s.resourceView(r)}, nil
 }

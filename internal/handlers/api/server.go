@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -52,10 +53,11 @@ type Dependencies struct {
 
 type server struct {
 	Dependencies
-	mux       *http.ServeMux
-	api       huma.API
-	details   *authdetail.Types
-	protected *resource.Service
+	mux         *http.ServeMux
+	api         huma.API
+	details     *authdetail.Types
+	protected   *resource.Service
+	conditional map[string]bool // the patterns of operations that look at If-Match
 }
 
 // New returns the handler of everything below the issuer's path + Path.
@@ -99,7 +101,7 @@ func newServer(d Dependencies, prefix string) *server {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "idp administration", Version: "1",
-				Description: "Errors are problem details (RFC 9457) with a stable code. Lists are pages: pass next as after. Objects kept in files are changed with force=true only.",
+				Description: "Errors are problem details (RFC 9457) with a stable code. Lists are pages: pass next as after. A member of a body that is null is as if it were not there. Objects kept in files are changed with force=true only.",
 			},
 			Servers: []*huma.Server{{URL: Path}},
 			Components: &huma.Components{
@@ -128,6 +130,12 @@ func newServer(d Dependencies, prefix string) *server {
 	s.keys()
 	s.providers()
 	s.records()
+	s.conditional = map[string]bool{}
+	for path, item := range s.api.OpenAPI().Paths {
+		for method, op := range operationsOf(item) {
+			s.conditional[method+" "+prefix+path] = slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == "If-Match" })
+		}
+	}
 	// The framework describes its own errors, which repair replaces.
 	delete(s.api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	delete(s.api.OpenAPI().Components.Schemas.Map(), "ErrorDetail")
@@ -159,11 +167,24 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
+// operationsOf returns the operations of a path by their method.
+func operationsOf(item *huma.PathItem) map[string]*huma.Operation {
+	out := map[string]*huma.Operation{}
+	for method, op := range map[string]*huma.Operation{
+		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
+	} {
+		if op != nil {
+			out[method] = op
+		}
+	}
+	return out
+}
+
 // route returns the problem of a request that no operation takes. The mux would answer in plain text, or redirect a path that is not clean.
 func (s *server) route(r *http.Request) *Problem {
 	handler, pattern := s.mux.Handler(r)
 	if pattern != "" && clean(r.URL.EscapedPath()) {
-		return nil
+		return s.checkConditions(r, pattern)
 	}
 	probe := &probe{header: http.Header{}}
 	if pattern == "" {

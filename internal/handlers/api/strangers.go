@@ -63,7 +63,7 @@ func (s *server) strangers() {
 			return &body[Page[Client]]{page(list, len(list)+1, nil, clientView)}, nil
 		})
 	add(s, operation{id: "judge-client", method: http.MethodPost, path: "/clients/{client_id}/judgement", summary: "Approve or deny a client that named itself", tag: tagClients},
-		func(ctx context.Context, in *judgeClientInput) (*clientOutput, error) {
+		func(ctx context.Context, in *judgeClientInput) (*versioned[Client], error) {
 			return clientAnswer(s.Clients.Judge(ctx, in.ID, in.Body.Approved))
 		})
 	tokens := &registration.Tokens{Store: s.Store, Keyring: s.Keyring, Audit: s.Audit}

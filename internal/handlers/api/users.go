@@ -24,11 +24,13 @@ type (
 		Search     string `query:"search" maxLength:"255" doc:"Only users whose e-mail address or username begins so, in that order"`
 	}
 	createdUserOutput struct {
+		ETag     string `header:"ETag"`
 		Location string `header:"Location"`
 		Body     User
 	}
 	patchUserInput struct {
 		UserIDInput
+		Conditional
 		RawBody []byte `contentType:"application/merge-patch+json"`
 	}
 	setPasswordInput struct {
@@ -49,10 +51,10 @@ func (s *server) users() {
 			if err != nil {
 				return nil, err
 			}
-			return &createdUserOutput{Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/users/" + u.ID, Body: userView(u)}, nil
+			return &createdUserOutput{ETag: etag(u.UpdatedAt), Location: strings.TrimSuffix(s.Issuer, "/") + Path + "/users/" + u.ID, Body: userView(u)}, nil
 		})
 	add(s, operation{id: "get-user", method: http.MethodGet, path: "/users/{user_id}", summary: "Show a user", tag: tagUsers},
-		func(ctx context.Context, in *UserIDInput) (*body[User], error) { return s.userAnswer(ctx, in.ID) })
+		func(ctx context.Context, in *UserIDInput) (*versioned[User], error) { return s.user(ctx, in.ID) })
 	add(s, operation{id: "update-user", method: http.MethodPatch, path: "/users/{user_id}", summary: "Change a user (JSON Merge Patch); a new address ends their sessions", tag: tagUsers}, s.patchUser)
 	describePatch[UserData](s, "/users/{user_id}")
 	add(s, operation{id: "delete-user", method: http.MethodDelete, path: "/users/{user_id}", summary: "Delete a user and all that is theirs", status: http.StatusNoContent, tag: tagUsers},
@@ -60,18 +62,18 @@ func (s *server) users() {
 			return &nothing{}, s.Accounts.Delete(ctx, in.ID)
 		})
 	add(s, operation{id: "disable-user", method: http.MethodPost, path: "/users/{user_id}/disable", summary: "Refuse a user everywhere, at once", tag: tagUsers},
-		func(ctx context.Context, in *UserIDInput) (*body[User], error) {
+		func(ctx context.Context, in *UserIDInput) (*versioned[User], error) {
 			if err := s.Accounts.Disable(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			return s.userAnswer(ctx, in.ID)
+			return s.user(ctx, in.ID)
 		})
 	add(s, operation{id: "enable-user", method: http.MethodPost, path: "/users/{user_id}/enable", summary: "Let a user sign in", tag: tagUsers},
-		func(ctx context.Context, in *UserIDInput) (*body[User], error) {
+		func(ctx context.Context, in *UserIDInput) (*versioned[User], error) {
 			if err := s.Accounts.Enable(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			return s.userAnswer(ctx, in.ID)
+			return s.user(ctx, in.ID)
 		})
 	add(s, operation{id: "set-user-password", method: http.MethodPut, path: "/users/{user_id}/password", summary: "Set a new password; it ends the user's sessions", status: http.StatusNoContent, tag: tagUsers},
 		func(ctx context.Context, in *setPasswordInput) (*nothing, error) {
@@ -110,18 +112,24 @@ func (s *server) listUsers(ctx context.Context, in *listUsersInput) (*body[Page[
 	return found, nil
 }
 
-func (s *server) patchUser(ctx context.Context, in *patchUserInput) (*body[User], error) {
-	u, err := s.Store.User(ctx, in.ID)
+func (s *server) patchUser(ctx context.Context, in *patchUserInput) (*versioned[User], error) {
+	u, err := s.Accounts.UpdateFrom(ctx, in.ID, in.change)
 	if err != nil {
 		return nil, err
 	}
+	return userAnswer(u), nil
+}
+
+// change is what the request changes about a user.
+func (in *patchUserInput) change(u *idp.User) (c account.Change, err error) {
+	if err := in.unless("user", u.UpdatedAt); err != nil {
+		return c, err
+	}
 	var next UserData
 	if err := mergePatch(userData(u), in.RawBody, &next); err != nil {
-		return nil, err
+		return c, err
 	}
-	// Only what the patch names is written, so that two patches at the same time do not undo one another.
 	named := names(in.RawBody)
-	var c account.Change
 	if _, ok := named["email"]; ok {
 		c.Email = &next.Email
 	}
@@ -137,17 +145,18 @@ func (s *server) patchUser(ctx context.Context, in *patchUserInput) (*body[User]
 	if _, ok := named["roles"]; ok {
 		c.Roles = &next.Roles
 	}
-	changed, err := s.Accounts.Update(ctx, in.ID, c)
-	if err != nil {
-		return nil, err
-	}
-	return &body[User]{userView(changed)}, nil
+	return c, nil
 }
 
-func (s *server) userAnswer(ctx context.Context, id string) (*body[User], error) {
+// user answers with a user as they are now.
+func (s *server) user(ctx context.Context, id string) (*versioned[User], error) {
 	u, err := s.Store.User(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return &body[User]{userView(u)}, nil
+	return userAnswer(u), nil
+}
+
+func userAnswer(u *idp.User) *versioned[User] {
+	return &versioned[User]{ETag: etag(u.UpdatedAt), Body: userView(u)}
 }
