@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const rootHelp = `idp lets your applications delegate sign-in: it is an OpenID Connect provider and an OAuth 2 authorization server in one binary.
@@ -123,7 +124,25 @@ func misflagged(cmd *cobra.Command, err error) error {
 			text = head + known.say
 		}
 	}
-	return usagef("%s: `%s --help` lists the flags", text, cmd.CommandPath())
+	return usagef("%s: %s`%s --help` lists the flags", text, nearFlags(cmd, text), cmd.CommandPath())
+}
+
+// nearFlags asks whether a flag was meant that has the unknown one in its name, or stands in it.
+func nearFlags(cmd *cobra.Command, text string) string {
+	name, unknown := strings.CutPrefix(text, "unknown flag: --")
+	if !unknown || len(name) < 2 {
+		return ""
+	}
+	var near []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && len(f.Name) > 1 && (strings.Contains(f.Name, name) || strings.Contains(name, f.Name)) {
+			near = append(near, "--"+f.Name)
+		}
+	})
+	if len(near) == 0 || len(near) > 5 {
+		return ""
+	}
+	return "did you mean " + strings.Join(near, " or ") + "? "
 }
 
 func suggest(cmd *cobra.Command, name string) string {

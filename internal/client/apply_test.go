@@ -222,7 +222,9 @@ func TestParseFiles_FaultsNameFileAndLine(t *testing.T) {
 		text string
 		want []string // each the beginning of one fault
 	}{
-		"unknown key":       {"client_id: a\nredirect_urls: [x]\n", []string{"f.yaml:2: There is no key \"redirect_urls\""}},
+		"unknown key":       {"client_id: a\nredirect_urls: [x]\n", []string{"f.yaml:2: There is no key \"redirect_urls\" here. Did you mean redirect_uris? docs/client-files.md"}},
+		"key of elsewhere":  {"client_id: a\nname: x\n", []string{"f.yaml:2: There is no key \"name\" here. Did you mean client_name? docs/client-files.md"}},
+		"key of nowhere":    {"client_id: a\ncolour: x\n", []string{"f.yaml:2: There is no key \"colour\" here. docs/client-files.md"}},
 		"key twice":         {"client_id: a\nclient-id: b\n", []string{"f.yaml:2: The key \"client-id\" stands in line 1"}},
 		"no value":          {"client_id:\n", []string{"f.yaml:1: The key \"client_id\" has no value"}},
 		"wrong type":        {"client_id: a\nredirect_uris: https://a.example\n", []string{"f.yaml:2: \"redirect_uris\" is a list of texts"}},

@@ -137,7 +137,7 @@ func (p *parser) mapping(node *yaml.Node, prefix string, into reflect.Value, lin
 			if other != nil {
 				names = append(names, "secret_file", "secret_env", "secret_digest")
 			}
-			p.fault(name.Line, prefix+key, "There is no key %q here. The keys are %s.", name.Value, strings.Join(names, ", "))
+			p.fault(name.Line, prefix+key, "There is no key %q here. %s", name.Value, keysFor(key, names))
 		case value.Tag == "!!null":
 			p.fault(name.Line, prefix+key, "The key %q has no value. Give it one, or remove the line.", name.Value)
 		case field.Kind() == reflect.Struct:
