@@ -68,7 +68,7 @@ type row struct {
 // that row and is left as they are. The error is for what ends the whole import: a file that cannot be read, a database that
 // does not answer.
 func (s *Service) Import(ctx context.Context, r io.Reader, o ImportOptions) (Report, error) {
-	if err := CheckImportOptions(o); err != nil {
+	if err := checkImportOptions(o); err != nil {
 		return Report{DryRun: o.DryRun}, err
 	}
 	i := &importer{Service: s, options: o, report: Report{DryRun: o.DryRun}, seen: seen{names: map[string]int{}, subs: map[string]int{}}}
@@ -389,8 +389,8 @@ func flatten(err error) []error {
 	return []error{err}
 }
 
-// CheckImportOptions returns what is wrong with the mapping and the scheme, before a file is opened.
-func CheckImportOptions(o ImportOptions) error {
+// checkImportOptions returns what is wrong with the mapping and the scheme.
+func checkImportOptions(o ImportOptions) error {
 	var faults []error
 	for _, from := range slices.Sorted(maps.Keys(o.Columns)) {
 		if to := o.Columns[from]; to != ignored && !knownColumn(to) {

@@ -30,16 +30,13 @@ type Finding struct {
 	Mend  string `json:"mend"`
 }
 
-// Explain returns what is unusual or weak about a client, for `idp client check`. A client with none of it has no finding.
-func Explain(c *idp.Client) []Finding { return explain(c, time.Now()) }
-
 // Check returns the findings about one client, with those that need to know this server.
 func (s *Service) Check(ctx context.Context, id string) ([]Finding, error) {
 	c, err := s.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	out := Explain(c)
+	out := explain(c, time.Now())
 	for i, uri := range c.RedirectURIs {
 		if strings.HasPrefix(uri, s.Issuer+"/") {
 			out = append(out, Finding{"redirect_own", LevelWarning, fmt.Sprintf("redirect_uris[%d]", i), "The redirect URI is an address of this server itself.", "Register the application's own address."})

@@ -2,6 +2,7 @@ package client
 
 import (
 	"testing"
+	"time"
 
 	"idp/internal/idp"
 )
@@ -50,7 +51,7 @@ func TestSecrets_AreReadableOnlyWhereTheClientSigns(t *testing.T) {
 			t.Error("the client signs no more, and its secret is still readable")
 		}
 	}
-	findings := Explain(methods("web", idp.AuthClientSecretJWT))
+	findings := explain(methods("web", idp.AuthClientSecretJWT), time.Now())
 	found := false
 	for _, f := range findings {
 		found = found || f.Check == "secret_not_readable"

@@ -156,7 +156,7 @@ func TestVerify_ForgeriesAreRefused(t *testing.T) { // SEC-17
 		"other payload":         head + "." + part("other") + "." + signature,
 		"no signature":          head + "." + part("words") + ".",
 		"JSON form":             `{"payload":"` + part("words") + `","protected":"` + head + `","signature":"` + signature + `"}`,
-		"too long":              good + strings.Repeat("A", MaxSigned),
+		"too long":              good + strings.Repeat("A", maxSigned),
 	} {
 		if payload, _, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs()); !errors.Is(err, ErrSignature) || payload != nil {
 			t.Errorf("%s: got %q, %v, want it refused", name, payload, err)

@@ -3,7 +3,6 @@ package clientkeys
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -15,8 +14,8 @@ import (
 	"idp/internal/idp"
 )
 
-// MaxSigned is the longest JWS that is looked at: a form has no room for more.
-const MaxSigned = 64 << 10
+// maxSigned is the longest JWS that is looked at: a form has no room for more.
+const maxSigned = 64 << 10
 
 // ErrSignature says that a JWS is not one that the client signed. Its text says why and may be told to the client.
 var ErrSignature = errors.New("the signature is not the client's")
@@ -30,7 +29,7 @@ func (k *Keys) Verify(ctx context.Context, c *idp.Client, compact string, algs [
 		return nil, header, err
 	}
 	keys, err := k.find(ctx, c, func(key *jose.JSONWebKey) bool {
-		return (header.KeyID == "" || key.KeyID == header.KeyID) && key.Use != "enc" && (key.Algorithm == "" || key.Algorithm == header.Algorithm) && signs(key.Key, header.Algorithm)
+		return (header.KeyID == "" || key.KeyID == header.KeyID) && key.Use != "enc" && (key.Algorithm == "" || key.Algorithm == header.Algorithm) && idp.KeySigns(key.Key, header.Algorithm)
 	})
 	if err != nil {
 		return nil, header, err
@@ -49,8 +48,8 @@ func (k *Keys) Verify(ctx context.Context, c *idp.Client, compact string, algs [
 // parse reads a compact JWS with one of the algorithms.
 func parse(compact string, algs []string) (*jose.JSONWebSignature, jose.Header, error) {
 	var none jose.Header
-	if len(compact) > MaxSigned {
-		return nil, none, fmt.Errorf("%w: it is longer than %d bytes", ErrSignature, MaxSigned)
+	if len(compact) > maxSigned {
+		return nil, none, fmt.Errorf("%w: it is longer than %d bytes", ErrSignature, maxSigned)
 	}
 	// RFC 8725 §3.1: the caller says what is accepted, the token does not. An HMAC here would be verified with a public key.
 	accepted := make([]jose.SignatureAlgorithm, 0, len(algs))
@@ -71,19 +70,6 @@ func parse(compact string, algs []string) (*jose.JSONWebSignature, jose.Header, 
 		}
 	}
 	return jws, header, nil
-}
-
-// signs reports whether a key is of the type, and for ECDSA the curve, that RFC 7518 §3.1 and RFC 8037 §3.1 give the algorithm.
-func signs(key any, alg string) bool {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
-	case *ecdsa.PublicKey:
-		return alg == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
-	case ed25519.PublicKey:
-		return alg == "EdDSA"
-	}
-	return false
 }
 
 // EncryptionKey returns the key to encrypt something to a client with a key management algorithm (RFC 7518 §4.1). A key that is marked for

@@ -1,6 +1,12 @@
 package idp
 
-import "slices"
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"slices"
+	"strings"
+)
 
 // Algorithms by their JWA names (RFC 7518 §3.1, §4.1, §5.1, RFC 8037 §3). These lists are the only ones: what discovery says, what a client
 // may be registered for and what package keys can do follow from them.
@@ -21,10 +27,31 @@ const (
 	DefaultEncMethod = EncA128CBCHS256 // OpenID Connect Registration §2, where a client names an alg and no enc
 )
 
-// SupportedSigningAlgs lists the algorithms in which tokens may be signed. None of them is symmetric: a client's secret is kept as a digest,
-// which signs nothing.
+// SupportedSigningAlgs lists the algorithms in which tokens may be signed: ours, those of clients, and those of upstream providers. None of them is
+// symmetric: a client's secret is kept as a digest, which signs nothing, and in the old attack the key would be the public one. "none" is not here
+// for the obvious reason (SEC-17).
 func SupportedSigningAlgs() []string {
 	return []string{AlgRS256, "RS384", "RS512", "PS256", "PS384", "PS512", AlgES256, "ES384", "ES512", AlgEdDSA}
+}
+
+// KeySigns reports whether a public key is of the type, and for ECDSA the curve, that RFC 7518 §3.1 and RFC 8037 §3.1 give the algorithm.
+func KeySigns(key any, alg string) bool {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
+	case *ecdsa.PublicKey:
+		switch k.Curve.Params().BitSize {
+		case 256:
+			return alg == AlgES256
+		case 384:
+			return alg == "ES384"
+		case 521:
+			return alg == "ES512"
+		}
+	case ed25519.PublicKey:
+		return alg == AlgEdDSA
+	}
+	return false
 }
 
 // SupportedEncryptionAlgs lists the ways in which a content encryption key may be agreed on or wrapped, towards clients and towards us. RSA1_5 is

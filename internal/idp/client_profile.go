@@ -23,8 +23,8 @@ func SupportedProfiles() []string {
 	return []string{ProfilePlain, ProfileOAuth21, ProfileFAPI2, ProfileMCP}
 }
 
-// FAPIAlgs lists what may sign in the FAPI 2.0 Security Profile (§5.4.1).
-func FAPIAlgs() []string { return []string{"PS256", "ES256", "EdDSA"} }
+// fapiAlgorithms lists what may sign in the FAPI 2.0 Security Profile (§5.4.1).
+func fapiAlgorithms() []string { return []string{"PS256", AlgES256, AlgEdDSA} }
 
 // FAPI reports whether the client is held to the FAPI 2.0 Security Profile.
 func (c *Client) FAPI() bool { return c.Profile == ProfileFAPI2 }
@@ -100,9 +100,9 @@ func profileRules() []profileRule {
 		},
 		{"dpop_signing_algs", onlyFAPI, func(c *Client) {
 			if c.DPoPAlgs == nil {
-				c.DPoPAlgs = FAPIAlgs()
+				c.DPoPAlgs = fapiAlgorithms()
 			}
-		}, func(c *Client) bool { return len(c.DPoPAlgs) > 0 && only(c.DPoPAlgs, FAPIAlgs()...) }, fapiAlgs("DPoP proofs")},
+		}, func(c *Client) bool { return len(c.DPoPAlgs) > 0 && only(c.DPoPAlgs, fapiAlgorithms()...) }, fapiAlgs("DPoP proofs")},
 		{
 			"client_assertion_audience", onlyFAPI, func(c *Client) { c.AssertionAudience = AudienceIssuer }, func(c *Client) bool { return c.AssertionAudience == AudienceIssuer },
 			"client assertions whose aud is the issuer, as a text (FAPI 2.0 §5.3.2.1)",
@@ -168,7 +168,7 @@ func only(have []string, allowed ...string) bool {
 	return !slices.ContainsFunc(have, func(word string) bool { return !slices.Contains(allowed, word) })
 }
 
-func fapiAlg(alg string) bool { return slices.Contains(FAPIAlgs(), alg) }
+func fapiAlg(alg string) bool { return slices.Contains(fapiAlgorithms(), alg) }
 
 func fapiOrNone(alg string) bool { return alg == "" || fapiAlg(alg) }
 

@@ -114,7 +114,7 @@ func (h *handler) with(op func(slog.Handler) slog.Handler, group bool) *handler 
 }
 
 // redact is the second net: the first is that secrets have types that do not print, and that nobody logs them.
-func redact(groups []string, a slog.Attr) slog.Attr {
+func redact(_ []string, a slog.Attr) slog.Attr {
 	if secret.InName(a.Key) {
 		return slog.String(a.Key, secret.Masked)
 	}

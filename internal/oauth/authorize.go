@@ -13,6 +13,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/logctx"
+	"idp/internal/session"
 	"idp/internal/store"
 	"idp/internal/trace"
 )
@@ -135,36 +136,13 @@ func (p *Provider) Resume(w http.ResponseWriter, r *http.Request) {
 
 // decide looks at all facts and does what interaction.Decide says. i is nil for a request that has just come.
 func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRequest, i *idp.Interaction) {
-	ctx := r.Context()
-	f := a.facts()
-	current, err := p.Sessions.Resume(ctx, w, r)
+	current, err := p.Sessions.Resume(r.Context(), w, r)
 	if err != nil {
 		p.failAuthorize(w, r, a, a.Trace, err)
 		return
 	}
-	if current != nil {
-		f.Session, f.User = current.Session, current.User
-		if p.Subjects.Is(a.Client, f.HintUserID, current.User.ID) {
-			f.HintUserID = current.User.ID
-		}
-		g, err := p.Store.Grant(ctx, current.User.ID, a.Client.ID)
-		if err != nil && !errors.Is(err, idp.ErrNotFound) {
-			p.failAuthorize(w, r, a, a.Trace, err)
-			return
-		}
-		if g != nil {
-			f.Granted = g.Scopes
-		}
-		if p.loops.stuck(current.Session.ID, a.Client.ID) && i == nil {
-			p.failAuthorize(w, r, a, a.Trace, p.loops.fault(a.Client))
-			return
-		}
-	}
-	if i != nil {
-		f.Steps = i.Steps
-	}
-	f.Contexts = p.Contexts
-	if err := p.findWays(ctx, &f); err != nil {
+	f, err := p.findFacts(r.Context(), a, i, current)
+	if err != nil {
 		p.failAuthorize(w, r, a, a.Trace, err)
 		return
 	}
@@ -178,23 +156,55 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, a *authorizeRe
 			SkipGrant: a.Client.Trusted, RequiredScopes: a.consentScopes(),
 		})
 	case interaction.Fail:
-		if next.Error != idp.CodeUnmetAuthenticationRequirements {
-			a.Trace.Fail(a.refusedCheck(next.Reason))
-		}
-		if i != nil {
-			if err := p.Interactions.Consume(ctx, i.ID); err != nil {
-				p.failPage(w, r, a.Trace, err)
-				return
-			}
-		}
-		if err := p.dropPushed(ctx, a); err != nil {
-			p.failPage(w, r, a.Trace, err)
-			return
-		}
-		p.answerAuthorizeError(w, r, a, &Error{Status: http.StatusBadRequest, Code: next.Error, Description: a.refusedDescription(next)})
+		p.refuseDecided(w, r, a, i, next)
 	default:
 		p.toPage(w, r, a, i, next)
 	}
+}
+
+// findFacts puts together what the decision depends on: the request, who is here, what they allowed, and what they did since.
+func (p *Provider) findFacts(ctx context.Context, a *authorizeRequest, i *idp.Interaction, current *session.Current) (interaction.Facts, error) {
+	f := a.facts()
+	if current != nil {
+		f.Session, f.User = current.Session, current.User
+		if p.Subjects.Is(a.Client, f.HintUserID, current.User.ID) {
+			f.HintUserID = current.User.ID
+		}
+		g, err := p.Store.Grant(ctx, current.User.ID, a.Client.ID)
+		if err != nil && !errors.Is(err, idp.ErrNotFound) {
+			return f, err
+		}
+		if g != nil {
+			f.Granted = g.Scopes
+		}
+		if p.loops.stuck(current.Session.ID, a.Client.ID) && i == nil {
+			return f, p.loops.fault(a.Client)
+		}
+	}
+	if i != nil {
+		f.Steps = i.Steps
+	}
+	f.Contexts = p.Contexts
+	err := p.findWays(ctx, &f)
+	return f, err
+}
+
+// refuseDecided tells the application no, and ends what was kept of its request.
+func (p *Provider) refuseDecided(w http.ResponseWriter, r *http.Request, a *authorizeRequest, i *idp.Interaction, next interaction.Next) {
+	if next.Error != idp.CodeUnmetAuthenticationRequirements { // traceContexts has told of that
+		a.Trace.Fail(a.refusedCheck(next.Reason))
+	}
+	if i != nil {
+		if err := p.Interactions.Consume(r.Context(), i.ID); err != nil {
+			p.failPage(w, r, a.Trace, err)
+			return
+		}
+	}
+	if err := p.dropPushed(r.Context(), a); err != nil {
+		p.failPage(w, r, a.Trace, err)
+		return
+	}
+	p.answerAuthorizeError(w, r, a, &Error{Status: http.StatusBadRequest, Code: next.Error, Description: a.refusedDescription(next)})
 }
 
 // finish issues the answer and ends the interaction in one transaction, so that of two tabs only one gets it.

@@ -106,27 +106,32 @@ func (c *clientCall) askBeyondScopes(ctx context.Context, ask *crossdevice.Ask) 
 	return err
 }
 
-// authenticatedForm is clientCall for endpoints that are asked all day: a trace is kept only of a client that could not prove who it is. It has answered
-// already if ok is false.
-func (p *Provider) authenticatedForm(w http.ResponseWriter, r *http.Request, endpoint string) (client *idp.Client, form url.Values, now time.Time, ok bool) {
+// aboutToken reads what a client asks about a token, or asks to be done with it. It is clientCall for endpoints that are asked all day: a trace is kept
+// only of a client that could not prove who it is. It has answered already if ok is false.
+func (p *Provider) aboutToken(w http.ResponseWriter, r *http.Request, endpoint string) (client *idp.Client, token string, now time.Time, ok bool) {
 	now = time.Now()
 	if r.Method != http.MethodPost {
 		methodNotAllowed(w, http.MethodPost)
-		return nil, nil, now, false
+		return nil, "", now, false
 	}
 	form, err := readForm(w, r)
 	if err != nil {
 		p.answerError(w, r, err, "")
-		return nil, nil, now, false
+		return nil, "", now, false
 	}
 	t := p.Traces.Begin(logctx.From(r.Context()).Trace, endpoint, now)
 	client, err = p.auth.Authenticate(r.Context(), r, form, nil, t, now)
 	if err != nil {
 		p.refuse(w, r, err, t)
-		return nil, nil, now, false
+		return nil, "", now, false
 	}
 	logClient(r, client)
-	return client, form, now, true
+	// RFC 7009 §2.1, RFC 7662 §2.1: it is required.
+	if token = form.Get("token"); token == "" {
+		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: "The parameter token is missing."}, "")
+		return nil, "", now, false
+	}
+	return client, token, now, true
 }
 
 // logClient names the client in the access line.

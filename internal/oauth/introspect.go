@@ -45,13 +45,8 @@ type introspection struct {
 // Introspect is the introspection endpoint (RFC 7662). The caller authenticates as a confidential client; about a token that is
 // none of its business it hears what it would hear about garbage (D7).
 func (p *Provider) Introspect(w http.ResponseWriter, r *http.Request) {
-	caller, form, now, ok := p.authenticatedForm(w, r, "introspect")
+	caller, token, now, ok := p.aboutToken(w, r, "introspect")
 	if !ok {
-		return
-	}
-	token := form.Get("token")
-	if token == "" {
-		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: "The parameter token is missing."}, "")
 		return
 	}
 	// RFC 7662 §2.1, §2.3: whoever cannot prove who they are may not ask.

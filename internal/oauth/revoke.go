@@ -14,13 +14,8 @@ import (
 // Revoke is the revocation endpoint (RFC 7009 §2). An unknown token, and one of another client, are answered with 200 like a
 // success, and nothing happens to them (RFC 7009 §2.2); a database that is away is not a success (D8, RFC 7009 §2.2.1).
 func (p *Provider) Revoke(w http.ResponseWriter, r *http.Request) {
-	client, form, now, ok := p.authenticatedForm(w, r, "revoke")
+	client, token, now, ok := p.aboutToken(w, r, "revoke")
 	if !ok {
-		return
-	}
-	token := form.Get("token")
-	if token == "" {
-		p.answerError(w, r, &Error{Status: http.StatusBadRequest, Code: idp.CodeInvalidRequest, Description: "The parameter token is missing."}, "")
 		return
 	}
 	if err := p.revoke(r.Context(), client, token, now); err != nil && !errors.Is(err, idp.ErrNotFound) {

@@ -268,23 +268,9 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 	if err != nil {
 		return nil, err
 	}
-	members, err := readMembers(body, maxDocument)
+	members, err := s.readReplacement(ctx, old, body)
 	if err != nil {
-		return nil, wrong("", "The body cannot be read: %s.", err)
-	}
-	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
-		if _, sent := members[name]; sent {
-			return nil, wrong(name, "The member %s is not sent back (RFC 7592 §2.2). Leave it out.", name)
-		}
-	}
-	if text(members["client_id"]) != id {
-		return nil, wrong("client_id", "The member client_id must be %s, the client whose registration is replaced.", id)
-	}
-	if members, err = s.applyStatement(ctx, members); err != nil {
 		return nil, err
-	}
-	if given := text(members["client_secret"]); given != "" && !s.hasSecret(old, given) {
-		return nil, wrong("client_secret", "The member client_secret is not the client's secret, and no client chooses its own (RFC 7592 §2.2). Leave it out.")
 	}
 	// Each change makes every replica read its clients anew, and may have this server read an address of the client's choice.
 	if err := s.Throttle.Spend(ctx, "changes of registrations", idp.PeerOf(ctx).Address, s.PerHour*changesPerRegistration, time.Hour); err != nil {
@@ -324,6 +310,29 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 		return nil, fmt.Errorf("replace registration of client %s: %w", id, err)
 	}
 	return made, nil
+}
+
+// readReplacement reads the document that is to stand for a client, and refuses what RFC 7592 §2.2 keeps out of it.
+func (s *Service) readReplacement(ctx context.Context, c *idp.Client, body []byte) (map[string]json.RawMessage, error) {
+	members, err := readMembers(body, maxDocument)
+	if err != nil {
+		return nil, wrong("", "The body cannot be read: %s.", err)
+	}
+	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
+		if _, sent := members[name]; sent {
+			return nil, wrong(name, "The member %s is not sent back (RFC 7592 §2.2). Leave it out.", name)
+		}
+	}
+	if text(members["client_id"]) != c.ID {
+		return nil, wrong("client_id", "The member client_id must be %s, the client whose registration is replaced.", c.ID)
+	}
+	if members, err = s.applyStatement(ctx, members); err != nil {
+		return nil, err
+	}
+	if given := text(members["client_secret"]); given != "" && !s.hasSecret(c, given) {
+		return nil, wrong("client_secret", "The member client_secret is not the client's secret, and no client chooses its own (RFC 7592 §2.2). Leave it out.")
+	}
+	return members, nil
 }
 
 // Delete removes a client, and revokes all it was given, for who holds its registration access token (RFC 7592 §2.3).

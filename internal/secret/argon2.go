@@ -18,8 +18,8 @@ type Params struct {
 	Parallelism uint8
 }
 
-// DefaultParams returns OWASP's first choice: 19 MiB, two passes, one lane; about 25 ms of one core.
-func DefaultParams() Params { return Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1} }
+// defaultParams returns OWASP's first choice: 19 MiB, two passes, one lane; about 25 ms of one core.
+func defaultParams() Params { return Params{MemoryKiB: 19456, Iterations: 2, Parallelism: 1} }
 
 // Caps on what a stored hash may ask for: whoever can write one must not be able to take the machine.
 const (

@@ -19,7 +19,7 @@ const (
 
 // HasherConfig says how new hashes are made, and how many may be computed at once. Zero values mean the defaults.
 type HasherConfig struct {
-	Params       Params        // of argon2id; default DefaultParams
+	Params       Params        // of argon2id; default defaultParams
 	Algorithm    string        // "argon2id" (default) or "bcrypt"
 	BcryptCost   int           // 10 to 16; default 12
 	Concurrency  int           // hashes at once; default GOMAXPROCS-1, at least 1 (see Hasher)
@@ -69,7 +69,7 @@ type Result struct {
 // NewHasher returns a hasher, or an error that names the setting at fault.
 func NewHasher(c HasherConfig) (*Hasher, error) {
 	if c.Params == (Params{}) {
-		c.Params = DefaultParams()
+		c.Params = defaultParams()
 	}
 	if c.Algorithm == "" {
 		c.Algorithm = AlgorithmArgon2id

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// MaxPasswordRunes and MaxPasswordBytes bound a normalised password. They are far above what anyone types, and low
+	// MaxPasswordRunes and maxPasswordBytes bound a normalised password. They are far above what anyone types, and low
 	// enough that no hash function is a lever.
 	MaxPasswordRunes = 256
-	MaxPasswordBytes = 1024
+	maxPasswordBytes = 1024
 
 	// A decomposed spelling may be longer than its normal form, so what is typed gets more room.
-	maxTypedBytes = 4 * MaxPasswordBytes
+	maxTypedBytes = 4 * maxPasswordBytes
 )
 
 // NormalizePassword returns the NFKC form of a password (NIST SP 800-63B §3.1.1.2), so that one typed composed and
@@ -40,14 +40,14 @@ func NormalizePassword(s string) (string, error) {
 		}
 	}
 	n := norm.NFKC.String(s)
-	if len(n) > MaxPasswordBytes || utf8.RuneCountInString(n) > MaxPasswordRunes {
+	if len(n) > maxPasswordBytes || utf8.RuneCountInString(n) > MaxPasswordRunes {
 		return "", errPasswordTooLong()
 	}
 	return n, nil
 }
 
 func errPasswordTooLong() error {
-	return idp.Invalidf("password", "The password is too long: use at most %d characters (%d bytes).", MaxPasswordRunes, MaxPasswordBytes)
+	return idp.Invalidf("password", "The password is too long: use at most %d characters (%d bytes).", MaxPasswordRunes, maxPasswordBytes)
 }
 
 // spellings returns the forms under which a foreign system may have hashed a password: as typed (most normalise nothing),

@@ -119,7 +119,7 @@ func inLines(lines, want string) bool {
 func ownParts(own []string) []string {
 	var parts []string
 	for _, s := range own {
-		if len(s) > MaxPasswordBytes {
+		if len(s) > maxPasswordBytes {
 			continue
 		}
 		s = fold(s)

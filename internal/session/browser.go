@@ -79,8 +79,8 @@ func (m *Manager) CSRF(browser []byte) string {
 	return m.keyring.KeyedDigest(purposeCSRF, string(browser))
 }
 
-// FieldCSRF is the name of the form field with the token that CSRF made.
-const FieldCSRF = "csrf"
+// fieldCSRF is the name of the form field with the token that CSRF made.
+const fieldCSRF = "csrf"
 
 // CheckCSRF returns nil if the form was made for this browser (FS-47, SEC-5: another site's form would sign a person in as
 // somebody else, or out). Only the body counts, never the address. The caller bounds the body.
@@ -95,7 +95,7 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 			Message: "Your browser did not send the cookie that belongs to this form. Allow cookies for this site, open the page again and retry.",
 		}
 	}
-	if !m.keyring.VerifyDigest(purposeCSRF, r.PostForm.Get(FieldCSRF), string(b.token.Digest)) {
+	if !m.keyring.VerifyDigest(purposeCSRF, r.PostForm.Get(fieldCSRF), string(b.token.Digest)) {
 		return &idp.Error{
 			Kind: idp.Forbidden, Code: "csrf",
 			Message: "This form was made for another browser, or is too old. Open the page again and retry.",

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"idp/internal/idp"
 )
 
 // metadata is the part of a discovery document that we go by.
@@ -20,12 +22,6 @@ type metadata struct {
 	algorithms       []string // asymmetric ones only
 	issInCallback    bool     // RFC 9207 §3
 	document         object
-}
-
-// signatureAlgorithms lists what an ID token may be signed with. HMAC is left out: its key would be a secret of ours or, in the old
-// attack, the public key. "none" is not here for the obvious reason (SEC-17).
-func signatureAlgorithms() []string {
-	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
 // discoveryURL returns where an issuer's document is (OpenID Connect Discovery 1.0 §4).
@@ -97,16 +93,16 @@ func readMetadata(issuer string, doc object) (*metadata, []Finding) {
 
 	announced, err := doc.texts("id_token_signing_alg_values_supported")
 	if err == nil && announced == nil {
-		announced = []string{"RS256"} // the one that every provider must have (OpenID Connect Core §15.1)
+		announced = []string{idp.AlgRS256} // the one that every provider must have (OpenID Connect Core §15.1)
 	}
-	for _, alg := range signatureAlgorithms() {
+	for _, alg := range idp.SupportedSigningAlgs() {
 		if slices.Contains(announced, alg) {
 			m.algorithms = append(m.algorithms, alg)
 		}
 	}
 	if len(m.algorithms) == 0 {
 		fault("algorithms", "the provider announces no algorithm for ID tokens that we accept",
-			"Let it sign ID tokens for this client with one of "+strings.Join(signatureAlgorithms(), ", ")+".")
+			"Let it sign ID tokens for this client with one of "+strings.Join(idp.SupportedSigningAlgs(), ", ")+".")
 	}
 	m.issInCallback = string(doc["authorization_response_iss_parameter_supported"]) == "true"
 	return m, faults

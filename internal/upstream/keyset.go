@@ -2,18 +2,17 @@ package upstream
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"idp/internal/idp"
 )
 
 const (
@@ -87,7 +86,7 @@ func readKeys(doc object) ([]jose.JSONWebKey, error) {
 // verifySignature returns the payload of a token that one of the keys has signed. The caller has checked the algorithm.
 func (s *keySet) verifySignature(ctx context.Context, token string) ([]byte, error) {
 	algs := make([]jose.SignatureAlgorithm, 0, 10)
-	for _, a := range signatureAlgorithms() {
+	for _, a := range idp.SupportedSigningAlgs() {
 		algs = append(algs, jose.SignatureAlgorithm(a))
 	}
 	jws, err := jose.ParseSignedCompact(token, algs)
@@ -125,29 +124,9 @@ func (s *keySet) verifySignature(ctx context.Context, token string) ([]byte, err
 func choose(keys []jose.JSONWebKey, kid, alg string) []jose.JSONWebKey {
 	var out []jose.JSONWebKey
 	for _, k := range keys {
-		if (kid == "" || k.KeyID == kid) && (k.Algorithm == "" || k.Algorithm == alg) && fits(k.Key, alg) {
+		if (kid == "" || k.KeyID == kid) && (k.Algorithm == "" || k.Algorithm == alg) && idp.KeySigns(k.Key, alg) {
 			out = append(out, k)
 		}
 	}
 	return out
-}
-
-// fits reports whether a key is of the type, and for ECDSA the curve, that RFC 7518 §3.1 and RFC 8037 §3.1 give the algorithm.
-func fits(key any, alg string) bool {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
-	case *ecdsa.PublicKey:
-		switch alg {
-		case "ES256":
-			return k.Curve.Params().BitSize == 256
-		case "ES384":
-			return k.Curve.Params().BitSize == 384
-		case "ES512":
-			return k.Curve.Params().BitSize == 521
-		}
-	case ed25519.PublicKey:
-		return alg == "EdDSA"
-	}
-	return false
 }
