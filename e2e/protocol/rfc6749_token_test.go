@@ -168,7 +168,7 @@ func TestToken_QueryParametersNeverCount(t *testing.T) { // RFC 6749 §2.3.1, §
 		t.Errorf("a code and a secret in the query are taken: %d", a.status)
 	}
 	// Nor does anything secret pass there unnoticed, beside a request that is good without it: it stands in a log by now.
-	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "token", "device_code", "assertion"} {
+	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "token", "device_code", "assertion", "subject_token", "actor_token", "client_notification_token"} {
 		req := newRequest(t, http.MethodPost, s.endpoint(t, "token_endpoint")+"?"+name+"=x", url.Values{"grant_type": {"client_credentials"}})
 		req.SetBasicAuth(server.Service().ID, server.Service().Secret)
 		if a := s.call(t, req); a.status != http.StatusBadRequest || a.str("error") != "invalid_request" {

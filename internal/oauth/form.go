@@ -78,6 +78,7 @@ func readBounded(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 var secretParams = map[string]bool{
 	"client_secret": true, "client_assertion": true, "code": true, "code_verifier": true, "refresh_token": true, "access_token": true,
 	"token": true, "password": true, "assertion": true, "device_code": true, "auth_req_id": true,
+	"subject_token": true, "actor_token": true, "client_notification_token": true,
 }
 
 // repeatable are the parameters that may come several times (RFC 8707 §2, RFC 8693 §2.1).
