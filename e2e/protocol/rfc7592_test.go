@@ -105,6 +105,34 @@ func TestManage_AnApprovalIsForWhatWasApproved(t *testing.T) {
 	eventually(t, 5*time.Second, "people are warned of what it became", warned)
 }
 
+// People allow what they read about, too: when an application says something else of itself, they are asked again before it gets another code.
+func TestManage_PeopleAreAskedAgainWhatTheyAllowedAnotherToDo(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	app := webApp().and(doc{"scope": "openid email"})
+	made := s.register(t, app)
+	id, uri, token := made.str("client_id"), made.str("registration_client_uri"), made.str("registration_access_token")
+	put := func(change doc) {
+		t.Helper()
+		token = s.registrationCall(t, http.MethodPut, uri, token, app.and(doc{"client_id": id}).and(change)).want(http.StatusOK).str("registration_access_token")
+	}
+	first, second := made.application("https://notes.example/cb"), made.application("https://elsewhere.example/cb")
+	b := s.browser(t)
+	b.az(first, "scope", "openid email").login(s.user(t)).wantConsent().allow().wantCode()
+	b.az(first, "scope", "openid email").wantCode()
+	put(doc{"contacts": []string{"new@notes.example"}})
+	b.az(first, "scope", "openid email").wantCode() // it is still what they allowed
+	put(doc{"redirect_uris": []string{"https://elsewhere.example/cb"}})
+	eventually(t, 5*time.Second, "the new redirect URI is known", func() bool {
+		return b.az(second, "scope", "openid email").status != http.StatusBadRequest
+	})
+	b.az(second, "scope", "openid email", "prompt", "none").wantErr("consent_required")
+	b.az(second, "scope", "openid email").wantConsent().allow().wantCode()
+	b.az(second, "scope", "openid email").wantCode()
+	put(doc{"redirect_uris": []string{"https://elsewhere.example/cb"}, "client_name": "Your Bank"})
+	b.az(second, "scope", "openid email").wantConsent()
+}
+
 // An operator's trust is in what they saw: whoever holds the registration access token could else have codes sent elsewhere with nobody asked.
 func TestManage_TrustIsForWhatWasTrusted(t *testing.T) {
 	t.Parallel()

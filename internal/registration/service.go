@@ -288,7 +288,7 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 	if err != nil {
 		return nil, err
 	}
-	details, err := s.doubt(ctx, old, &next, fresh != "")
+	details, changed, err := s.doubt(ctx, old, &next, fresh != "")
 	if err != nil {
 		return nil, err
 	}
@@ -303,6 +303,13 @@ func (s *Service) Replace(ctx context.Context, id, token string, body []byte) (*
 			return unauthenticated()
 		} else if err != nil {
 			return err
+		}
+		if len(changed) > 0 {
+			// RFC 7592 §5: people allowed what they read about. Whoever got hold of the registration access token could else have their codes sent
+			// elsewhere with nobody asked.
+			if err := s.Store.EmptyGrants(ctx, id); err != nil {
+				return err
+			}
 		}
 		return s.write(ctx, audit.ClientUpdated, &next, details)
 	})

@@ -51,11 +51,11 @@ func otherwise(old, next *idp.Client) ([]string, error) {
 }
 
 // RFC 7592 §5: doubt takes back what an operator gave to a client that is not what they saw any more: trust, an approval, and leave to trade tokens or
-// assertions. It says so in the log and in the details of the change.
-func (s *Service) doubt(ctx context.Context, old, next *idp.Client, freshSecret bool) (details map[string]string, err error) {
-	changed, err := otherwise(old, next)
+// assertions. It says so in the log and in the details of the change, and returns the members that say who the client is and have changed.
+func (s *Service) doubt(ctx context.Context, old, next *idp.Client, freshSecret bool) (details map[string]string, changed []string, err error) {
+	changed, err = otherwise(old, next)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if freshSecret {
 		changed = append(changed, "client_secret")
@@ -70,11 +70,11 @@ func (s *Service) doubt(ctx context.Context, old, next *idp.Client, freshSecret 
 			details["lost"], details["changed"] = lost, cut(names)
 		}
 		if asked > 0 && len(next.GrantTypes) == 0 {
-			return nil, wrong("grant_types", "With this change the application loses what an operator lets it do, and nothing is left of it. Ask the operator of this server to make the change.")
+			return nil, nil, wrong("grant_types", "With this change the application loses what an operator lets it do, and nothing is left of it. Ask the operator of this server to make the change.")
 		}
 	}
 	details["source"] = next.ManagedBy
-	return details, nil
+	return details, changed, nil
 }
 
 // takeBack takes from a client what an operator gave to it alone, and returns the names of what it had: with other keys, or another way to prove who it is, somebody

@@ -67,7 +67,7 @@ func TestReplace_TrustEndsWithWhatWasTrusted(t *testing.T) {
 			become(old, nil)
 			next := *old
 			become(&next, c.change)
-			details, err := s.doubt(t.Context(), old, &next, false)
+			details, _, err := s.doubt(t.Context(), old, &next, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func TestReplace_AFreshSecretIsAnotherCredential(t *testing.T) {
 	s := &Service{Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}}
 	old := &idp.Client{ID: "app", Trusted: true, ManagedBy: idp.ManagedByToken}
 	next := *old
-	if details, err := s.doubt(t.Context(), old, &next, true); err != nil || next.Trusted || details["changed"] != "client_secret" {
+	if details, _, err := s.doubt(t.Context(), old, &next, true); err != nil || next.Trusted || details["changed"] != "client_secret" {
 		t.Errorf("got %v, %v, want trust to fall", details, err)
 	}
 	if !strings.Contains(log.String(), "client_id=app") || !strings.Contains(log.String(), "changed=client_secret") {
@@ -119,7 +119,7 @@ func TestReplace_LeaveToTradeEndsWithTheKeysThatHadIt(t *testing.T) {
 		old := trader(idp.GrantClientCredentials)
 		next := *old
 		c.change(&next)
-		details, err := s.doubt(t.Context(), old, &next, false)
+		details, _, err := s.doubt(t.Context(), old, &next, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestReplace_LeaveToTradeEndsWithTheKeysThatHadIt(t *testing.T) {
 	old := trader()
 	next := *old
 	next.JWKSURI = "https://elsewhere.example/keys"
-	if _, err := s.doubt(t.Context(), old, &next, false); idp.KindOf(err) != idp.Invalid {
+	if _, _, err := s.doubt(t.Context(), old, &next, false); idp.KindOf(err) != idp.Invalid {
 		t.Errorf("nothing but trading: got %v, want the change refused", err)
 	}
 }

@@ -133,6 +133,28 @@ func TestGrants_TabsDoNotLoseOneAnothersScopes(t *testing.T) {
 	}
 }
 
+// RFC 7592 §5: what was allowed to a client that is another one now lets it do nothing, and stands in the list of the person.
+func TestEmptyGrants_PeopleAreAskedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	for _, client := range []string{"app", "another"} {
+		must(t, w.PutGrant(ctx, w.user.ID, client, []string{"email", "openid"}, w.now))
+	}
+	must(t, w.EmptyGrants(ctx, "app"))
+	if _, err := w.issue(t, "c", store.IssueConditions{RequiredScopes: []string{"openid"}}); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("a code without a question: got %v, want idp.ErrNotFound", err)
+	}
+	list, err := w.GrantsOf(ctx, w.user.ID)
+	if err != nil || len(list) != 2 || len(list[0].Scopes) != 2 || len(list[1].Scopes) != 0 {
+		t.Errorf("got %+v, %v, want another's whole and app's empty", list, err)
+	}
+	must(t, w.PutGrant(ctx, w.user.ID, "app", []string{"openid"}, w.now))
+	if _, err := w.issue(t, "d", store.IssueConditions{RequiredScopes: []string{"openid"}}); err != nil {
+		t.Errorf("after they were asked: %v", err)
+	}
+}
+
 // RFC 6749 §4.1.3, RFC 7636 §4.6: what the token request presents fits in every part, or nothing happens.
 func TestRedeemCode_EachConditionAloneRefuses(t *testing.T) {
 	t.Parallel()

@@ -71,6 +71,13 @@ func (s *Store) GrantsOf(ctx context.Context, userID string) ([]*idp.Grant, erro
 	return collect(rows, err, scanGrant)
 }
 
+// EmptyGrants forgets what people allowed a client, so that they are asked again. That they allowed it something stays: what it got from them then is good
+// still, and theirs to take back.
+func (s *Store) EmptyGrants(ctx context.Context, clientID string) error {
+	_, err := s.db.Exec(ctx, `UPDATE grants SET scopes = '' WHERE client_id = $1`, clientID)
+	return err
+}
+
 // RevokeGrant forgets what a user allowed a client and revokes every authorization that followed, also those of other devices (RFC 10027 §6.1.6).
 func (s *Store) RevokeGrant(ctx context.Context, userID, clientID string, now time.Time) error {
 	return s.InTx(ctx, func(ctx context.Context) error {

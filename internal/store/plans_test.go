@@ -153,6 +153,7 @@ func changes(ctx context.Context, s *store.Store, now time.Time) {
 	c := &idp.Client{ID: "made", RedirectURIs: []string{"https://made.example/cb"}, CreatedAt: now, UpdatedAt: now}
 	_ = s.CreateClient(ctx, c)
 	_ = s.UpdateClient(ctx, c, now)
+	_ = s.EmptyGrants(ctx, "made")
 	_ = s.DeleteClient(ctx, "made", now)
 	_, _ = s.SweepClients(ctx, "open", now, 20)
 	_ = s.CreateRegistrationToken(ctx, &store.RegistrationToken{ID: "new", CreatedAt: now, ExpiresAt: later}, []byte("d"))
