@@ -121,8 +121,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 		return nil, err
 	}
 	s.watcher = directory.NewWatcher(s.store, o.logger)
-	s.clientDir = directory.NewClients(s.store, s.watcher)
-	s.clientDir.Refused = registration.Refused(registration.Trust(s.config.ClientDocuments.Trust), s.config.ClientDocuments.Hosts)
+	s.clientDir = directory.NewClients(s.store, s.watcher, registration.Refused(registration.Trust(c.ClientDocuments.Trust), c.ClientDocuments.Hosts))
 	s.resources = directory.NewResources(s.store, s.watcher)
 	s.providerDir = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
 	s.ways = &auth.Ways{Store: s.store, Providers: s.providerDir.Enabled}

@@ -16,9 +16,7 @@ const most = 20_000
 
 // Clients answers look-ups of clients from memory. Safe for concurrent use.
 type Clients struct {
-	// Refused reports whether the settings have no room for a client that the database holds; nil for none. Set before the first use.
-	Refused func(*idp.Client) bool
-
+	refused func(*idp.Client) bool
 	store   *store.Store
 	watcher *Watcher
 	version int64 // of the last change that was heard of; used by changed alone
@@ -29,9 +27,10 @@ type Clients struct {
 	epoch   int64                  // counts invalidations, so that a read that began before one is not kept
 }
 
-// NewClients returns an empty memory that forgets when w says so.
-func NewClients(s *store.Store, w *Watcher) *Clients {
-	c := &Clients{store: s, watcher: w, entries: map[string]*idp.Client{}, origins: map[string]bool{}}
+// NewClients returns an empty memory that forgets when w says so. refused reports whether the settings have no room for a client that the database holds; nil for
+// none.
+func NewClients(s *store.Store, w *Watcher, refused func(*idp.Client) bool) *Clients {
+	c := &Clients{refused: refused, store: s, watcher: w, entries: map[string]*idp.Client{}, origins: map[string]bool{}}
 	w.Subscribe(store.TopicClients, c.changed)
 	return c
 }
@@ -62,7 +61,7 @@ func (c *Clients) changed(ctx context.Context) error {
 
 // usable reports whether anybody may use a client.
 func (c *Clients) usable(client *idp.Client) bool {
-	return client != nil && !client.Disabled && !client.Pending && (c.Refused == nil || !c.Refused(client))
+	return client != nil && !client.Disabled && !client.Pending && (c.refused == nil || !c.refused(client))
 }
 
 // Get returns a client that may be used: idp.ErrNotFound if there is none, it is disabled, it waits for approval, or the settings refuse it.

@@ -38,7 +38,7 @@ func TestClients_AreReadOnceAndAgainAfterAChange(t *testing.T) {
 	c := newClient("app")
 	must(t, s.CreateClient(t.Context(), c))
 	w := directory.NewWatcher(s, quiet)
-	clients := directory.NewClients(s, w)
+	clients := directory.NewClients(s, w, nil)
 	get := func(id string) (*idp.Client, int64, error) {
 		ctx, n := sqldb.WithCounter(t.Context())
 		got, err := clients.Get(ctx, id)
@@ -118,7 +118,7 @@ func TestClients_OriginsAreOfEnabledClients(t *testing.T) { // FL-20
 	off.Disabled = true
 	must(t, s.CreateClient(t.Context(), on))
 	must(t, s.CreateClient(t.Context(), off))
-	clients := directory.NewClients(s, directory.NewWatcher(s, quiet))
+	clients := directory.NewClients(s, directory.NewWatcher(s, quiet), nil)
 	for origin, want := range map[string]bool{"https://on.example": true, "https://off.example": false, "https://on.example:444": false, "null": false, "": false} {
 		if got, err := clients.AllowsOrigin(t.Context(), origin); err != nil || got != want {
 			t.Errorf("%q: got %v %v, want %v", origin, got, err, want)
@@ -145,7 +145,7 @@ func TestClients_AChangeTakesOneOutOfMemory(t *testing.T) {
 	must(t, s.CreateClient(t.Context(), a))
 	must(t, s.CreateClient(t.Context(), b))
 	w := directory.NewWatcher(s, quiet)
-	clients := directory.NewClients(s, w)
+	clients := directory.NewClients(s, w, nil)
 	told := make(chan struct{}, 16)
 	w.Subscribe(store.TopicClients, func(context.Context) error { told <- struct{}{}; return nil })
 	ctx, cancel := context.WithCancel(t.Context())
@@ -209,8 +209,7 @@ func TestClients_WhatTheSettingsRefuseIsNotThere(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t)
 	must(t, s.CreateClient(t.Context(), newClient("on")))
-	clients := directory.NewClients(s, directory.NewWatcher(s, quiet))
-	clients.Refused = func(c *idp.Client) bool { return c.ID == "on" }
+	clients := directory.NewClients(s, directory.NewWatcher(s, quiet), func(c *idp.Client) bool { return c.ID == "on" })
 	if _, err := clients.Get(t.Context(), "on"); !errors.Is(err, idp.ErrNotFound) {
 		t.Errorf("got %v, want it not found", err)
 	}

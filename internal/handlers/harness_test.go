@@ -137,7 +137,7 @@ func newSite(t testing.TB, change ...func(*options)) *site {
 		Store: s.store, Keyring: s.keyring, Audit: events, Issuer: o.issuer, Protection: o.protection, Logger: log,
 	})
 	watcher := directory.NewWatcher(s.store, log)
-	s.clients, s.providers = directory.NewClients(s.store, watcher), directory.NewProviders(s.store, s.keyring, watcher, log)
+	s.clients, s.providers = directory.NewClients(s.store, watcher, nil), directory.NewProviders(s.store, s.keyring, watcher, log)
 	signer := keystest.New(t, keys.Config{Store: s.store, Keyring: s.keyring, Logger: log, MaxTokenLife: time.Hour})
 	slow := throttle.New(throttle.Config{
 		Store: s.store, Keyring: s.keyring, Logger: log, PerAccount: throttle.Limits{Failures: o.failures}, PerAddress: throttle.Limits{Failures: 10_000},

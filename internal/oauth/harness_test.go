@@ -95,7 +95,7 @@ func newWorldOn(t testing.TB, s *store.Store, change ...func(*idp.Client)) *worl
 	out, err := outbound.New(outbound.Config{Allow: []string{"127.0.0.0/8"}})
 	must(t, err)
 	w.Provider, err = oauth.New(oauth.Config{
-		Issuer: issuer, Store: s, Clients: directory.NewClients(s, watcher), ClientKeys: clientkeys.New(clientkeys.Config{Outbound: out, Logger: log}), Outbound: out, Subjects: names, Keys: k, Keyring: ring, Sessions: w.sessions,
+		Issuer: issuer, Store: s, Clients: directory.NewClients(s, watcher, nil), ClientKeys: clientkeys.New(clientkeys.Config{Outbound: out, Logger: log}), Outbound: out, Subjects: names, Keys: k, Keyring: ring, Sessions: w.sessions,
 		Contexts: idp.AuthenticationContexts{{ACR: "urn:example:password", AMR: []string{"pwd"}}, {ACR: "urn:example:vouched"}}, Ways: &auth.Ways{Store: s, Providers: func(context.Context) ([]*idp.Provider, error) { return nil, nil }},
 		CrossDevice: w.cross, Interactions: interaction.New(interaction.Config{Store: s, Issuer: issuer}), Traces: trace.New(trace.Config{Store: s, Logger: log, Retention: time.Hour}),
 		Audit: a, Logger: log, Fail: func(rw http.ResponseWriter, _ *http.Request, e oauth.PageError) {

@@ -99,6 +99,9 @@ func TestRoutes_NoneIsAProblemToo(t *testing.T) {
 		if a.status != tc.status || p["request_id"] != "request-1" || p["code"] == "" || p["detail"] == "" {
 			t.Errorf("%s %s: got %d %v, want %d with code, detail and request id", tc.method, tc.path, a.status, p, tc.status)
 		}
+		if strings.HasPrefix(tc.path, "/users/none") && strings.Count(tc.path, "/") < 4 && !strings.Contains(fmt.Sprint(p["detail"]), `no user "none"`) {
+			t.Errorf("%s %s: got %v, want the user named", tc.method, tc.path, p["detail"])
+		}
 		if tc.status == 405 && a.header.Get("Allow") == "" {
 			t.Errorf("%s %s: no Allow header", tc.method, tc.path)
 		}

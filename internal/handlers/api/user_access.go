@@ -47,7 +47,7 @@ func (s *server) userAccess() {
 	add(s, operation{id: "end-user-sessions", method: http.MethodDelete, path: "/users/{user_id}/sessions", summary: "Sign a user out everywhere, and revoke their tokens", tag: tagUsers},
 		func(ctx context.Context, in *UserIDInput) (*body[Ended], error) {
 			if _, err := s.Store.User(ctx, in.ID); err != nil {
-				return nil, err
+				return nil, missing("user", in.ID, err)
 			}
 			n, err := s.Sessions.EndAllOf(ctx, in.ID, "")
 			if err != nil {
@@ -60,7 +60,7 @@ func (s *server) userAccess() {
 // listOf answers with all that a user has of something: it is never much. It is not found if there is no such user.
 func listOf[T, U any](ctx context.Context, s *server, userID string, list func(ctx context.Context, userID string) ([]T, error), view func(T) U) (*body[Page[U]], error) {
 	if _, err := s.Store.User(ctx, userID); err != nil {
-		return nil, err
+		return nil, missing("user", userID, err)
 	}
 	rows, err := list(ctx, userID)
 	if err != nil {

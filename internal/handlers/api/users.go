@@ -59,25 +59,25 @@ func (s *server) users() {
 	describePatch[UserData](s, "/users/{user_id}")
 	add(s, operation{id: "delete-user", method: http.MethodDelete, path: "/users/{user_id}", summary: "Delete a user and all that is theirs", status: http.StatusNoContent, tag: tagUsers},
 		func(ctx context.Context, in *UserIDInput) (*nothing, error) {
-			return &nothing{}, s.Accounts.Delete(ctx, in.ID)
+			return &nothing{}, missing("user", in.ID, s.Accounts.Delete(ctx, in.ID))
 		})
 	add(s, operation{id: "disable-user", method: http.MethodPost, path: "/users/{user_id}/disable", summary: "Refuse a user everywhere, at once", tag: tagUsers},
 		func(ctx context.Context, in *UserIDInput) (*versioned[User], error) {
 			if err := s.Accounts.Disable(ctx, in.ID); err != nil {
-				return nil, err
+				return nil, missing("user", in.ID, err)
 			}
 			return s.user(ctx, in.ID)
 		})
 	add(s, operation{id: "enable-user", method: http.MethodPost, path: "/users/{user_id}/enable", summary: "Let a user sign in", tag: tagUsers},
 		func(ctx context.Context, in *UserIDInput) (*versioned[User], error) {
 			if err := s.Accounts.Enable(ctx, in.ID); err != nil {
-				return nil, err
+				return nil, missing("user", in.ID, err)
 			}
 			return s.user(ctx, in.ID)
 		})
 	add(s, operation{id: "set-user-password", method: http.MethodPut, path: "/users/{user_id}/password", summary: "Set a new password; it ends the user's sessions", status: http.StatusNoContent, tag: tagUsers},
 		func(ctx context.Context, in *setPasswordInput) (*nothing, error) {
-			return &nothing{}, s.Accounts.SetPassword(ctx, in.ID, in.Body.Password, "")
+			return &nothing{}, missing("user", in.ID, s.Accounts.SetPassword(ctx, in.ID, in.Body.Password, ""))
 		})
 }
 
@@ -115,7 +115,7 @@ func (s *server) listUsers(ctx context.Context, in *listUsersInput) (*body[Page[
 func (s *server) patchUser(ctx context.Context, in *patchUserInput) (*versioned[User], error) {
 	u, err := s.Accounts.UpdateFrom(ctx, in.ID, in.change)
 	if err != nil {
-		return nil, err
+		return nil, missing("user", in.ID, err)
 	}
 	return userAnswer(u), nil
 }
@@ -152,7 +152,7 @@ func (in *patchUserInput) change(u *idp.User) (c account.Change, err error) {
 func (s *server) user(ctx context.Context, id string) (*versioned[User], error) {
 	u, err := s.Store.User(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, missing("user", id, err)
 	}
 	return userAnswer(u), nil
 }
