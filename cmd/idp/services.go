@@ -32,31 +32,41 @@ import (
 
 // services is everything below the protocol and the pages: what the server and the commands that work on its database share.
 type services struct {
-	config      *config.Config
-	logger      *slog.Logger
-	engine      sqldb.Engine
-	store       *store.Store
-	keyring     *secret.Keyring
-	hasher      *secret.Hasher
-	policy      secret.Policy
-	breached    *secret.Breached
-	audit       *audit.Log
-	throttle    *throttle.Throttle
-	sessions    *session.Manager
-	accounts    *account.Service
-	clients     *client.Service
-	keys        *keys.Manager
-	watcher     *directory.Watcher // somebody must call Run, or the directories never forget
+	config  *config.Config
+	logger  *slog.Logger
+	engine  sqldb.Engine
+	store   *store.Store
+	keyring *secret.Keyring
+	passwords
+	audit    *audit.Log
+	throttle *throttle.Throttle
+	sessions *session.Manager
+	accounts *account.Service
+	clients  *client.Service
+	keys     *keys.Manager
+	directories
+	providers *provider.Service
+	upstream  *upstream.Registry
+	outbound  *outbound.Client
+	keysOf    *clientkeys.Keys
+	subjects  *subject.Names
+	contexts  idp.AuthenticationContexts
+	ways      *auth.Ways
+}
+
+// passwords is what hashes passwords and judges new ones.
+type passwords struct {
+	hasher   *secret.Hasher
+	policy   secret.Policy
+	breached *secret.Breached
+}
+
+// directories is what requests look up from memory.
+type directories struct {
+	watcher     *directory.Watcher // somebody must call Run, or the others never forget
 	clientDir   *directory.Clients
 	resources   *directory.Resources
 	providerDir *directory.Providers
-	providers   *provider.Service
-	upstream    *upstream.Registry
-	outbound    *outbound.Client
-	keysOf      *clientkeys.Keys
-	subjects    *subject.Names
-	contexts    idp.AuthenticationContexts
-	ways        *auth.Ways
 }
 
 // openOptions says what differs between the server and a command beside it.
@@ -77,7 +87,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	if err := s.openStore(ctx, o.migrate); err != nil {
 		return nil, err
 	}
-	if err := s.openPasswords(o.server); err != nil {
+	if s.passwords, err = openPasswords(c, o.server); err != nil {
 		return nil, err
 	}
 	s.audit = audit.New(audit.Config{Store: s.store, Logger: o.logger})
@@ -120,10 +130,7 @@ func openServices(ctx context.Context, c *config.Config, o openOptions) (_ *serv
 	if err != nil {
 		return nil, err
 	}
-	s.watcher = directory.NewWatcher(s.store, o.logger)
-	s.clientDir = directory.NewClients(s.store, s.watcher, registration.Refused(registration.Trust(c.ClientDocuments.Trust), c.ClientDocuments.Hosts))
-	s.resources = directory.NewResources(s.store, s.watcher)
-	s.providerDir = directory.NewProviders(s.store, s.keyring, s.watcher, o.logger)
+	s.directories = newDirectories(c, s.store, s.keyring, o.logger)
 	s.ways = &auth.Ways{Store: s.store, Providers: s.providerDir.Enabled}
 	s.upstream = upstream.New(upstream.Config{Logger: o.logger})
 	s.providers, err = provider.New(provider.Config{Store: s.store, Keyring: s.keyring, Audit: s.audit, Upstream: s.upstream, Contexts: s.contexts})
@@ -154,21 +161,28 @@ func (s *services) openStore(ctx context.Context, migrate bool) error {
 	return err
 }
 
-// openPasswords builds what hashes passwords and judges new ones. server says that requests are answered beside the hashing.
-func (s *services) openPasswords(server bool) (err error) {
-	c := s.config
+// openPasswords builds what passwords need. server says that requests are answered beside the hashing.
+func openPasswords(c *config.Config, server bool) (p passwords, err error) {
 	hashing := hasherConfig(c)
 	hashing.SpareProcessor = server
-	if s.hasher, err = secret.NewHasher(hashing); err != nil {
-		return err
+	if p.hasher, err = secret.NewHasher(hashing); err != nil {
+		return p, err
 	}
-	s.policy = secret.Policy{MinLength: c.Password.MinLength}
+	p.policy = secret.Policy{MinLength: c.Password.MinLength}
 	mode := secret.BreachedMode(c.Password.Breached)
 	if c.Password.Breached == "off" {
 		mode = secret.BreachedOff
 	}
-	s.breached, err = secret.NewBreached(secret.BreachedConfig{Mode: mode, File: c.Password.BreachedFile, URL: c.Password.BreachedURL})
-	return err
+	p.breached, err = secret.NewBreached(secret.BreachedConfig{Mode: mode, File: c.Password.BreachedFile, URL: c.Password.BreachedURL})
+	return p, err
+}
+
+func newDirectories(c *config.Config, db *store.Store, ring *secret.Keyring, logger *slog.Logger) directories {
+	w := directory.NewWatcher(db, logger)
+	refused := registration.Refused(registration.Trust(c.ClientDocuments.Trust), c.ClientDocuments.Hosts)
+	return directories{
+		watcher: w, clientDir: directory.NewClients(db, w, refused), resources: directory.NewResources(db, w), providerDir: directory.NewProviders(db, ring, w, logger),
+	}
 }
 
 // Close closes the database.

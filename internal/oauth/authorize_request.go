@@ -56,10 +56,14 @@ type authorizeRequest struct {
 	Signed  bool   // in a request object that the client signed
 	Resumed bool   // a page was shown, and the parameters are those that were kept
 
-	// How the answer is issued; set by issue, read by the engine's handler, and what came of it.
-	conditions store.IssueConditions
-	answer     *store.AuthorizationUser
-	params     url.Values
+	issuance
+}
+
+// issuance is the answer to a request: empty until it is issued.
+type issuance struct {
+	conditions store.IssueConditions    // that must hold when it is; the engine's handler reads them
+	answer     *store.AuthorizationUser // what was issued, and for whom
+	params     url.Values               // that the answer has
 }
 
 type requestKey struct{}
