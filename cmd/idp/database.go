@@ -78,6 +78,22 @@ func makeDataDir(c *config.Config) error {
 	return nil
 }
 
+// answers returns why the database does not, and what to look at.
+func answers(ctx context.Context, db sqldb.Engine) error {
+	if err := db.Ping(ctx); err != nil {
+		return &mended{fmt.Errorf("the database does not answer: %s", sqldb.Reason(err)), "check database.url, and that the database runs and lets this machine in"}
+	}
+	return nil
+}
+
+// orNewer returns err with its mend, if it is that the database is a newer program's.
+func orNewer(err error) error {
+	if newer := (*sqldb.NewerError)(nil); errors.As(err, &newer) {
+		return &mended{newer, "run that version, or restore the backup from before the upgrade"}
+	}
+	return err
+}
+
 // pending lists the migrations that this binary has and the database has not.
 func pending(ctx context.Context, s *store.Store) ([]string, error) {
 	states, err := s.MigrationStatus(ctx)

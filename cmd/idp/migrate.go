@@ -44,6 +44,9 @@ func (a *app) migrateUp(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := answers(cmd.Context(), db); err != nil {
+		return err
+	}
 	applied, err := store.New(db).Migrate(cmd.Context())
 	for _, name := range applied {
 		a.say("Applied %s.", name)
@@ -51,7 +54,7 @@ func (a *app) migrateUp(cmd *cobra.Command) (err error) {
 	if err == nil && len(applied) == 0 {
 		a.say("The database is up to date.")
 	}
-	return err
+	return orNewer(err)
 }
 
 type migration struct {
@@ -69,8 +72,11 @@ func (a *app) migrateStatus(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := answers(cmd.Context(), db); err != nil {
+		return err
+	}
 	states, err := store.New(db).MigrationStatus(cmd.Context())
-	if err != nil {
+	if len(states) == 0 {
 		return err
 	}
 	list, rows := make([]migration, len(states)), make([][]string, len(states))
@@ -83,5 +89,5 @@ func (a *app) migrateStatus(cmd *cobra.Command) (err error) {
 		}
 	}
 	o := a.output()
-	return o.object(list, func() { o.table([]string{"MIGRATION", "APPLIED"}, rows) })
+	return errors.Join(o.object(list, func() { o.table([]string{"MIGRATION", "APPLIED"}, rows) }), orNewer(err))
 }

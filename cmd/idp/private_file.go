@@ -13,9 +13,15 @@ func writePrivate(path, content string) error {
 	return placePrivate(path, content, os.Link)
 }
 
-// replacePrivate is writePrivate for a file that may be there.
+// replacePrivate is writePrivate for a file that may be there. It then goes on belonging to whom it belonged to: the operator who changes the server's
+// key ring as root must not take it away from the server.
 func replacePrivate(path, content string) error {
-	return placePrivate(path, content, os.Rename)
+	return placePrivate(path, content, func(from, to string) error {
+		if err := keepOwner(from, to); err != nil {
+			return err
+		}
+		return os.Rename(from, to)
+	})
 }
 
 func placePrivate(path, content string, place func(from, to string) error) error {

@@ -148,8 +148,8 @@ func (s *services) openStore(ctx context.Context, migrate bool) error {
 		return err // s.engine stays nil: there is nothing to close
 	}
 	s.engine, s.store = engine, store.New(engine)
-	if err := s.engine.Ping(ctx); err != nil {
-		return &mended{fmt.Errorf("the database does not answer: %s", sqldb.Reason(err)), "check database.url, and that the database runs and lets this machine in"}
+	if err := answers(ctx, s.engine); err != nil {
+		return err
 	}
 	if err := s.schema(ctx, migrate); err != nil {
 		return err
@@ -203,11 +203,11 @@ func (s *services) schema(ctx context.Context, migrate bool) error {
 		if len(applied) > 0 {
 			s.logger.InfoContext(ctx, "database migrated", slog.Any("migrations", applied))
 		}
-		return err
+		return orNewer(err)
 	}
 	missing, err := pending(ctx, s.store)
 	if err != nil {
-		return err
+		return orNewer(err)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("the database is not up to date, it lacks %s: run `idp migrate up`, or start the server, which does it", strings.Join(missing, ", "))

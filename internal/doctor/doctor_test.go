@@ -249,6 +249,20 @@ func TestRun_FindsWhatIsWrongWithin(t *testing.T) {
 			t.Cleanup(func() { _ = db.Close() })
 			f.Store = store.New(db)
 		}, "migrations", Error, "0001_first.sql"},
+		"a database of a newer program": {func(t *testing.T, f *Facts) {
+			db, err := sqldb.OpenSQLite(t.Context(), sqldb.SQLiteConfig{Path: filepath.Join(t.TempDir(), "newer.db")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = db.Close() })
+			f.Store = store.New(db)
+			if _, err := f.Store.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`); err != nil {
+				t.Fatal(err)
+			}
+		}, "migrations", Error, "newer idp"},
 		"no key ring": {func(_ *testing.T, f *Facts) { f.Keyring, f.KeyringErr = nil, os.ErrNotExist }, "key_ring", Error, "does not exist"},
 		"a value that does not open": {func(_ *testing.T, f *Facts) {
 			f.Sealed = []Sealed{{What: "signing key k", Value: "v1.gone.AAAA", Binding: secret.Binding{Table: "t", Column: "c", Row: "r"}}}

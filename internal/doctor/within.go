@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -39,6 +40,10 @@ func (f Facts) files(r *report) {
 		}
 		if mode := info.Mode().Perm(); mode&0o077 != 0 {
 			r.warn("files", fmt.Sprintf("Other users of this machine can open %s (mode %04o).", path, mode), "chmod 600 "+path)
+			continue
+		}
+		if folder, err := os.Stat(filepath.Dir(path)); err == nil && filepath.Dir(path) == filepath.Clean(f.DataDir) && !sameOwner(folder, info) {
+			r.warn("files", fmt.Sprintf("%s belongs to another user than its folder, so the server may be unable to open it.", path), fmt.Sprintf("chown --reference=%s %s", f.DataDir, path))
 			continue
 		}
 		r.ok("files", path+" is readable by its owner only.")
@@ -89,6 +94,10 @@ func (f Facts) database(ctx context.Context, r *report) bool {
 // migrations reports whether the tables are those of this program.
 func (f Facts) migrations(ctx context.Context, r *report) bool {
 	states, err := f.Store.MigrationStatus(ctx)
+	if newer := (*sqldb.NewerError)(nil); errors.As(err, &newer) {
+		r.fail("migrations", capital(newer.Error())+".", "Run that version, or restore the backup from before the upgrade.")
+		return false
+	}
 	if err != nil {
 		r.fail("migrations", "The state of the schema cannot be read: "+sqldb.Reason(err)+".", "Check that the database user may read the table goose_db_version.")
 		return false

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -130,6 +131,25 @@ func TestMigrate_TwiceDoesNothing(t *testing.T) {
 		}
 	}
 	must(t, s.RevokeAccessToken(t.Context(), "j", states[0].AppliedAt)) // the writer has its connection back
+}
+
+// Whoever puts an older program back on a database that a newer one has changed must hear of it before the first request does.
+func TestMigrate_ADatabaseOfANewerProgramIsRefused(t *testing.T) {
+	t.Parallel()
+	s := storetest.New(t)
+	_, err := s.Engine().Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`)
+	must(t, err)
+	if s.UpToDate(t.Context()) {
+		t.Error("UpToDate: got true, want false")
+	}
+	var newer *sqldb.NewerError
+	if _, err := s.Migrate(t.Context()); !errors.As(err, &newer) || newer.Database != 99 {
+		t.Errorf("Migrate: got %v, want the newer version", err)
+	}
+	states, err := s.MigrationStatus(t.Context())
+	if !errors.As(err, &newer) || len(states) == 0 {
+		t.Errorf("MigrationStatus: got %v, %v, want what is known and the newer version", states, err)
+	}
 }
 
 // A start asks with one read; only what is pending, or a database without a table of versions, is left to goose.

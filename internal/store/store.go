@@ -36,13 +36,13 @@ func (s *Store) Migrate(ctx context.Context) ([]string, error) {
 	return sqldb.Migrate(ctx, s.db, fsys)
 }
 
-// UpToDate reports whether the database has every migration of this binary; it is what a start and each command ask first.
+// UpToDate reports whether the database has every migration of this binary and no other; it is what a start and each command ask first.
 func (s *Store) UpToDate(ctx context.Context) bool {
 	fsys, err := migrations.For(s.db.Name())
 	return err == nil && sqldb.UpToDate(ctx, s.db, fsys)
 }
 
-// MigrationStatus lists the migrations this binary knows and when each was applied.
+// MigrationStatus lists the migrations this binary knows and when each was applied, beside a [*sqldb.NewerError] if the database has others too.
 func (s *Store) MigrationStatus(ctx context.Context) ([]sqldb.MigrationState, error) {
 	fsys, err := migrations.For(s.db.Name())
 	if err != nil {

@@ -19,11 +19,34 @@ type MigrationState struct {
 	AppliedAt time.Time
 }
 
+// NewerError says that a newer program has brought the database up: nobody knows whether this one reads it rightly.
+type NewerError struct{ Database, Program int64 }
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("the database is that of a newer idp: it has migration %d, and this program knows those up to %d", e.Database, e.Program)
+}
+
+// newer returns a [*NewerError] if the database has migrations that this program does not.
+func newer(ctx context.Context, p *goose.Provider) error {
+	has, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	sources := p.ListSources() // in their order
+	if known := sources[len(sources)-1].Version; has > known {
+		return &NewerError{Database: has, Program: known}
+	}
+	return nil
+}
+
 // Migrate applies every pending migration, each in a transaction of its own. On PostgreSQL an advisory lock makes replicas
-// that start together wait for one another. It returns the names of what it applied.
+// that start together wait for one another. It returns the names of what it applied. A newer database is left alone: [*NewerError].
 func Migrate(ctx context.Context, e Engine, fsys fs.FS) ([]string, error) {
 	var applied []string
 	err := withGoose(e, fsys, func(p *goose.Provider) error {
+		if err := newer(ctx, p); err != nil {
+			return err
+		}
 		results, err := p.Up(ctx)
 		for _, r := range results {
 			applied = append(applied, r.Source.Path)
@@ -36,7 +59,7 @@ func Migrate(ctx context.Context, e Engine, fsys fs.FS) ([]string, error) {
 	return applied, nil
 }
 
-// MigrationStatus lists all migrations that this binary knows.
+// MigrationStatus lists all migrations that this binary knows, beside a [*NewerError] if the database has others too.
 func MigrationStatus(ctx context.Context, e Engine, fsys fs.FS) ([]MigrationState, error) {
 	var states []MigrationState
 	err := withGoose(e, fsys, func(p *goose.Provider) error {
@@ -44,22 +67,25 @@ func MigrationStatus(ctx context.Context, e Engine, fsys fs.FS) ([]MigrationStat
 		for _, s := range list {
 			states = append(states, MigrationState{Version: s.Source.Version, Name: s.Source.Path, AppliedAt: s.AppliedAt})
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return newer(ctx, p)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("migration status: %w", err)
+		return states, fmt.Errorf("migration status: %w", err)
 	}
 	return states, nil
 }
 
-// UpToDate reports whether all migrations are known to be applied, at the cost of one read where goose takes a connection of its own and a lock. No
+// UpToDate reports whether all migrations, and no others, are known to be applied, at the cost of one read where goose takes a connection of its own and a lock. No
 // means that goose is to look: there may be no table of versions yet.
 func UpToDate(ctx context.Context, e Engine, fsys fs.FS) bool {
 	files, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return false
 	}
-	pending := map[int64]bool{}
+	pending := map[int64]bool{0: true} // goose's own beginning
 	for _, f := range files {
 		version, err := goose.NumericComponent(f.Name())
 		if err != nil {
@@ -77,9 +103,17 @@ func UpToDate(ctx context.Context, e Engine, fsys fs.FS) bool {
 		if err := rows.Scan(&version); err != nil {
 			return false
 		}
-		delete(pending, version)
+		if _, known := pending[version]; !known {
+			return false
+		}
+		pending[version] = false
 	}
-	return rows.Err() == nil && len(pending) == 0
+	for _, waits := range pending {
+		if waits {
+			return false
+		}
+	}
+	return rows.Err() == nil
 }
 
 func withGoose(e Engine, fsys fs.FS, fn func(*goose.Provider) error) error {
