@@ -198,6 +198,19 @@ func TestRegister_RequestURIsMayHaveAMarkOfTheClient(t *testing.T) { // OpenID C
 	s.refused(t, "invalid_client_metadata", webApp().and(doc{"request_uris": []string{"http://notes.example/request"}}))
 }
 
+func TestRegister_AnAlgorithmOfAssertionsBesideASecretIsLeftOut(t *testing.T) { // OpenID Connect Dynamic Client Registration §2: it is about two methods; libraries say it beside any
+	t.Parallel()
+	s := shared(t)
+	for _, method := range []string{"client_secret_basic", "client_secret_post"} {
+		a := s.register(t, webApp().and(doc{"token_endpoint_auth_method": method, "token_endpoint_auth_signing_alg": "RS256"}))
+		if got, there := a.json["token_endpoint_auth_signing_alg"]; there {
+			t.Errorf("%s: got token_endpoint_auth_signing_alg %v, want none", method, got)
+		}
+	}
+	s.refused(t, "invalid_client_metadata", webApp().and(doc{"token_endpoint_auth_signing_alg": "none"}))
+	s.refused(t, "invalid_client_metadata", webApp().and(doc{"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "RS256"}))
+}
+
 func TestRegister_HostileBodiesAreRefused(t *testing.T) { // bounded before anything is parsed
 	t.Parallel()
 	s := shared(t)

@@ -82,6 +82,10 @@ func read(members map[string]json.RawMessage, c *idp.Client) error {
 		method = idp.AuthClientSecretBasic // RFC 7591 §2
 	}
 	c.AuthMethods = []string{method}
+	// OpenID Connect Dynamic Client Registration 1.0 §2: of use for the two methods that sign; libraries say it beside any.
+	if signs := slices.Concat(idp.AssertionAlgs(idp.AuthPrivateKeyJWT), idp.AssertionAlgs(idp.AuthClientSecretJWT)); idp.AssertionAlgs(method) == nil && slices.Contains(signs, c.AuthSigningAlg) {
+		c.AuthSigningAlg = ""
+	}
 	if alg != "" {
 		c.Contract.IDTokenAlg = alg
 	}
