@@ -72,5 +72,5 @@ func fields(changes []Change) string {
 	for i, c := range changes {
 		names[i] = c.Field
 	}
-	return cut(strings.Join(names, " "))
+	return strings.Join(names, " ")
 }

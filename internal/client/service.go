@@ -118,7 +118,7 @@ func (s *Service) Create(ctx context.Context, c *idp.Client, o SecretOptions) (c
 		if err := s.Store.CreateClient(ctx, &made); err != nil {
 			return taken(err, made.ID)
 		}
-		return s.write(ctx, audit.ClientCreated, made.ID, map[string]string{"name": cut(made.Name)})
+		return s.write(ctx, audit.ClientCreated, made.ID, map[string]string{"name": made.Name})
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("create client %s: %w", made.ID, err)
@@ -275,7 +275,7 @@ func (s *Service) remove(ctx context.Context, old *idp.Client) error {
 	if err := s.Store.DeleteClient(ctx, old.ID, now()); err != nil {
 		return err
 	}
-	return s.write(ctx, audit.ClientDeleted, old.ID, map[string]string{"name": cut(old.Name)})
+	return s.write(ctx, audit.ClientDeleted, old.ID, map[string]string{"name": old.Name})
 }
 
 // replace writes next in the place of old, if nobody else wrote first.
@@ -379,7 +379,7 @@ func unshare(v reflect.Value) {
 	}
 }
 
-// cut bounds a text for the audit log, which takes 256 bytes.
+// cut bounds what an outsider wrote for a sentence.
 func cut(s string) string {
 	if len(s) > 200 {
 		s = strings.ToValidUTF8(s[:200], "") + "…"

@@ -13,6 +13,7 @@ import (
 	"idp/internal/idp"
 	"idp/internal/interaction"
 	"idp/internal/logctx"
+	"idp/internal/store"
 	"idp/internal/trace"
 )
 
@@ -68,35 +69,39 @@ func (p *Provider) Logout(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	// RP-Initiated Logout §2, §6: a link alone ends nothing; anybody can make one.
-	switch {
-	case here != nil && meant != provenHere:
+	if here != nil && meant != provenHere {
 		p.confirmLogout(w, r, l, meant, t)
 		return
-	case here != nil:
-		ended, err := p.Sessions.End(ctx, w, r)
-		if err != nil {
+	}
+	var ended *store.EndedSession
+	if here != nil {
+		if ended, err = p.Sessions.End(ctx, w, r); err != nil {
 			p.failPage(w, r, t, err)
 			return
 		}
-		if ended != nil {
-			p.TellOfLogout(ctx, ended)
-			if idp.AnyFrame(ended.Clients) {
-				t.End(trace.OK)
-				p.SignedOut(w, r, SignedOut{Client: l.client, Return: l.location(), UILocales: l.locales, Clients: ended.Clients})
-				return
-			}
-		}
 	}
 	t.End(trace.OK)
-	if l.target == "" {
-		done := p.Issuer + "/logout/done"
-		if l.locales != "" {
-			done += "?" + url.Values{"ui_locales": {l.locales}}.Encode()
+	p.leave(w, r, l, ended)
+}
+
+// leave sends the browser where a logout request leads: to our page if applications are told in frames, else back, or to a word that it is done.
+func (p *Provider) leave(w http.ResponseWriter, r *http.Request, l *logoutRequest, ended *store.EndedSession) {
+	if ended != nil {
+		p.TellOfLogout(r.Context(), ended)
+		if idp.AnyFrame(ended.Clients) {
+			p.SignedOut(w, r, SignedOut{Client: l.client, Return: l.location(), UILocales: l.locales, Clients: ended.Clients})
+			return
 		}
-		redirect(w, done)
+	}
+	if l.target != "" {
+		redirect(w, l.location())
 		return
 	}
-	redirect(w, l.location())
+	done := p.Issuer + "/logout/done"
+	if l.locales != "" {
+		done += "?" + url.Values{"ui_locales": {l.locales}}.Encode()
+	}
+	redirect(w, done)
 }
 
 // meaning is what a logout request says about who is signed in.

@@ -249,7 +249,7 @@ func (d *Documents) keep(ctx context.Context, row, next *idp.Client) (*idp.Clien
 		if err != nil {
 			return err
 		}
-		details := map[string]string{"source": next.ManagedBy, "name": cut(next.Name)}
+		details := map[string]string{"source": next.ManagedBy, "name": next.Name}
 		if next.Pending {
 			details["state"] = "pending"
 		}

@@ -204,7 +204,7 @@ func (s *Service) insert(ctx context.Context, c *idp.Client) error {
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, audit.ClientRegistered, c, map[string]string{"name": cut(c.Name), "source": c.ManagedBy, "token_id": c.RegistrationToken})
+	return s.write(ctx, audit.ClientRegistered, c, map[string]string{"name": c.Name, "source": c.ManagedBy, "token_id": c.RegistrationToken})
 }
 
 // fill writes what the members say onto the client, within what it may ask for.
@@ -352,7 +352,7 @@ func (s *Service) Delete(ctx context.Context, id, token string) error {
 		if err := s.Store.DeleteClient(ctx, id, now()); err != nil {
 			return err
 		}
-		return s.write(ctx, audit.ClientDeleted, c, map[string]string{"name": cut(c.Name), "source": c.ManagedBy})
+		return s.write(ctx, audit.ClientDeleted, c, map[string]string{"name": c.Name, "source": c.ManagedBy})
 	})
 	if errors.Is(err, idp.ErrNotFound) {
 		return unauthenticated()
@@ -416,14 +416,6 @@ func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
-	}
-	return s
-}
-
-// cut bounds a text for the audit log, which takes 256 bytes.
-func cut(s string) string {
-	if len(s) > 200 {
-		s = strings.ToValidUTF8(s[:200], "") + "…"
 	}
 	return s
 }

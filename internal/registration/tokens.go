@@ -65,7 +65,7 @@ func (t *Tokens) Create(ctx context.Context, n NewToken) (*store.RegistrationTok
 		if err := t.Store.CreateRegistrationToken(ctx, v, token.Digest); err != nil {
 			return err
 		}
-		return t.Audit.Write(ctx, audit.Event{Type: audit.RegistrationTokenCreated, Details: map[string]string{"id": v.ID, "name": cut(v.Name)}})
+		return t.Audit.Write(ctx, audit.Event{Type: audit.RegistrationTokenCreated, Details: map[string]string{"id": v.ID, "name": v.Name}})
 	})
 	if err != nil {
 		return nil, "", err

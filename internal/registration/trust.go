@@ -67,7 +67,7 @@ func (s *Service) doubt(ctx context.Context, old, next *idp.Client, freshSecret 
 			names := strings.Join(changed, " ")
 			s.Logger.WarnContext(ctx, "a client has changed, and lost what an operator gave to what it was before",
 				slog.String("client_id", next.ID), slog.String("lost", lost), slog.String("changed", names))
-			details["lost"], details["changed"] = lost, cut(names)
+			details["lost"], details["changed"] = lost, names
 		}
 		if asked > 0 && len(next.GrantTypes) == 0 {
 			return nil, nil, wrong("grant_types", "With this change the application loses what an operator lets it do, and nothing is left of it. Ask the operator of this server to make the change.")
