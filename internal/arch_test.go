@@ -18,7 +18,7 @@ type floor struct {
 }
 
 var floors = []floor{
-	{0, []string{"internal/idp", "internal/secret", "internal/config", "internal/logctx", "internal/panics", "internal/untrusted"}, "F0 is vocabulary: it knows nobody"},
+	{0, []string{"internal/idp", "internal/secret", "internal/config", "internal/logctx", "internal/panics", "internal/jws", "internal/untrusted"}, "F0 is vocabulary: it knows nobody"},
 	{1, []string{"internal/store", "internal/store/sqldb", "internal/store/migrations", "internal/outbound", "internal/outbox"}, "F1 is the database, and the network outside"},
 	{2, []string{
 		"internal/keys", "internal/audit", "internal/throttle", "internal/session", "internal/auth",

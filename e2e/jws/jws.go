@@ -83,7 +83,7 @@ func CheckSignature(key map[string]any, raw string) error {
 			return errors.New(alg + " does not verify")
 		}
 		return err
-	case "EdDSA":
+	case "EdDSA", "Ed25519": // RFC 9864 §2.2: two names of one thing
 		public := member("x")
 		if len(public) != ed25519.PublicKeySize || !ed25519.Verify(public, signed, signature) {
 			return errors.New("EdDSA does not verify")

@@ -84,7 +84,7 @@ func TestDiscovery_SaysWhatIsRequired(t *testing.T) { // OIDC Discovery §3, pro
 	for name, want := range map[string][]string{
 		"response_types_supported":                      {"code"},
 		"subject_types_supported":                       {"public", "pairwise"},
-		"id_token_signing_alg_values_supported":         {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"},
+		"id_token_signing_alg_values_supported":         {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"},
 		"grant_types_supported":                         {"authorization_code", "refresh_token", "client_credentials"},
 		"token_endpoint_auth_methods_supported":         {"client_secret_basic", "client_secret_post", "none"},
 		"revocation_endpoint_auth_methods_supported":    {"client_secret_basic", "client_secret_post"},

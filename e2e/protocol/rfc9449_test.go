@@ -27,7 +27,7 @@ func TestDPoP_DiscoverySaysTheAlgorithms(t *testing.T) { // RFC 9449 §5.1
 	t.Parallel()
 	s := shared(t)
 	algs, _ := s.meta["dpop_signing_alg_values_supported"].([]any)
-	for _, want := range []any{"ES256", "PS256", "EdDSA"} {
+	for _, want := range []any{"ES256", "PS256", "EdDSA", "Ed25519"} {
 		if !slices.Contains(algs, want) {
 			t.Errorf("dpop_signing_alg_values_supported %v, want %s in it", algs, want)
 		}
@@ -39,11 +39,11 @@ func TestDPoP_DiscoverySaysTheAlgorithms(t *testing.T) { // RFC 9449 §5.1
 	}
 }
 
-func TestDPoP_AlgorithmsAreThoseOfFAPI(t *testing.T) { // protocol.md §3.7
+func TestDPoP_AlgorithmsAreThoseOfFAPI(t *testing.T) { // protocol.md §3.7, RFC 9864 §2.2
 	t.Parallel()
 	s := shared(t)
 	at := s.endpoint(t, "token_endpoint")
-	for _, alg := range []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.EdDSA} {
+	for _, alg := range []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.EdDSA, ed25519Name} {
 		p := newProver(t, alg)
 		got := s.machine(t, server.DPoP(), p.proof("POST", at, "")).wantBound()
 		if cnf, _ := s.verify(t, got.access).claims["cnf"].(map[string]any); cnf["jkt"] != p.jkt {

@@ -58,8 +58,8 @@ type Topics struct {
 // ContractPatch is what somebody says of a contract; members that are nil leave what stands.
 type ContractPatch struct {
 	Version                *int         `json:"version,omitempty"`
-	IDTokenAlg             *string      `json:"id_token_alg,omitempty" doc:"RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"`
-	AccessTokenAlg         *string      `json:"access_token_alg,omitempty" doc:"RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"`
+	IDTokenAlg             *string      `json:"id_token_alg,omitempty" doc:"RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519"`
+	AccessTokenAlg         *string      `json:"access_token_alg,omitempty" doc:"RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519"`
 	AccessTokenFormat      *string      `json:"access_token_format,omitempty" doc:"jwt, opaque"`
 	ClaimsInIDToken        *bool        `json:"claims_in_id_token,omitempty" doc:"Profile and address in the ID token too"`
 	ReleaseUnverifiedEmail *bool        `json:"release_unverified_email,omitempty" doc:"Tell addresses that nobody has confirmed"`

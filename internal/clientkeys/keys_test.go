@@ -103,7 +103,7 @@ func TestVerify_EachAlgorithmAndNoOther(t *testing.T) {
 	k := newKeys(t)
 	for alg, key := range map[string]any{
 		"RS256": rsaKey, "RS384": rsaKey, "RS512": rsaKey, "PS256": rsaKey, "PS384": rsaKey, "PS512": rsaKey,
-		"ES256": p256, "ES384": p384, "ES512": p521, "EdDSA": ed,
+		"ES256": p256, "ES384": p384, "ES512": p521, "EdDSA": ed, idp.AlgEd25519: keystest.Ed25519{Signer: ed},
 	} {
 		token := sign(t, key, alg, "words", map[string]any{"typ": "x"})
 		payload, header, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs())
@@ -117,6 +117,29 @@ func TestVerify_EachAlgorithmAndNoOther(t *testing.T) {
 		if _, _, err := k.Verify(t.Context(), c, token, []string{other}); !errors.Is(err, ErrSignature) {
 			t.Errorf("%s where %s is wanted: got %v", alg, other, err)
 		}
+	}
+}
+
+// Sets should not have one kid for several keys, but some do: type, use and algorithm tell which is meant, and of two that are alike either may be.
+func TestVerify_KeysMayShareAKid(t *testing.T) { // FAPI 2.0 Security Profile §5.4.3
+	t.Parallel()
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second, other := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
+	c := &idp.Client{ID: "app", ClientKeys: idp.ClientKeys{JWKS: jwks(t, jwk(rsaKey, "k", "", ""), jwk(first, "k", "sig", ""), jwk(second, "k", "", "ES256"), jwk(other, "k", "enc", ""))}}
+	k := newKeys(t)
+	for name, token := range map[string]string{
+		"RSA": sign(t, rsaKey, "PS256", "words", map[string]any{"kid": "k"}), "first": sign(t, first, "ES256", "words", map[string]any{"kid": "k"}),
+		"second": sign(t, second, "ES256", "words", map[string]any{"kid": "k"}),
+	} {
+		if payload, _, err := k.Verify(t.Context(), c, token, idp.SupportedSigningAlgs()); err != nil || string(payload) != "words" {
+			t.Errorf("%s: got %q, %v", name, payload, err)
+		}
+	}
+	if _, _, err := k.Verify(t.Context(), c, sign(t, other, "ES256", "words", map[string]any{"kid": "k"}), idp.SupportedSigningAlgs()); !errors.Is(err, ErrSignature) {
+		t.Errorf("signed by the key for encryption: got %v, want ErrSignature", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
+	"idp/internal/jws"
 )
 
 // maxSigned is the longest JWS that is looked at: a form has no room for more.
@@ -24,12 +25,12 @@ var ErrSignature = errors.New("the signature is not the client's")
 // wraps ErrSignature or ErrNoKeys, or is the context's. Of the header only alg and kid say anything about the key: a jwk, jku, x5c or x5u in it
 // would be the forger's.
 func (k *Keys) Verify(ctx context.Context, c *idp.Client, compact string, algs []string) ([]byte, jose.Header, error) {
-	jws, header, err := parse(compact, algs)
+	signed, header, err := parse(compact, algs)
 	if err != nil {
 		return nil, header, err
 	}
 	keys, err := k.find(ctx, c, func(key *jose.JSONWebKey) bool {
-		return (header.KeyID == "" || key.KeyID == header.KeyID) && key.Use != "enc" && (key.Algorithm == "" || key.Algorithm == header.Algorithm) && idp.KeySigns(key.Key, header.Algorithm)
+		return (header.KeyID == "" || key.KeyID == header.KeyID) && key.Use != "enc" && (key.Algorithm == "" || key.Algorithm == header.Algorithm) && jws.Fits(key.Key, header.Algorithm)
 	})
 	if err != nil {
 		return nil, header, err
@@ -37,8 +38,9 @@ func (k *Keys) Verify(ctx context.Context, c *idp.Client, compact string, algs [
 	if len(keys) == 0 {
 		return nil, header, fmt.Errorf("%w: the client has no key with this kid for %s", ErrSignature, header.Algorithm)
 	}
+	// FAPI 2.0 Security Profile §5.4.3: some sets have one kid for several keys.
 	for i := range keys {
-		if payload, err := jws.Verify(keys[i].Key); err == nil {
+		if payload, err := jws.Verify(signed, keys[i].Key); err == nil {
 			return payload, header, nil
 		}
 	}
@@ -58,18 +60,18 @@ func parse(compact string, algs []string) (*jose.JSONWebSignature, jose.Header, 
 			accepted = append(accepted, jose.SignatureAlgorithm(alg))
 		}
 	}
-	jws, err := jose.ParseSignedCompact(compact, accepted)
+	signed, err := jose.ParseSignedCompact(compact, accepted)
 	if err != nil {
 		return nil, none, fmt.Errorf("%w: it is no compact JWS signed with %s", ErrSignature, strings.Join(algs, ", "))
 	}
-	header := jws.Signatures[0].Protected
+	header := signed.Signatures[0].Protected
 	// RFC 7515 §4.1.11: extensions that are critical and unknown; RFC 7797 §7: a JWT is always base64url encoded.
 	for _, name := range []jose.HeaderKey{"crit", "b64"} {
 		if _, has := header.ExtraHeaders[name]; has {
 			return nil, none, fmt.Errorf("%w: the header %s is not understood", ErrSignature, name)
 		}
 	}
-	return jws, header, nil
+	return signed, header, nil
 }
 
 // EncryptionKey returns the key to encrypt something to a client with a key management algorithm (RFC 7518 §4.1). A key that is marked for

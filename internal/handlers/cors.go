@@ -38,7 +38,8 @@ func open(w http.ResponseWriter, r *http.Request, methods string) (answered bool
 }
 
 // preflight lets the browser applications of registered clients read an answer, and answers the browser's question whether they may.
-// It reports whether the request is answered. Cookies are never allowed along: these endpoints know none (FL-19).
+// It reports whether the request is answered. Cookies are never allowed along: these endpoints know none (FL-19). The
+// authorization endpoint and the pages are not among them (FAPI 2.0 Security Profile §5.2.3).
 func (f *frame) preflight(w http.ResponseWriter, r *http.Request) (answered bool) {
 	h := w.Header()
 	h.Add("Vary", "Origin")

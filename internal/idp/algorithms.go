@@ -1,19 +1,14 @@
 package idp
 
-import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
-	"slices"
-	"strings"
-)
+import "slices"
 
-// Algorithms by their JWA names (RFC 7518 §3.1, §4.1, §5.1, RFC 8037 §3). These lists are the only ones: what discovery says, what a client
+// Algorithms by their JWA names (RFC 7518 §3.1, §4.1, §5.1, RFC 8037 §3, RFC 9864 §2.2). These lists are the only ones: what discovery says, what a client
 // may be registered for and what package keys can do follow from them.
 const (
-	AlgRS256 = "RS256"
-	AlgES256 = "ES256"
-	AlgEdDSA = "EdDSA"
+	AlgRS256   = "RS256"
+	AlgES256   = "ES256"
+	AlgEdDSA   = "EdDSA"
+	AlgEd25519 = "Ed25519" // the same signature by its newer name
 
 	AlgRSAOAEP       = "RSA-OAEP"
 	AlgRSAOAEP256    = "RSA-OAEP-256"
@@ -31,27 +26,7 @@ const (
 // symmetric: a client's secret is kept as a digest, which signs nothing, and in the old attack the key would be the public one. "none" is not here
 // for the obvious reason (SEC-17).
 func SupportedSigningAlgs() []string {
-	return []string{AlgRS256, "RS384", "RS512", "PS256", "PS384", "PS512", AlgES256, "ES384", "ES512", AlgEdDSA}
-}
-
-// KeySigns reports whether a public key is of the type, and for ECDSA the curve, that RFC 7518 §3.1 and RFC 8037 §3.1 give the algorithm.
-func KeySigns(key any, alg string) bool {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
-	case *ecdsa.PublicKey:
-		switch k.Curve.Params().BitSize {
-		case 256:
-			return alg == AlgES256
-		case 384:
-			return alg == "ES384"
-		case 521:
-			return alg == "ES512"
-		}
-	case ed25519.PublicKey:
-		return alg == AlgEdDSA
-	}
-	return false
+	return []string{AlgRS256, "RS384", "RS512", "PS256", "PS384", "PS512", AlgES256, "ES384", "ES512", AlgEdDSA, AlgEd25519}
 }
 
 // SupportedEncryptionAlgs lists the ways in which a content encryption key may be agreed on or wrapped, towards clients and towards us. RSA1_5 is

@@ -24,7 +24,7 @@ func SupportedProfiles() []string {
 }
 
 // fapiAlgorithms lists what may sign in the FAPI 2.0 Security Profile (§5.4.1).
-func fapiAlgorithms() []string { return []string{"PS256", AlgES256, AlgEdDSA} }
+func fapiAlgorithms() []string { return []string{"PS256", AlgES256, AlgEdDSA, AlgEd25519} }
 
 // FAPI reports whether the client is held to the FAPI 2.0 Security Profile.
 func (c *Client) FAPI() bool { return c.Profile == ProfileFAPI2 }
@@ -181,7 +181,7 @@ func fapiInsteadOf(alg string) string {
 }
 
 func fapiAlgs(what string) string {
-	return what + " signed with PS256, ES256 or EdDSA (FAPI 2.0 §5.4.1)"
+	return what + " signed with " + list(fapiAlgorithms()) + " (FAPI 2.0 §5.4.1)"
 }
 
 func allURIs(uris []string, good func(*url.URL) bool) bool {

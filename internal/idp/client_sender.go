@@ -16,7 +16,7 @@ type ClientSender struct {
 
 // DPoPAlgorithms lists what DPoP proofs may be signed with (RFC 9449 §5.1): all are asymmetric, "none" is not among them.
 func DPoPAlgorithms() []string {
-	return []string{"ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", "EdDSA"}
+	return []string{"ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", AlgEdDSA, AlgEd25519}
 }
 
 func (c *Client) checkSender(f *faults) {

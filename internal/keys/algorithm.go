@@ -60,6 +60,7 @@ var algorithms = []algorithm{
 	{"ES384", generateEC, crypto.SHA384, elliptic.P384, signECDSA, verifyECDSA},
 	{"ES512", generateEC, crypto.SHA512, elliptic.P521, signECDSA, verifyECDSA},
 	{EdDSA, generateEd25519, crypto.SHA512, nil, signEd25519, verifyEd25519},
+	{idp.AlgEd25519, generateEd25519, crypto.SHA512, nil, signEd25519, verifyEd25519},
 	{idp.AlgRSAOAEP, generateRSA, 0, nil, nil, nil},
 	{idp.AlgRSAOAEP256, generateRSA, 0, nil, nil, nil},
 	{idp.AlgECDHES, generateEC, 0, elliptic.P256, nil, nil},

@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
+	"idp/internal/jws"
 	"idp/internal/keys"
 	"idp/internal/secret"
 	"idp/internal/store"
@@ -107,7 +108,7 @@ func TestSign_AnotherLibraryVerifies(t *testing.T) { // RP-9
 			if len(found) != 1 || found[0].Algorithm != alg || found[0].Use != "sig" || !found[0].IsPublic() {
 				t.Fatalf("%s: got %d keys %+v for the token's kid, want one public key", alg, len(found), found)
 			}
-			if payload, err := parsed.Verify(found[0]); err != nil || string(payload) != `{"sub":"ann"}` {
+			if payload, err := jws.Verify(parsed, found[0].Key); err != nil || string(payload) != `{"sub":"ann"}` {
 				t.Errorf("%s %s: got %q, %v", alg, typ, payload, err)
 			}
 			if v, ok := w.Verify(token, typ); !ok || string(v.Payload) != `{"sub":"ann"}` {

@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// pushedLife is how long a request_uri may be used: long enough for a slow browser and a reload, and no longer (RFC 9126 §2.2).
+	// pushedLife is how long a request_uri may be used: long enough for a slow browser and a reload, and no longer (RFC 9126 §2.2;
+	// FAPI 2.0 Security Profile §5.3.2.2: less than ten minutes).
 	pushedLife = 90 * time.Second
 	// pushedMost bounds what one request may make us keep.
 	pushedMost = 16 << 10

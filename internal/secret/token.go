@@ -34,7 +34,7 @@ const (
 
 const (
 	tokenIDSize     = 16
-	tokenRandomSize = 32
+	tokenRandomSize = 32 // FAPI 2.0 Security Profile §5.4.1: 16 at least
 	tokenMACSize    = 16
 	tokenRawSize    = tokenIDSize + tokenRandomSize + tokenMACSize
 	tokenBodySize   = 86 // base64url of tokenRawSize bytes, unpadded

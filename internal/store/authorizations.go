@@ -176,8 +176,8 @@ type Redemption struct {
 	BindTo         string    // the key that the refresh token is bound to, empty if none
 }
 
-// RedeemCode spends a code and installs the first refresh token, in one statement: the code is the client's own, unspent,
-// unexpired, fits its redirect URI (RFC 6749 §4.1.3), its PKCE challenge (RFC 7636 §4.6) and the key it is bound to (RFC 9449 §10), the user
+// RedeemCode spends a code and installs the first refresh token, in one statement: the code is the client's own, unspent (FAPI 2.0 Security
+// Profile §5.3.2.2), unexpired, fits its redirect URI (RFC 6749 §4.1.3), its PKCE challenge (RFC 7636 §4.6) and the key it is bound to (RFC 9449 §10), the user
 // is active, and the session has not been ended: on PostgreSQL a code may be written at the very moment when all sessions end, which would not see it.
 // idp.ErrNotFound says that something does not fit; FailCode then says what, and burns the code.
 func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*AuthorizationUser, error) {

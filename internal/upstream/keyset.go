@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
+	"idp/internal/jws"
 )
 
 const (
@@ -85,16 +86,12 @@ func readKeys(doc object) ([]jose.JSONWebKey, error) {
 
 // verifySignature returns the payload of a token that one of the keys has signed. The caller has checked the algorithm.
 func (s *keySet) verifySignature(ctx context.Context, token string) ([]byte, error) {
-	algs := make([]jose.SignatureAlgorithm, 0, 10)
-	for _, a := range idp.SupportedSigningAlgs() {
-		algs = append(algs, jose.SignatureAlgorithm(a))
-	}
-	jws, err := jose.ParseSignedCompact(token, algs)
+	signed, err := jose.ParseSignedCompact(token, jws.Accepts(idp.SupportedSigningAlgs()))
 	if err != nil {
 		return nil, errors.New("malformed JWS")
 	}
 	// Only kid and alg are looked at. A jwk, jku or x5u in the header names the forger's key.
-	header := jws.Signatures[0].Protected
+	header := signed.Signatures[0].Protected
 	keys, err := s.keys.get(ctx)
 	if err != nil {
 		return nil, err
@@ -113,7 +110,7 @@ func (s *keySet) verifySignature(ctx context.Context, token string) ([]byte, err
 		return nil, errors.New("the token names no kid though several keys fit") // OpenID Connect Core §10.1
 	}
 	for _, k := range candidates {
-		if payload, err := jws.Verify(k.Key); err == nil {
+		if payload, err := jws.Verify(signed, k.Key); err == nil {
 			return payload, nil
 		}
 	}
@@ -124,7 +121,7 @@ func (s *keySet) verifySignature(ctx context.Context, token string) ([]byte, err
 func choose(keys []jose.JSONWebKey, kid, alg string) []jose.JSONWebKey {
 	var out []jose.JSONWebKey
 	for _, k := range keys {
-		if (kid == "" || k.KeyID == kid) && (k.Algorithm == "" || k.Algorithm == alg) && idp.KeySigns(k.Key, alg) {
+		if (kid == "" || k.KeyID == kid) && (k.Algorithm == "" || k.Algorithm == alg) && jws.Fits(k.Key, alg) {
 			out = append(out, k)
 		}
 	}

@@ -208,7 +208,7 @@ type Key keys.Info
 
 // RotateKey is what to do about a new key.
 type RotateKey struct {
-	Algorithm string `json:"alg" enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,RSA-OAEP,RSA-OAEP-256,ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW" doc:"Of a key that signs, or that decrypts what clients send"`
+	Algorithm string `json:"alg" enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519,RSA-OAEP,RSA-OAEP-256,ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW" doc:"Of a key that signs, or that decrypts what clients send"`
 	Now       bool   `json:"now,omitempty" doc:"Sign at once: with the key that was published ahead, or else with a new one, which relying parties have not seen"`
 }
 

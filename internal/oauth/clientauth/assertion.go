@@ -14,6 +14,7 @@ import (
 	"idp/internal/client"
 	"idp/internal/clientkeys"
 	"idp/internal/idp"
+	"idp/internal/jws"
 	"idp/internal/trace"
 	"idp/internal/untrusted"
 )
@@ -94,15 +95,11 @@ func (a *Authenticator) verify(ctx context.Context, c *idp.Client, cred credenti
 	if cred.method == idp.AuthPrivateKeyJWT {
 		return a.Keys.Verify(ctx, c, cred.assertion, algs)
 	}
-	accepted := make([]jose.SignatureAlgorithm, len(algs))
-	for i, alg := range algs {
-		accepted[i] = jose.SignatureAlgorithm(alg)
-	}
-	jws, err := jose.ParseSignedCompact(cred.assertion, accepted)
+	signed, err := jose.ParseSignedCompact(cred.assertion, jws.Accepts(algs))
 	if err != nil {
 		return nil, jose.Header{}, fmt.Errorf("%w: it is no compact JWS signed with %s", clientkeys.ErrSignature, strings.Join(algs, ", "))
 	}
-	header := jws.Signatures[0].Protected
+	header := signed.Signatures[0].Protected
 	for _, s := range c.Secrets {
 		if s.Sealed == "" || s.ExpiresAt != nil && !now.Before(*s.ExpiresAt) {
 			continue
@@ -111,7 +108,7 @@ func (a *Authenticator) verify(ctx context.Context, c *idp.Client, cred credenti
 		if err != nil {
 			continue // its key has left the ring: as good as expired
 		}
-		if payload, err := jws.Verify(text); err == nil { // OpenID Connect Core §10.1: the octets of the secret are the key
+		if payload, err := signed.Verify(text); err == nil { // OpenID Connect Core §10.1: the octets of the secret are the key
 			return payload, header, nil
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	_ "crypto/sha512" // hashes of the algorithms below
 	"crypto/subtle"
 	"encoding/base64"
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"idp/internal/idp"
+	"idp/internal/jws"
 	"idp/internal/untrusted"
 )
 
@@ -30,19 +30,6 @@ const (
 )
 
 const typeProof = "dpop+jwt"
-
-// algorithms are those of idp.DPoPAlgorithms: all that a proof may be signed with.
-var algorithms = []jose.SignatureAlgorithm{
-	jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.PS384, jose.PS512, jose.RS256, jose.RS384, jose.RS512, jose.EdDSA,
-}
-
-func algorithmsOf(names []string) []jose.SignatureAlgorithm {
-	algs := make([]jose.SignatureAlgorithm, len(names))
-	for i, name := range names {
-		algs[i] = jose.SignatureAlgorithm(name)
-	}
-	return algs
-}
 
 // Expected says what a proof must fit.
 type Expected struct {
@@ -78,11 +65,11 @@ func Verify(headers []string, e Expected, nonces Nonces, now time.Time) (*Proof,
 	if len(headers) != 1 {
 		return nil, faulty("The request has several DPoP headers.", "one DPoP proof", "one header DPoP", "several", "Send one proof with each request.")
 	}
-	jws, key, err := parse(headers[0], e.Algorithms)
+	signed, key, err := parse(headers[0], e.Algorithms)
 	if err != nil {
 		return nil, err
 	}
-	payload, verifyErr := jws.Verify(key.Key)
+	payload, verifyErr := jws.Verify(signed, key.Key)
 	if verifyErr != nil {
 		return nil, faulty("The signature of the DPoP proof is not by its key.", "DPoP proof is signed by its key", "a signature by the key in the header jwk", "another signature",
 			"Sign the proof with the private key that belongs to jwk.")
@@ -109,21 +96,20 @@ func Verify(headers []string, e Expected, nonces Nonces, now time.Time) (*Proof,
 
 // parse reads the form of a proof and its header. RFC 9449 §11.6: the accepted algorithms are pinned before anything is verified.
 func parse(text string, only []string) (*jose.JSONWebSignature, *jose.JSONWebKey, error) {
-	accepted := algorithms
-	if only != nil {
-		accepted = algorithmsOf(only)
+	if only == nil {
+		only = idp.DPoPAlgorithms()
 	}
 	malformed := faulty("The DPoP proof is not a signed JWT with an accepted algorithm and a public key in its header.", "DPoP proof can be read",
-		"a compact JWS of at most 8 KiB, signed with one of "+fmt.Sprint(accepted)+", whose header jwk holds the public key alone", "something else",
+		"a compact JWS of at most 8 KiB, signed with one of "+strings.Join(only, ", ")+", whose header jwk holds the public key alone", "something else",
 		"Let a library make the proof; put no private or symmetric key into jwk.")
 	if len(text) > proofMost || strings.ContainsFunc(text, notBase64URLOrDot) {
 		return nil, nil, malformed
 	}
-	jws, err := jose.ParseSignedCompact(text, accepted)
-	if err != nil || len(jws.Signatures) != 1 {
+	signed, err := jose.ParseSignedCompact(text, jws.Accepts(only))
+	if err != nil || len(signed.Signatures) != 1 {
 		return nil, nil, malformed
 	}
-	header := jws.Signatures[0].Protected
+	header := signed.Signatures[0].Protected
 	// RFC 8725 §3.11: a JWT of another kind is no proof.
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); !strings.EqualFold(typ, typeProof) {
 		return nil, nil, faulty("The DPoP proof does not have the type dpop+jwt.", "type of the DPoP proof", typeProof, typ, "Set the header typ to dpop+jwt.")
@@ -135,7 +121,7 @@ func parse(text string, only []string) (*jose.JSONWebSignature, *jose.JSONWebKey
 	if k, ok := header.JSONWebKey.Key.(*rsa.PublicKey); ok && (k.N.BitLen() < rsaLeast || k.N.BitLen() > rsaMost) {
 		return nil, nil, faulty("The RSA key of the DPoP proof does not have 2048 to 4096 bits.", "key of the DPoP proof", "2048 to 4096 bits", "another size", "Use an EC key.")
 	}
-	return jws, header.JSONWebKey, nil
+	return signed, header.JSONWebKey, nil
 }
 
 func notBase64URLOrDot(r rune) bool {
