@@ -2,6 +2,7 @@ package clientauth
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"net/netip"
@@ -80,13 +81,30 @@ func expectedCertificate(c *idp.Client, method string) string {
 // chain reports whether a trusted authority issued the certificate (RFC 8705 §2.1).
 func (a *Authenticator) chain(leaf *x509.Certificate, more [][]byte, now time.Time) bool {
 	pool := x509.NewCertPool()
-	for _, der := range more {
-		if c, err := x509.ParseCertificate(der); err == nil {
-			pool.AddCert(c)
-		}
+	for _, c := range intermediates(more) {
+		pool.AddCert(c)
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{Roots: a.TLSRoots, Intermediates: pool, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	return err == nil
+}
+
+// rsaMost is how long an RSA key of an intermediate may be: as crypto/tls has it. What a proxy passes on nobody has looked at, and one signature by a key that
+// fills a header takes a second.
+const rsaMost = 8192
+
+// intermediates returns the certificates that a chain may be built of.
+func intermediates(more [][]byte) (list []*x509.Certificate) {
+	for _, der := range more {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			continue
+		}
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > rsaMost {
+			continue
+		}
+		list = append(list, c)
+	}
+	return list
 }
 
 // named reports whether the certificate has the one name that the client registered (RFC 8705 §2.1.2).
