@@ -32,6 +32,9 @@ func (f Facts) files(r *report) {
 		r.fail("data_dir", fmt.Sprintf("Others may write into the data folder %s (mode %04o), so they can replace the database.", f.DataDir, info.Mode().Perm()), "chmod 700 "+f.DataDir)
 	default:
 		r.ok("data_dir", f.DataDir+" is the server's own.")
+		if free, known := freeBytes(f.DataDir); known {
+			disk(r, f.DataDir, free)
+		}
 	}
 	for _, path := range f.PrivateFiles {
 		info, err := os.Stat(path)
