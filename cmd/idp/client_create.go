@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"idp/internal/handlers/api"
 	"idp/internal/handlers/api/apiclient"
+	"idp/internal/untrusted"
 )
 
 func newClientCreateCmd(a *app) *cobra.Command {
@@ -177,6 +179,9 @@ Patch (RFC 7396) for members that have no flag.`,
 	return cmd
 }
 
+// patchMost is what the admin API takes.
+const patchMost = 1 << 20
+
 // readPatch reads a JSON object from a file, or returns an empty one.
 func (a *app) readPatch(file string) (map[string]any, error) {
 	patch := map[string]any{}
@@ -188,11 +193,16 @@ func (a *app) readPatch(file string) (map[string]any, error) {
 		return nil, err
 	}
 	defer in.Close()
-	if err := json.NewDecoder(in).Decode(&patch); err != nil {
-		return nil, fmt.Errorf("read the patch: it is no JSON object: %w", err)
+	text, err := io.ReadAll(io.LimitReader(in, patchMost+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the patch: %w", err)
 	}
-	if patch == nil {
-		return nil, errors.New("read the patch: it is null, not a JSON object")
+	// As the server reads it: of a member that stands there twice the map would keep one.
+	if _, err := untrusted.Object(text, untrusted.Bounds{Bytes: patchMost, Depth: 32}); err != nil {
+		return nil, fmt.Errorf("read the patch: %w: write one object with the members that are to change", err)
+	}
+	if err := json.Unmarshal(text, &patch); err != nil {
+		return nil, fmt.Errorf("read the patch: %w", err)
 	}
 	return patch, nil
 }
