@@ -57,6 +57,7 @@ func (s ed25519Signer) Public() *jose.JSONWebKey { return &jose.JSONWebKey{Key: 
 func (s ed25519Signer) Algs() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{ed25519Name}
 }
+
 func (s ed25519Signer) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, error) {
 	return s.Sign(nil, payload, crypto.Hash(0))
 }
