@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,5 +117,66 @@ func BenchmarkGrowth(b *testing.B) {
 				must(b, c.do())
 			}
 		})
+	}
+}
+
+// BenchmarkPurge measures how long rotations wait while as many expired rows as -rows says are deleted beside them, batch by batch as the server does.
+func BenchmarkPurge(b *testing.B) {
+	s := storetest.New(b)
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	const people = 5000
+	populate(b, s.Engine(), people, now)
+	expired := now.Add(-time.Hour)
+	sql := fmt.Sprintf(`INSERT INTO revoked_tokens WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT 'jti' || i, $1 FROM n`, *planRows)
+	if s.Engine().Name() == "postgres" {
+		sql = strings.ReplaceAll(sql, "$1", "CAST($1 AS TIMESTAMPTZ)")
+	}
+	_, err := s.Engine().Exec(b.Context(), sql, expired)
+	must(b, err)
+	n := 0
+	for b.Loop() {
+		// rotations until done, the slowest of a hundred and the median
+		rotations := func(done func() bool) (p50, p99 time.Duration) {
+			var took []time.Duration
+			for !done() {
+				n++
+				number := (n*7919)%people + 1
+				id := fmt.Sprintf("%026d", number)
+				digest := []byte("digest" + id)
+				began := time.Now()
+				_, err := s.RotateRefreshToken(b.Context(), store.Rotation{ID: id, Old: digest, New: digest, Sealed: make([]byte, 118), ClientID: fmt.Sprintf("app%d", number%40), Idle: now.Add(time.Hour)}, now)
+				must(b, err)
+				took = append(took, time.Since(began))
+			}
+			slices.Sort(took)
+			return took[len(took)/2], took[len(took)*99/100]
+		}
+		until := time.Now().Add(3 * time.Second)
+		p50, p99 := rotations(func() bool { return time.Now().After(until) })
+		b.ReportMetric(p50.Seconds()*1e6, "alone-p50-µs")
+		b.ReportMetric(p99.Seconds()*1e6, "alone-p99-µs")
+		finished := make(chan error, 1)
+		began := time.Now()
+		go func() {
+			for {
+				gone, err := s.Purge(b.Context(), 500, now, time.Time{})
+				if err != nil || gone["revoked_tokens"] < 500 {
+					finished <- err
+					return
+				}
+			}
+		}()
+		p50, p99 = rotations(func() bool {
+			select {
+			case err = <-finished:
+				return true
+			default:
+				return false
+			}
+		})
+		must(b, err)
+		b.ReportMetric(p50.Seconds()*1e6, "beside-p50-µs")
+		b.ReportMetric(p99.Seconds()*1e6, "beside-p99-µs")
+		b.ReportMetric(float64(*planRows)/time.Since(began).Seconds(), "purged/s")
 	}
 }
