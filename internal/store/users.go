@@ -82,8 +82,9 @@ func (s *Store) putIdentifiers(ctx context.Context, u *idp.User) error {
 		}
 	}
 	put := func(kind, value string) error {
+		// Two look-ups, not IN: that PostgreSQL plans as a scan while the table is small, and an import goes on with that plan as it grows.
 		n, err := s.db.Exec(ctx, `INSERT INTO identifiers (value, kind, user_id) SELECT $1, $2, $3
-			WHERE NOT EXISTS (SELECT 1 FROM users WHERE id IN ($1, $4) AND id <> $3)`, value, kind, u.ID, u.Username)
+			WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = $1 AND id <> $3) AND NOT EXISTS (SELECT 1 FROM users WHERE id = $4 AND id <> $3)`, value, kind, u.ID, u.Username)
 		return changedOne(n, err, idp.ErrConflict)
 	}
 	if u.Email != "" {

@@ -50,7 +50,13 @@ func OpenPostgres(ctx context.Context, c PostgresConfig) (Engine, error) {
 	if conf.ConnConfig.RuntimeParams["application_name"] == "" {
 		conf.ConnConfig.RuntimeParams["application_name"] = "idp"
 	}
-	conf.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+	conf.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		// Every statement goes by an index (store's test of plans). A plan that was made while a table was small, and kept, must do so too when it has grown:
+		// by itself PostgreSQL would read all of a small table, and go on with that until its statistics are renewed. What must read a small table whole looks
+		// dear then, hence no compiler for it.
+		if _, err := c.Exec(ctx, `SET enable_seqscan = off; SET jit = off`); err != nil {
+			return err
+		}
 		// Times come back in UTC, wherever the server runs.
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		return nil
