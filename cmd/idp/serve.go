@@ -180,6 +180,7 @@ func (s *server) runBehind(ctx context.Context, running *sync.WaitGroup) {
 type listening struct {
 	*http.Server
 	listener net.Listener
+	socket   net.Listener // what listener is underneath
 }
 
 const garbagePercent = 400
@@ -201,17 +202,17 @@ func (s *server) httpServer(h http.Handler) *http.Server {
 
 // listenAll pairs the listeners with their servers: the public one, the operator's, and in development the sample application's.
 func (s *server) listenAll(c *config.Config, public net.Listener) ([]listening, error) {
-	public, err := secure(c, public, s.logger)
+	secured, err := secure(c, public, s.logger)
 	if err != nil {
 		return nil, err
 	}
-	front := []listening{{s.httpServer(s.public), public}}
+	front := []listening{{s.httpServer(s.public), secured, public}}
 	if c.OpsListen != "" {
 		l, err := net.Listen("tcp", c.OpsListen)
 		if err != nil {
 			return nil, fmt.Errorf("for metrics and health: %w: choose another address with --ops-listen, or \"off\" for none", err)
 		}
-		front = append(front, listening{s.httpServer(s.ops), l})
+		front = append(front, listening{s.httpServer(s.ops), l, l})
 	}
 	if c.Dev {
 		sample, err := s.sample(c)
@@ -254,6 +255,7 @@ func (s *server) runFront(ctx context.Context, front []listening) error {
 		time.Sleep(s.config.ShutdownDelay)
 	}
 	for _, l := range front {
+		closeGate(l.socket, newcomersWait)
 		_ = l.listener.Close() // Serve tells nobody any more
 	}
 	s.late.wait()

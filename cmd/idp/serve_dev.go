@@ -44,7 +44,7 @@ func (s *server) sample(c *config.Config) (listening, error) {
 		s.tell("  Health and metrics  http://%s/metrics\n", c.OpsListen)
 	}
 	s.tell("\n  Sign in as          %s\n  Password            %s\n\n", account.DemoUsername, account.DemoPassword)
-	return listening{s.httpServer(application.Handler()), l}, nil
+	return listening{s.httpServer(application.Handler()), l, l}, nil
 }
 
 // sampleClient registers the sample application, or registers it anew with the address it has this time.

@@ -15,7 +15,7 @@ type newcomers struct {
 	silent  sync.Map // of net.Conn
 }
 
-// The longest wait for newcomers. Browsers open connections that they may never use.
+// The longest wait for newcomers: to be accepted, and then to be heard. Browsers open connections that they may never use.
 const newcomersWait = time.Second
 
 // follow is the ConnState of an [http.Server]. Until the server stops, it costs one look.
@@ -33,7 +33,8 @@ func (n *newcomers) follow(c net.Conn, state http.ConnState) {
 func (n *newcomers) wait() {
 	pause := time.NewTicker(5 * time.Millisecond)
 	defer pause.Stop()
-	for end := time.Now().Add(newcomersWait); time.Now().Before(end); <-pause.C {
+	for end := time.Now().Add(newcomersWait); time.Now().Before(end); {
+		<-pause.C // who was accepted last may not be known yet
 		all := true
 		n.silent.Range(func(any, any) bool { all = false; return false })
 		if all {
