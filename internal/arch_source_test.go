@@ -23,6 +23,7 @@ var maySkip = []excuse{
 	{"e2e/browser/browser.go", "without a Chromium there is no browser to test in; CI=true makes that a failure"},
 	{"e2e/browser/gallery/pages_test.go", "writing the pictures of docs/screenshots is no test: make screenshots asks for it"},
 	{"internal/store/sqldb/sqldb_test.go", "some of its tests are about one engine alone, and each engine has its run"},
+	{"internal/store/plans_early_test.go", "SQLite keeps no plans of its own accord"},
 	{"internal/store/storetest/cluster_test.go", "tests the PostgreSQL helper itself; without the variable only SQLite is being tested, and CI=true makes it a failure"},
 }
 

@@ -107,7 +107,8 @@ func (p *Proof) contexts() string {
 	return " " + words(p.Contexts) + " "
 }
 
-// The pattern is an expression on purpose: a bare parameter behind LIKE makes SQLite plan the statement anew each time.
+// The pattern is an expression on purpose: a bare parameter behind LIKE makes SQLite plan the statement anew each time. The grant is asked for its scopes, and
+// not whether it exists: PostgreSQL might read all grants of the client to know.
 const (
 	issueCode = `INSERT INTO authorizations (id, client_id, user_id, session_id, offline, refreshable, scopes, audience,
 			redirect_uri, redirect_omitted, code_challenge, request, auth_time, amr, contexts, issued_at, code_digest, code_expires_at, bound_key, expires_at)
@@ -117,7 +118,7 @@ const (
 			AND s.auth_time >= $18 AND ($19 = '' OR s.user_id = $19)
 			AND ($23 = '' AND $24 = '' OR s.amr <> '' AND replace($23, ',' || s.amr || ',', '') <> $23
 				OR s.contexts <> '' AND replace($24, ' ' || s.contexts || ' ', '') <> $24)
-			AND ($20 OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2 AND g.scopes LIKE $21 || '' ESCAPE '\'))`
+			AND ($20 OR coalesce((SELECT g.scopes LIKE $21 || '' ESCAPE '\' FROM grants g WHERE g.user_id = s.user_id AND g.client_id = $2), FALSE))`
 	// What is there stays as it is, and says so by the digest of its code.
 	issueCodeOnce      = ` ON CONFLICT (id) DO UPDATE SET code_used_at = authorizations.code_used_at`
 	issueCodeReturning = ` RETURNING user_id, session_id, auth_time, amr, contexts, code_digest = $12,
@@ -180,12 +181,14 @@ type Redemption struct {
 // Profile §5.3.2.2), unexpired, fits its redirect URI (RFC 6749 §4.1.3), its PKCE challenge (RFC 7636 §4.6) and the key it is bound to (RFC 9449 §10), the user
 // is active, and the session has not been ended: on PostgreSQL a code may be written at the very moment when all sessions end, which would not see it.
 // idp.ErrNotFound says that something does not fit; FailCode then says what, and burns the code.
+// The client is compared as an expression, here and wherever an id or the user says which rows are meant: of a small table PostgreSQL takes the index on clients for as good as
+// the key, and stays with it when there are a million rows of one client.
 func (s *Store) RedeemCode(ctx context.Context, r Redemption, now time.Time) (*AuthorizationUser, error) {
 	return s.scanAuthorizationUser(s.db.QueryRow(ctx, `UPDATE authorizations SET code_used_at = $7,
 			refresh_digest = CASE WHEN refreshable THEN $6 ELSE refresh_digest END,
 			refresh_idle_at = CASE WHEN refreshable THEN $8 ELSE refresh_idle_at END,
 			expires_at = CASE WHEN refreshable THEN $9 WHEN expires_at > $10 THEN expires_at ELSE $10 END, bound_key = $12
-		WHERE id = $1 AND code_digest = $2 AND client_id = $3 AND code_used_at IS NULL AND revoked_at IS NULL AND code_expires_at > $7
+		WHERE id = $1 AND code_digest = $2 AND client_id || '' = $3 AND code_used_at IS NULL AND revoked_at IS NULL AND code_expires_at > $7
 			AND (redirect_uri = $4 OR $4 = '' AND redirect_omitted) AND code_challenge = $5 AND bound_key IN ('', $11)
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
 			AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = authorizations.session_id)
@@ -239,7 +242,7 @@ func (s *Store) AuthorizationNow(ctx context.Context, id, jti string) (v *Author
 
 // RevokeAuthorization kills a family, if it is the client's; idp.ErrNotFound if it is not, or is dead already.
 func (s *Store) RevokeAuthorization(ctx context.Context, id, clientID string, now time.Time) error {
-	n, err := s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL`, id, clientID, now)
+	n, err := s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE id = $1 AND client_id || '' = $2 AND revoked_at IS NULL`, id, clientID, now)
 	return changedOne(n, err, idp.ErrNotFound)
 }
 

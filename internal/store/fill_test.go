@@ -65,6 +65,10 @@ func fill(t testing.TB, db sqldb.Engine, rows int, now time.Time) {
 		}
 		return nil
 	}))
+}
+
+func analyze(t testing.TB, db sqldb.Engine) {
+	t.Helper()
 	_, err := db.Exec(t.Context(), `ANALYZE`)
 	must(t, err)
 }

@@ -88,7 +88,7 @@ func (s *Store) RevokeGrant(ctx context.Context, userID, clientID string, now ti
 		if _, err := s.db.Exec(ctx, `DELETE FROM pending_authorizations WHERE user_id = $1 AND client_id = $2`, userID, clientID); err != nil {
 			return err
 		}
-		_, err := s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL`,
+		_, err := s.db.Exec(ctx, `UPDATE authorizations SET revoked_at = $3 WHERE user_id = $1 AND client_id || '' = $2 AND revoked_at IS NULL`,
 			userID, clientID, now)
 		return err
 	})

@@ -187,10 +187,11 @@ func (s *Store) ClaimLogouts(ctx context.Context, c Claim) ([]*idp.Logout, error
 	return collect(rows, err, scanLogout)
 }
 
-// ClaimLogoutsOf takes at most limit entries of one session in the same way.
+// ClaimLogoutsOf takes at most limit entries of one session in the same way. The state is an expression, so that the index of all that waits is not taken
+// for that of the session.
 func (s *Store) ClaimLogoutsOf(ctx context.Context, sessionID string, limit int, lease, now time.Time) ([]*idp.Logout, error) {
 	rows, err := s.db.Query(ctx, `UPDATE logouts SET attempts = attempts + 1, due_at = $2
-		WHERE id IN (SELECT id FROM logouts WHERE session_id = $3 AND state = 'waiting' AND due_at <= $1 LIMIT `+strconv.Itoa(limit)+`) AND state = 'waiting' AND due_at <= $1
+		WHERE id IN (SELECT id FROM logouts WHERE session_id = $3 AND state || '' = 'waiting' AND due_at <= $1 LIMIT `+strconv.Itoa(limit)+`) AND state || '' = 'waiting' AND due_at <= $1
 		RETURNING `+logoutCols, now, lease, sessionID)
 	return collect(rows, err, scanLogout)
 }

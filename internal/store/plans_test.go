@@ -238,6 +238,7 @@ func TestPlans_NothingScansOrSorts(t *testing.T) {
 	db := &explainer{Engine: storetest.NewSized(t, 0).Engine(), t: t, seen: map[string]*course{}}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	fill(t, db.Engine, *planRows, now)
+	analyze(t, db.Engine)
 	s := store.New(db)
 	for _, of := range []struct {
 		work string

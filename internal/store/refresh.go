@@ -56,14 +56,14 @@ func (s *Store) RotateRefreshToken(ctx context.Context, r Rotation, now time.Tim
 			refresh_rotated_at = CASE WHEN refresh_digest = $2 THEN $3 ELSE refresh_rotated_at END,
 			refresh_digest = CASE WHEN refresh_digest = $2 THEN $8 ELSE refresh_digest END,
 			bound_key = CASE WHEN bound_key = '' THEN $10 ELSE bound_key END
-		WHERE id = $1 AND client_id = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
+		WHERE id = $1 AND client_id || '' = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
 			AND (audience = '' OR NOT $11) AND (refresh_digest = $2 OR refresh_previous = $2 AND refresh_rotated_at > $9)
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active') AND ` + whileSession + `
 		RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
 	args := []any{r.ID, r.Old, now, r.Key, r.Idle, r.ClientID, r.Sealed, r.New, r.graceFrom(now), r.BindTo, r.NoAudience}
 	if r.Static {
 		text = `UPDATE authorizations SET refresh_idle_at = $5
-			WHERE id = $1 AND client_id = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
+			WHERE id = $1 AND client_id || '' = $6 AND bound_key IN ('', $4) AND revoked_at IS NULL AND expires_at > $3 AND refresh_idle_at > $3
 				AND (audience = '' OR NOT $7) AND refresh_digest = $2 AND EXISTS (SELECT 1 FROM users u WHERE u.id = authorizations.user_id AND u.state = 'active')
 				AND ` + whileSession + `
 			RETURNING ` + authorizationCols + authorizationUser + `, refresh_sealed`
